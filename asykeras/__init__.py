@@ -1,1 +1,20 @@
-"""asykeras."""
+"""asykeras: asymmetric losses, metrics and exact degradations for image restoration with Keras 3."""
+
+from asykeras._version import __version__
+from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
+from asykeras.losses import AsymmetricLoss, AsyMAE, AsyMSE
+from asykeras.weighting import Quartile, Reciprocal, Weighting
+
+__all__ = [
+    "AsyMAE",
+    "AsyMSE",
+    "AsymmetricLoss",
+    "Charbonnier",
+    "Huber",
+    "Quartile",
+    "Reciprocal",
+    "Weighting",
+    "__version__",
+    "absolute_error",
+    "squared_error",
+]

@@ -1,0 +1,530 @@
+"""Image quality, one value per image: PSNR, SSIM, RMSE and NRMSE.
+
+The functions return one value per image; the metric classes average them over images, however the
+images are split into batches. (`keras.ops.psnr` takes one error over the whole batch instead.)
+
+How the images are prepared decides about tenths of a decibel. In this order:
+
+1. `quantize`: clip to [0, max_val] and round, half up, to the 256 levels of 8 bit;
+2. `luma`: replace RGB by the studio-range luma Y of BT.601; one channel stays as it is;
+3. `round_luma`: round Y to 8 bit too, as older MATLAB code does by keeping Y as uint8;
+4. `border`: drop that many pixels on each of the four sides.
+
+Super-resolution tables use `quantize=True, luma=True, border=scale`, denoising tables
+`quantize=True` alone.
+
+All is computed in float32, or in float64 where an input is float64 and the backend keeps it, under
+every precision policy. A NaN or an infinite pixel gives NaN for that image only.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from asykeras import color
+from asykeras.types import Tensor
+
+_K1, _K2 = 0.01, 0.03  # Wang et al. 2004, Sec. III-C
+_GAUSSIAN_SIZE, _GAUSSIAN_SIGMA = 11, 1.5  # Wang et al. 2004, Sec. III-C
+_UNIFORM_SIZE = 7  # the default of scikit-image
+
+
+def psnr(
+    y_true: Tensor,
+    y_pred: Tensor,
+    max_val: float = 1.0,
+    border: int = 0,
+    luma: bool = False,
+    quantize: bool = False,
+    round_luma: bool = False,
+) -> Tensor:
+    """Return the peak signal-to-noise ratio of each image, in dB.
+
+    `psnr = 10 log10(max_val^2 / mse)`, mse over height, width and channels of ONE image. Identical
+    images give +inf, as in scikit-image.
+
+    Args:
+        y_true: Reference, `(batch, height, width, channels)`. Integers are taken as they are.
+        y_pred: Image to score, same shape.
+        max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8. It is never guessed
+            from the dtype.
+        border: Pixels dropped on each side.
+        luma: Score the studio-range luma Y of RGB images, times `max_val`; grey images are scored
+            on their own values.
+        quantize: Clip both images to [0, max_val] and round them to 256 levels first.
+        round_luma: Round Y to 256 levels as well. Needs `luma=True`.
+
+    Returns:
+        `(batch,)`, float32 or float64.
+
+    Raises:
+        ValueError: the shapes differ, are not of rank 4, leave nothing inside the border, or have
+            neither 1 nor 3 channels with `luma=True`; an option is out of range. Sizes that are
+            unknown while tracing a graph are not checked.
+        TypeError: the images are neither floating point nor integer.
+
+    Example:
+        an error of 0.1 in every pixel, max_val 1  ->  mse 0.01  ->  20 dB
+
+    Reference: the paper's Eq. 6 with MAX = `max_val`; equals scikit-image's
+    `peak_signal_noise_ratio` of each image.
+    """
+    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    mean_squared_error = _mean_per_image(ops.square(true - pred))
+    return -10.0 * ops.log10(mean_squared_error)
+
+
+def rmse(
+    y_true: Tensor,
+    y_pred: Tensor,
+    max_val: float = 1.0,
+    border: int = 0,
+    luma: bool = False,
+    quantize: bool = False,
+    round_luma: bool = False,
+) -> Tensor:
+    """Return the root-mean-square error of each image, in the units of the image.
+
+    `rmse = sqrt(mean of (y_true - y_pred)^2)` over height, width and channels of one image.
+    `max_val` matters for `luma` and `quantize` only.
+
+    Arguments, shapes and errors as in `psnr`.
+
+    Returns:
+        `(batch,)`, in [0, max_val] for images in that range.
+
+    Example:
+        pixels 0.0, 0.5 against 0.3, 0.9  ->  sqrt((0.09 + 0.16) / 2) = 0.3536
+
+    Reference: Eq. 9 of the paper. The columns "RMSE" of its tables hold `nrmse` instead.
+    """
+    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    return float(max_val) * ops.sqrt(_mean_per_image(ops.square(true - pred)))
+
+
+def nrmse(
+    y_true: Tensor,
+    y_pred: Tensor,
+    max_val: float = 1.0,
+    border: int = 0,
+    luma: bool = False,
+    quantize: bool = False,
+    round_luma: bool = False,
+) -> Tensor:
+    """Return the error of each image relative to its reference, `||y_true - y_pred|| / ||y_true||`.
+
+    Norms are Frobenius norms over height, width and channels of one image. A black reference has
+    norm zero: the value is then +inf, or 0 if the image is black too. `max_val` matters for `luma`
+    and `quantize` only.
+
+    Arguments, shapes and errors as in `psnr`.
+
+    Returns:
+        `(batch,)`, without unit, >= 0.
+
+    Example:
+        pixels 0.6, 0.8 against 0.6, 0.3  ->  0.5 / 1 = 0.5
+
+    Reference: scikit-image's `normalized_root_mse` with its default normalisation. It is what the
+    columns "RMSE" of the paper's tables hold: for images in [0, 1],
+    `psnr = -20 log10(nrmse * rms(y_true))`.
+    """
+    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    error = ops.sqrt(_mean_per_image(ops.square(true - pred)))
+    norm = ops.sqrt(_mean_per_image(ops.square(true)))
+    return ops.where(error == 0, ops.zeros_like(error), error / norm)
+
+
+def ssim(
+    y_true: Tensor,
+    y_pred: Tensor,
+    max_val: float = 1.0,
+    border: int = 0,
+    luma: bool = False,
+    quantize: bool = False,
+    round_luma: bool = False,
+    window: str = "gaussian",
+) -> Tensor:
+    """Return the structural similarity of each image.
+
+    The mean, over channels and over the pixels whose window lies inside the image, of
+
+        (2 m_x m_y + C1) (2 s_xy + C2) / ((m_x^2 + m_y^2 + C1) (s_x^2 + s_y^2 + C2))
+
+    with local means m, variances s^2 and covariance s_xy, C1 = (0.01 max_val)^2 and
+    C2 = (0.03 max_val)^2. Identical images give exactly 1.
+
+    Args:
+        y_true: Reference, `(batch, height, width, channels)`.
+        y_pred: Image to score, same shape.
+        max_val: Largest possible value, as in `psnr`.
+        border: Pixels dropped on each side.
+        luma: Score the luma Y of RGB images, as in `psnr`.
+        quantize: Clip and round both images to 8 bit first.
+        round_luma: Round Y to 8 bit as well. Needs `luma=True`.
+        window: "gaussian", the paper's 11x11 Gaussian of sigma 1.5 with population covariances; or
+            "uniform", scikit-image's default, 7x7 equal weights with sample covariances (N - 1).
+
+    Returns:
+        `(batch,)`, in [-1, 1].
+
+    Raises:
+        ValueError: as in `psnr`; the image without its border is smaller than the window; the
+            window is unknown.
+        TypeError: as in `psnr`.
+
+    Example:
+        constant images 0.4 and 0.6  ->  (0.48 + 0.0001) / (0.52 + 0.0001) = 0.9231
+
+    Reference: Wang, Bovik, Sheikh and Simoncelli, 2004, doi:10.1109/TIP.2003.819861. Equals
+    scikit-image's `structural_similarity(gaussian_weights=True, sigma=1.5,
+    use_sample_covariance=False)` and its default. Without the down-sampling of the authors' later
+    MATLAB script.
+    """
+    weights, covariance_factor = _window(window)
+    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    _check_size(true.shape, len(weights), "The SSIM window does not fit into the image")
+    return 1.0 - _mean_per_image(_dissimilarity(true, pred, weights, covariance_factor))
+
+
+def _dissimilarity(
+    true: Tensor, pred: Tensor, weights: Sequence[float], covariance_factor: float
+) -> Tensor:
+    """Return 1 - SSIM of every pixel whose window lies inside the image, for max_val 1.
+
+    With e = y - x:  2 m_x m_y = m_x^2 + m_y^2 - m_e^2  and  2 s_xy = s_x^2 + s_y^2 - s_e^2. Each
+    factor of SSIM is then 1 minus a part that vanishes with the error, and so do its rounding
+    errors in float32.
+    """
+    images = ops.concatenate([true, pred, pred - true], axis=-1)
+    means, variances = _local_moments(images, weights)
+    true_mean, pred_mean, error_mean = ops.split(means, 3, axis=-1)
+    true_variance, pred_variance, error_variance = ops.split(
+        covariance_factor * variances, 3, axis=-1
+    )
+    luminance_loss = ops.square(error_mean) / (
+        ops.square(true_mean) + ops.square(pred_mean) + _K1**2
+    )
+    structure_loss = error_variance / (true_variance + pred_variance + _K2**2)
+    return luminance_loss + structure_loss - luminance_loss * structure_loss
+
+
+def _local_moments(images: Tensor, weights: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Return mean and variance under the window around each pixel, without padding.
+
+    Along height, then along width, by the law of total variance: the variance of the whole is the
+    mean of the variances plus the variance of the means. E[x^2] - m^2, the usual way, cancels: in
+    float32 it would put errors of 7e-6 into the SSIM of images with flat parts.
+    """
+    # Shifted copies instead of a convolution, which would run in TF32 on recent GPUs (errors 1e-3).
+    mean, variance, count = images, ops.zeros_like(images), len(weights)
+    for axis in (1, 2):
+        outer = sum(w * part for w, part in zip(weights, _shifted(mean, axis, count), strict=True))
+        parts = zip(
+            weights, _shifted(mean, axis, count), _shifted(variance, axis, count), strict=True
+        )
+        variance = sum(w * (inner + ops.square(part - outer)) for w, part, inner in parts)
+        mean = outer
+    return mean, variance
+
+
+def _shifted(images: Tensor, axis: int, count: int) -> Iterator[Tensor]:
+    """Yield `count` views along the axis, each starting one pixel later.
+
+    One at a time: run eagerly, each is a copy, and all of a large image would take gigabytes.
+    """
+    length = ops.shape(images)[axis] - count + 1
+    before = (slice(None),) * axis
+    for start in range(count):
+        yield images[(*before, slice(start, start + length))]
+
+
+def _prepare(
+    y_true: Tensor,
+    y_pred: Tensor,
+    max_val: float,
+    border: int,
+    luma: bool,
+    quantize: bool,
+    round_luma: bool,
+) -> tuple[Tensor, Tensor]:
+    """Return both images as they are compared, divided by `max_val`."""
+    _check_options(max_val, border, luma, round_luma)
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    _check_images(y_true, y_pred, luma)
+    _check_size(y_true.shape, 2 * border + 1, f"A border of {border} pixels leaves nothing")
+    dtype = keras.backend.result_type(y_true.dtype, y_pred.dtype, "float32")
+
+    def prepare_one(image: Tensor) -> Tensor:
+        image = ops.cast(image, dtype) / float(max_val)
+        if quantize:
+            image = _round_to_8_bit(ops.clip(image, 0.0, 1.0))
+        if luma and image.shape[-1] == 3:
+            image = color.rgb_to_luma(image)
+            if round_luma:
+                image = _round_to_8_bit(image)
+        return image[:, border:-border, border:-border, :] if border else image
+
+    return prepare_one(y_true), prepare_one(y_pred)
+
+
+def _round_to_8_bit(image: Tensor) -> Tensor:
+    # Half up, as MATLAB; `ops.round` rounds half to even.
+    return ops.floor(image * 255.0 + 0.5) / 255.0
+
+
+def _mean_per_image(values: Tensor) -> Tensor:
+    """Return the mean over height, width and channels, exact to a few units in the last place.
+
+    A plain float32 mean over 8 million pixels was 2.5 % off on TensorFlow compiled with XLA for CPU,
+    which adds one pixel after the other. Means of rows shorten the sums; the mean of what is left
+    around that first mean then corrects it.
+    """
+    first = _mean_of_row_means(values)
+    return first + _mean_of_row_means(values - ops.reshape(first, (-1, 1, 1, 1)))
+
+
+def _mean_of_row_means(values: Tensor) -> Tensor:
+    return ops.mean(ops.mean(values, axis=(2, 3)), axis=1)
+
+
+def _window(name: str) -> tuple[list[float], float]:
+    """Return the window along one axis and the factor from population to wanted covariance."""
+    if name == "gaussian":
+        offset = np.arange(_GAUSSIAN_SIZE) - _GAUSSIAN_SIZE // 2
+        weights = np.exp(-0.5 * (offset / _GAUSSIAN_SIGMA) ** 2)
+        return [float(weight) for weight in weights / weights.sum()], 1.0
+    if name == "uniform":
+        pixels = _UNIFORM_SIZE**2
+        return [1.0 / _UNIFORM_SIZE] * _UNIFORM_SIZE, pixels / (pixels - 1)
+    raise ValueError(f"The window must be 'gaussian' or 'uniform'. Received {name!r}")
+
+
+def _check_options(max_val: float, border: int, luma: bool, round_luma: bool) -> None:
+    if not (math.isfinite(max_val) and max_val > 0):
+        raise ValueError(f"max_val must be a finite number above 0. Received {max_val!r}")
+    if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
+        raise ValueError(f"border must be a whole number of pixels, 0 or more. Received {border!r}")
+    if round_luma and not luma:
+        raise ValueError(f"round_luma=True needs luma=True. Received luma={luma!r}")
+
+
+def _check_images(y_true: Tensor, y_pred: Tensor, luma: bool) -> None:
+    true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
+    for shape in (true_shape, pred_shape):
+        if len(shape) != 4:
+            raise ValueError(
+                "Images must have the axes (batch, height, width, channels); add a batch axis to "
+                f"a single image. Received shape {shape}"
+            )
+    # A size that is unknown while tracing a graph is None.
+    pairs = zip(true_shape, pred_shape, strict=True)
+    if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        raise ValueError(
+            "y_true and y_pred must have the same shape. "
+            f"Received y_true {true_shape} and y_pred {pred_shape}"
+        )
+    if luma and true_shape[-1] not in (1, 3):
+        raise ValueError(f"luma=True needs 1 or 3 channels. Received shape {true_shape}")
+    for image in (y_true, y_pred):
+        dtype = keras.backend.standardize_dtype(image.dtype)
+        if not (keras.backend.is_float_dtype(dtype) or keras.backend.is_int_dtype(dtype)):
+            raise TypeError(f"Images must be floating point or integer. Received dtype {dtype}")
+
+
+def _check_size(shape: Sequence[int | None], smallest: int, problem: str) -> None:
+    if any(size is not None and size < smallest for size in shape[1:3]):
+        raise ValueError(
+            f"{problem}: height and width must be at least {smallest}. "
+            f"Received shape {tuple(shape)}"
+        )
+
+
+class _MeanOverImages(keras.metrics.Metric):
+    """Mean over images of a function that returns one value per image."""
+
+    _function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self,
+        max_val: float = 1.0,
+        border: int = 0,
+        luma: bool = False,
+        quantize: bool = False,
+        round_luma: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name or self._function.__name__, dtype=dtype)
+        _check_options(max_val, border, luma, round_luma)
+        self.max_val = float(max_val)
+        self.border = int(border)
+        self.luma = bool(luma)
+        self.quantize = bool(quantize)
+        self.round_luma = bool(round_luma)
+        # In float32 whatever the policy: a sum over many images does not fit into half precision.
+        self.total = self.add_variable((), "zeros", dtype="float32", name="total")
+        self.count = self.add_variable((), "zeros", dtype="float32", name="count")
+
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
+        """Add the images of one batch.
+
+        Args:
+            y_true: Reference, `(batch, height, width, channels)`.
+            y_pred: Images to score, same shape.
+            sample_weight: Weight of each image, `(batch,)`. A weight of 0 leaves the image out,
+                even if its value is infinite or NaN.
+        """
+        values = ops.cast(self._function(y_true, y_pred, **self._options()), "float32")
+        weights = _image_weights(sample_weight, values)
+        weighted = ops.where(weights == 0, ops.zeros_like(values), weights * values)
+        self.total.assign(self.total + ops.sum(weighted))
+        self.count.assign(self.count + ops.sum(weights))
+
+    def result(self) -> Tensor:
+        """Return the mean over all images since the last reset; 0 before the first image."""
+        return ops.cast(ops.divide_no_nan(self.total, self.count), self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), **self._options()}
+
+    def _options(self) -> dict[str, Any]:
+        """Return the arguments of the function besides the images."""
+        return {
+            "max_val": self.max_val,
+            "border": self.border,
+            "luma": self.luma,
+            "quantize": self.quantize,
+            "round_luma": self.round_luma,
+        }
+
+
+def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
+    """Return one float32 weight per image."""
+    if sample_weight is None:
+        return ops.ones_like(values)
+    weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
+    shape, wanted = tuple(weights.shape), tuple(values.shape)
+    if len(shape) != 1 or (None not in shape + wanted and shape != wanted):
+        raise ValueError(
+            f"sample_weight must have one weight per image, shape {wanted}. Received shape {shape}"
+        )
+    return weights
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class PSNR(_MeanOverImages):
+    """Mean over images of the peak signal-to-noise ratio, in dB.
+
+    Each image has its own ratio; the ratios are averaged. The result does not depend on the batch
+    size. One image that equals its reference makes the mean +inf.
+
+    Args:
+        max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8.
+        border: Pixels dropped on each side.
+        luma: Score the luma Y of RGB images.
+        quantize: Clip and round both images to 8 bit first.
+        round_luma: Round Y to 8 bit as well. Needs `luma=True`.
+        name: Name of the metric; "psnr" by default.
+        dtype: Dtype of the result. The images are compared and summed up in at least float32.
+
+    Raises:
+        ValueError: an option is out of range; the images do not fit, as in `psnr`.
+
+    Example:
+        ```python
+        model.compile(loss=AsyMSE(), metrics=[PSNR(border=2, luma=True, quantize=True)])
+        ```
+
+    Reference: see `psnr`.
+    """
+
+    _function = staticmethod(psnr)
+    _direction = "up"  # for callbacks with mode="auto"
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class RMSE(_MeanOverImages):
+    """Mean over images of the root-mean-square error, in the units of the images.
+
+    Not the root of the mean over all pixels, as in `keras.metrics.RootMeanSquaredError`: each image
+    has its own root. Arguments as in `PSNR`.
+
+    Example:
+        images with errors 0.1 and 0.3 in every pixel  ->  0.2
+
+    Reference: Eq. 9 of the paper, see `rmse`.
+    """
+
+    _function = staticmethod(rmse)
+    _direction = "down"
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class NRMSE(_MeanOverImages):
+    """Mean over images of the relative error `||y_true - y_pred|| / ||y_true||`.
+
+    A black reference makes the mean +inf unless the image is black too. Arguments as in `PSNR`.
+
+    Example:
+        references of 0.5, images of 0.4 and 0.8  ->  mean of 0.2 and 0.6 = 0.4
+
+    Reference: the columns "RMSE" of the paper's tables, see `nrmse`.
+    """
+
+    _function = staticmethod(nrmse)
+    _direction = "down"
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class SSIM(_MeanOverImages):
+    """Mean over images of the structural similarity.
+
+    Args:
+        max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8.
+        border: Pixels dropped on each side.
+        luma: Score the luma Y of RGB images.
+        quantize: Clip and round both images to 8 bit first.
+        round_luma: Round Y to 8 bit as well. Needs `luma=True`.
+        window: "gaussian" (11x11, sigma 1.5) or "uniform" (7x7).
+        name: Name of the metric; "ssim" by default.
+        dtype: Dtype of the result. The images are compared and summed up in at least float32.
+
+    Raises:
+        ValueError: an option is out of range; the images do not fit, as in `ssim`.
+
+    Example:
+        ```python
+        model.compile(loss=AsyMSE(), metrics=[SSIM(window="uniform", quantize=True)])
+        ```
+
+    Reference: Wang et al., 2004, see `ssim`.
+    """
+
+    _function = staticmethod(ssim)
+    _direction = "up"
+
+    def __init__(
+        self,
+        max_val: float = 1.0,
+        border: int = 0,
+        luma: bool = False,
+        quantize: bool = False,
+        round_luma: bool = False,
+        window: str = "gaussian",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(max_val, border, luma, quantize, round_luma, name=name, dtype=dtype)
+        _window(window)  # raises for an unknown name
+        self.window = window
+
+    def _options(self) -> dict[str, Any]:
+        return {**super()._options(), "window": self.window}
