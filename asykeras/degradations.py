@@ -13,7 +13,7 @@ All of them share these rules:
   at `training`.
 - The random ones keep the state of their generator in weight files and `.keras` files, so that a
   resumed run draws the noise that the uninterrupted run would have drawn. In `tf.data` call them
-  without `num_parallel_calls`: parallel calls race for the state.
+  without `num_parallel_calls`: parallel calls draw in no fixed order.
 """
 
 import math
@@ -71,7 +71,12 @@ class _RandomDegradation(_Degradation):
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state.value)
 
     def load_own_variables(self, store: Any) -> None:
-        """Read the state of the generator."""
+        """Read the state of the generator; refuse a file that was written without it."""
+        if "seed_state" not in store:
+            raise ValueError(
+                "the weight file was saved from a model without this random layer: it must hold "
+                f"'seed_state' for {self.name}, received {list(store.keys())}"
+            )
         self.seed_generator.state.assign(np.array(store["seed_state"]))
 
     def get_config(self) -> dict[str, Any]:
@@ -241,7 +246,8 @@ class Blur(_Degradation):
             sum to 1 to keep the brightness.
         border: What lies outside: "symmetric" (mirrored, the edge pixel included), "edge" (the
             edge pixel repeated), "wrap" (circular, the convolution that an FFT inverts) or "zero".
-            Images may be smaller than the kernel.
+            Images may be smaller than the kernel. float32 on a recent GPU may mean TF32 here, as
+            in every convolution of the backend.
         **kwargs: `name`, `dtype` and the other arguments of `keras.Layer`.
 
     Call: `(B, H, W, C)` in [0, 1]  ->  the same shape.

@@ -44,7 +44,7 @@ class AsymmetricLoss(keras.losses.Loss):
     Args:
         error: `"mse"`, `"mae"`, `"huber"`, `"charbonnier"`, or a callable `(y_true, y_pred)` that
             returns one value per element, or, as Keras' loss functions do, one per pixel (the last
-            axis averaged; only with `apply_to="images"` or labels of rank 3 and more).
+            axis averaged; for labels of rank 3 and more).
         weighting: `"reciprocal"` (Eq. 2), `"quartile"` (Table 1), or a callable `y_true -> weights`
             whose result broadcasts against the label, such as `(batch, height, width, 1)`.
         apply_to: `"error"` or `"images"`, see above.
@@ -110,8 +110,8 @@ class AsymmetricLoss(keras.losses.Loss):
         if self.apply_to == "images":
             return _channel_mean(self.error(weights * y_true, weights * y_pred), y_true)
         errors = self.error(y_true, y_pred)
-        if len(errors.shape) == len(y_true.shape) - 1 and len(errors.shape) > 1:
-            weights = ops.squeeze(weights, axis=-1)  # the error has averaged the channels itself
+        if _channels_are_averaged(errors, y_true):
+            return ops.squeeze(weights, axis=-1) * errors
         return _channel_mean(weights * errors, y_true)
 
     def weights(self, y_true: Tensor) -> Tensor:
@@ -258,21 +258,26 @@ def _named(value: Any, table: dict[str, Any], argument: str) -> Any:
 def _may_be_equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
     """Whether two shapes agree in every axis whose size is known."""
     return len(first) == len(second) and all(
-        a == b for a, b in zip(first, second, strict=True) if isinstance(a, int) and isinstance(b, int)
+        a == b
+        for a, b in zip(first, second, strict=True)
+        if isinstance(a, int) and isinstance(b, int)
     )
 
 
 def _channel_mean(errors: Tensor, y_true: Tensor) -> Tensor:
     """Average over the last axis, unless the error has done so already."""
-    shape, wanted = tuple(errors.shape), tuple(y_true.shape)
-    if len(shape) == len(wanted):
-        return ops.mean(errors, axis=-1)
-    if len(shape) == len(wanted) - 1 and len(shape) > 1:
-        return errors
-    raise ValueError(
-        "error must return one value per element or per pixel, so for labels of shape "
-        f"{wanted} a result of rank {len(wanted)} or {len(wanted) - 1}. Received shape: {shape}"
-    )
+    return errors if _channels_are_averaged(errors, y_true) else ops.mean(errors, axis=-1)
+
+
+def _channels_are_averaged(errors: Tensor, y_true: Tensor) -> bool:
+    """Whether an error gave one value per pixel (True) or per element (False)."""
+    rank, wanted = len(errors.shape), len(y_true.shape)
+    if rank != wanted and (rank != wanted - 1 or wanted == 2):
+        raise ValueError(
+            "error must return one value per element or per pixel, so for labels of shape "
+            f"{tuple(y_true.shape)} not the shape {tuple(errors.shape)}"
+        )
+    return rank < wanted
 
 
 def _per_image(sample_weight: Tensor, y_true: Tensor) -> Tensor:
@@ -289,8 +294,9 @@ def _per_image(sample_weight: Tensor, y_true: Tensor) -> Tensor:
             f"sample_weight must hold one weight for each of the {batch} images. "
             f"Received shape: {shape}"
         )
-    loss_rank = len(y_true.shape) - 1
-    return ops.reshape(sample_weight, (-1,) + (1,) * (loss_rank - 1))
+    pixels = ops.ones_like(y_true[..., 0], dtype="float32")  # "mean_with_sample_weight" counts them
+    axes = (1,) * (len(y_true.shape) - 2)
+    return pixels * ops.reshape(ops.cast(sample_weight, "float32"), (-1, *axes))
 
 
 def _array(values: Any) -> Tensor:

@@ -1,7 +1,7 @@
 """Weightings: from a label image to the weight of each of its pixels.
 
-The paper describes one idea, "dark pixels weigh more", in two ways that differ: Eq. 2 (`Reciprocal`)
-and the pseudo-code of its Table 1 (`Quartile`). A weighting is any object with
+The paper describes one idea, "dark pixels weigh more", in two ways that differ: Eq. 2
+(`Reciprocal`) and the pseudo-code of its Table 1 (`Quartile`). A weighting is any object with
 `__call__(y_true) -> weights` and `get_config()`; register it with
 `keras.saving.register_keras_serializable` and a loss that uses it can be saved and loaded.
 
@@ -42,8 +42,8 @@ def normalize(image: Tensor) -> Tensor:
 class Weighting:
     """Base of the weightings: label -> grey value -> weight.
 
-    Subclasses implement `weigh(grey)`. Labels are read as float32 and values below 0 count as black,
-    so the weights of any label are finite.
+    Subclasses implement `weigh(grey)`. Labels are read as float32 and values below 0 count as
+    black, so the weights of any label are finite.
     """
 
     def __call__(self, y_true: Tensor) -> Tensor:
@@ -54,8 +54,8 @@ class Weighting:
                 values then count as pixels.
 
         Returns:
-            float32 tensor of shape `(batch, ..., 1)`, or `(batch, d)`. Three channels are weighed by
-            their luma (0.299 R + 0.587 G + 0.114 B), any other number by the mean of the channels.
+            float32 tensor of shape `(batch, ..., 1)`, or `(batch, d)`. Three channels are weighed
+            by their luma (0.299 R + 0.587 G + 0.114 B), any other number by their mean.
         """
         label = ops.cast(y_true, "float32")
         if len(label.shape) > 2:
@@ -76,7 +76,7 @@ class Weighting:
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.get_config() == other.get_config()
 
     def __hash__(self) -> int:
         return hash((type(self), *sorted(self.get_config().items())))

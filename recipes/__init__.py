@@ -1,0 +1,1 @@
+"""recipes: commands that train, evaluate, benchmark and reproduce; run from a clone."""

@@ -40,7 +40,7 @@ def load_images(source: str, channels: str) -> list[np.ndarray]:
 
 
 def _tfds_images(source: str) -> Iterator[np.ndarray]:
-    import tensorflow_datasets as tfds  # noqa: PLC0415 - an extra; folders need no TensorFlow
+    import tensorflow_datasets as tfds  # an extra; folders need no TensorFlow
 
     parts = source.split(":")
     if len(parts) != 3:
@@ -121,7 +121,7 @@ class Patches:
 
     def dataset(self, start: int, stop: int) -> Any:
         """Return the same batches as a `tf.data.Dataset`, prepared ahead of the training step."""
-        import tensorflow as tf  # noqa: PLC0415 - not there on machines that train with JAX
+        import tensorflow as tf  # not there on machines that train with JAX
 
         pixels, bounds = tf.constant(self.pixels), tf.constant(self.bounds)
         rows, columns = np.indices((self.size, self.size), dtype=np.int64)

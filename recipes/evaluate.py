@@ -14,6 +14,7 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from recipes.images import ImageError, crop_to_multiple, find_images, read_image
 from zoo.files import write_atomically
 from zoo.restore import enlarge_bicubic, super_resolve, to_numpy
 
-METRICS = ("psnr", "ssim", "rmse", "nrmse")
+METRICS = {"psnr": psnr, "ssim": ssim, "rmse": rmse, "nrmse": nrmse}
 Restore = Callable[[np.ndarray], np.ndarray]
 Scores = dict[str, float]
 
@@ -42,11 +43,14 @@ def score(clean: np.ndarray, restored: np.ndarray, border: int, round_luma: bool
         PSNR in dB, SSIM, RMSE on the scale [0, 1] and NRMSE.
     """
     colour = clean.shape[-1] == 3
-    options = {"border": border, "luma": colour, "round_luma": round_luma and colour}
+    options: dict[str, Any] = {"border": border, "luma": colour}
+    options["round_luma"] = round_luma and colour
     # float64, so that the figures do not depend on the order of a sum
-    pair = [image[None].astype(np.float64) / 255 for image in (clean, restored)]
-    functions = {"psnr": psnr, "ssim": ssim, "rmse": rmse, "nrmse": nrmse}
-    return {name: float(to_numpy(functions[name](*pair, **options))[0]) for name in METRICS}
+    y_true, y_pred = (image[None].astype(np.float64) / 255 for image in (clean, restored))
+    return {
+        name: float(to_numpy(metric(y_true, y_pred, **options))[0])
+        for name, metric in METRICS.items()
+    }
 
 
 def super_resolution(

@@ -41,7 +41,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     16-bit values are scaled to 8 bit, an alpha channel is dropped, palettes and CMYK become RGB.
 
     Returns:
-        uint8 array, `(height, width, 1)` for a greyscale file and `(height, width, 3)` for any other.
+        uint8 array, `(height, width, 1)` for a greyscale file, else `(height, width, 3)`.
 
     Raises:
         ImageError: if the file is no image, or is cut short.

@@ -10,6 +10,8 @@ loss is taken on the pixels that a pass without padding yields.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,7 +38,7 @@ class SrcnnSettings(Settings):
 def run(settings: SrcnnSettings) -> str:
     """Train; return the path of the weights file."""
     context = 4 * settings.scale  # two low-resolution pixels for each of the two bicubic passes
-    arguments = {"scale": settings.scale, "variant": settings.variant}
+    arguments: dict[str, Any] = {"scale": settings.scale, "variant": settings.variant}
     keras.utils.set_random_seed(settings.seed)
     published = zoo.SRCNN(**arguments)  # in float32: what validation sees and users get
     images = load_images(settings.data, "luma")
@@ -70,7 +72,7 @@ def run(settings: SrcnnSettings) -> str:
     return str(path)
 
 
-def _validation_paths(settings: Settings) -> list:
+def _validation_paths(settings: Settings) -> list[Path]:
     return find_images(settings.validation) if settings.validation else []
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from keras import ops
 
 import zoo
-from asykeras import AsymmetricLoss, AsyMAE, AsyMSE, Quartile
+from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Quartile
 from asykeras._version import __version__
 from asykeras.types import Tensor
 from recipes.data import Patches, folder_name
@@ -88,7 +88,7 @@ def parse(settings: type[S], description: str | None, arguments: Sequence[str] |
     for item in fields(settings):
         flag = "--" + item.name.replace("_", "-")
         text = item.metadata["help"]
-        if item.default is MISSING or item.default == "" and item.name in ("data", "workdir"):
+        if item.default is MISSING or (item.default == "" and item.name in ("data", "workdir")):
             parser.add_argument(flag, required=True, help=text)
         elif isinstance(item.default, bool):
             parser.add_argument(flag, action="store_true", help=text)
@@ -349,9 +349,7 @@ def averaged_weights(model: Restorer) -> list[np.ndarray]:
 def open_workdir(settings: Settings) -> Path:
     """Make the work folder, or check that it holds this very run."""
     workdir = Path(settings.workdir)
-    identity = {
-        key: value for key, value in asdict(settings).items() if key not in NOT_IDENTITY
-    }
+    identity = {key: value for key, value in asdict(settings).items() if key not in NOT_IDENTITY}
     identity["data"] = folder_name(settings.data)
     try:
         (workdir / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -399,7 +397,9 @@ def resume(model: keras.Model, workdir: Path) -> int:
     return 0
 
 
-def log(workdir: Path, step: int, loss: float, psnr: float, seconds: float, settings: Settings) -> None:
+def log(
+    workdir: Path, step: int, loss: float, psnr: float, seconds: float, settings: Settings
+) -> None:
     """Append a line to training.csv and show it."""
     path = workdir / "training.csv"
     new = not path.exists()
@@ -437,9 +437,9 @@ def versions() -> dict[str, str]:
 
 
 def _jit() -> str | bool:
-    """Return whether steps are compiled with XLA: not by TensorFlow on a CPU, where it is slower."""
+    """Return whether XLA compiles the step: not for TensorFlow on a CPU, where it is slower."""
     if keras.backend.backend() != "tensorflow":
         return "auto"
-    import tensorflow as tf  # noqa: PLC0415 - only on the TensorFlow backend
+    import tensorflow as tf  # only on the TensorFlow backend
 
     return "auto" if tf.config.list_physical_devices("GPU") else False

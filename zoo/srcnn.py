@@ -4,12 +4,13 @@ import keras
 from keras import layers, ops
 
 from asykeras.types import Tensor
+from zoo.weights import load_into
 
-# Kernel sizes of the three layers; the widths 64 and 32 are the same for all (Dong et al., Sec. 4.3).
+# Kernel sizes of the three layers; all have the widths 64 and 32 (Dong et al., Sec. 4.3).
 VARIANTS = {"9-1-5": (9, 1, 5), "9-3-5": (9, 3, 5), "9-5-5": (9, 5, 5)}
 
 
-def SRCNN(  # noqa: N802 - builders are named as Keras Applications names them
+def SRCNN(
     scale: int,
     variant: str = "9-5-5",
     channels: int = 1,
@@ -24,7 +25,7 @@ def SRCNN(  # noqa: N802 - builders are named as Keras Applications names them
     with bicubic interpolation (`asykeras.bicubic_resize`), in [0, 1].
 
     Args:
-        scale: Upsampling factor that the weights are for, 2, 3 or 4. It does not change the network.
+        scale: Upsampling factor that the weights are for, 2, 3 or 4; the network is the same.
         variant: Kernel sizes, `"9-1-5"` (8,129 parameters with one channel), `"9-3-5"` (24,513) or
             `"9-5-5"` (57,281).
         channels: 1 for luma, as published, or 3 for RGB.
@@ -69,8 +70,6 @@ def SRCNN(  # noqa: N802 - builders are named as Keras Applications names them
     restored = _convolution(channels, third, None, "reconstruction", dtype="float32")(x)
     model = keras.Model(image, restored, name=f"srcnn_{variant.replace('-', '')}_x{scale}")
     if weights is not None:
-        from zoo.weights import load_into  # noqa: PLC0415 - weights.py builds models with this file
-
         load_into(model, weights)
     return model
 

@@ -7,16 +7,13 @@ files lie in `zoo/cards` and `zoo/weights`; a recipe writes the same pair into i
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from zoo.files import replacing, sha256, write_atomically
-from zoo.srcnn import SRCNN
 
-BUILDERS: dict[str, Callable[..., keras.Model]] = {"SRCNN": SRCNN}
 CARDS = Path(__file__).with_name("cards")
 FILES = Path(__file__).with_name("weights")
 SUFFIX = ".weights.h5"
@@ -48,26 +45,6 @@ def card(name: str) -> dict[str, Any]:
     return read_card(path)
 
 
-def load(name: str) -> keras.Model:
-    """Return a network with its weights.
-
-    Args:
-        name: A published weight, a `.weights.h5` file with its card beside it, or the work folder
-            of a finished recipe.
-
-    Raises:
-        WeightsError: if it cannot be found, its SHA-256 is not the card's, or it does not fit.
-    """
-    file, its_card = _locate(name)
-    builder = BUILDERS.get(its_card["builder"])
-    if builder is None:
-        raise WeightsError(f"{name}: the card names an unknown builder {its_card['builder']!r}")
-    _verify(file, its_card)
-    model = builder(**its_card["arguments"])
-    _load_file(model, file)
-    return model
-
-
 def load_into(model: keras.Model, name: str) -> None:
     """Load published weights, or a `.weights.h5` file, into a model of the same architecture.
 
@@ -75,10 +52,44 @@ def load_into(model: keras.Model, name: str) -> None:
         WeightsError: as `load`.
     """
     if name in list_weights():
-        file, its_card = _locate(name)
-        _verify(file, its_card)
+        file, its_card = locate(name)
+        load_verified(model, file, its_card)
     else:
-        file = Path(name)
+        _load_file(model, Path(name))
+
+
+def locate(name: str) -> tuple[Path, dict[str, Any]]:
+    """Return the weights file and the card of a name, a file or a work folder.
+
+    Raises:
+        WeightsError: if there is no such thing, or its card cannot be read.
+    """
+    if name in list_weights():
+        its_card = card(name)
+        return FILES / its_card["file"], its_card
+    path = Path(name)
+    if path.is_dir():
+        path = path / f"network{SUFFIX}"
+    if not path.is_file() or not path.name.endswith(SUFFIX):
+        raise WeightsError(
+            f"{name!r} is neither a published weight ({', '.join(list_weights())}), nor a "
+            f"{SUFFIX} file, nor the work folder of a finished recipe"
+        )
+    return path, read_card(_card_path(path))
+
+
+def load_verified(model: keras.Model, file: Path, its_card: dict[str, Any]) -> None:
+    """Load a weights file into a model if its SHA-256 is the one of the card.
+
+    Raises:
+        WeightsError: if it is not, or if the file does not fit.
+    """
+    found = sha256(file) if file.is_file() else "no file"
+    if found != its_card["sha256"]:
+        raise WeightsError(
+            f"{file} is not the file of its card: SHA-256 {its_card['sha256']} expected, {found} "
+            "found"
+        )
     _load_file(model, file)
 
 
@@ -109,38 +120,16 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
         its_card = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise WeightsError(f"the card {path} cannot be read: {error}") from None
-    missing = {"builder", "arguments", "sha256"} - set(its_card if isinstance(its_card, dict) else ())
+    missing = {"builder", "arguments", "sha256"} - set(
+        its_card if isinstance(its_card, dict) else ()
+    )
     if missing:
         raise WeightsError(f"the card {path} lacks {', '.join(sorted(missing))}")
     return dict(its_card)
 
 
-def _locate(name: str) -> tuple[Path, dict[str, Any]]:
-    if name in list_weights():
-        its_card = card(name)
-        return FILES / its_card["file"], its_card
-    path = Path(name)
-    if path.is_dir():
-        path = path / f"network{SUFFIX}"
-    if not path.is_file() or not path.name.endswith(SUFFIX):
-        raise WeightsError(
-            f"{name!r} is neither a published weight ({', '.join(list_weights())}), nor a "
-            f"{SUFFIX} file, nor the work folder of a finished recipe"
-        )
-    return path, read_card(_card_path(path))
-
-
 def _card_path(weights: Path) -> Path:
     return weights.with_name(weights.name.removesuffix(SUFFIX) + ".json")
-
-
-def _verify(file: Path, its_card: dict[str, Any]) -> None:
-    found = sha256(file) if file.is_file() else "no file"
-    if found != its_card["sha256"]:
-        raise WeightsError(
-            f"{file} is not the file of its card: SHA-256 {its_card['sha256']} expected, {found} "
-            "found"
-        )
 
 
 def _load_file(model: keras.Model, file: Path) -> None:

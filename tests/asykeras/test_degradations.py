@@ -140,6 +140,17 @@ def test_model_files_restore_the_next_draw(tmp_path):
     np.testing.assert_array_equal(again(clean), to_numpy(model(clean)))
 
 
+def test_weight_file_without_the_state_is_refused(tmp_path):
+    keras.Sequential([keras.Input((6, 6, 3)), Blur([[1.0]])]).save_weights(
+        tmp_path / "a.weights.h5"
+    )
+    model = keras.Sequential([keras.Input((6, 6, 3)), GaussianNoise(0.1)])
+    with pytest.raises(
+        ValueError, match=r"must hold 'seed_state' for gaussian_noise.*received \[\]"
+    ):
+        model.load_weights(tmp_path / "a.weights.h5")
+
+
 def test_draws_in_fit_are_saved_too(tmp_path):
     clean = images(6, 6, 6, 1)
 

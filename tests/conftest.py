@@ -1,0 +1,22 @@
+"""Where the images of the literature are, and a dtype policy that no test leaks."""
+
+import os
+from pathlib import Path
+
+import keras
+import pytest
+
+
+@pytest.fixture
+def data() -> Path:
+    """Folder with set5, set14, set14_pairs, ...; named by the variable ASYKERAS_DATA."""
+    folder = Path(os.environ.get("ASYKERAS_DATA", "no folder named"))
+    if not folder.is_dir():
+        pytest.skip("set ASYKERAS_DATA to the folder with set5, set14, ...")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _float32_policy():
+    yield
+    keras.config.set_dtype_policy("float32")

@@ -1,0 +1,35 @@
+"""The builders by name, and `load`: from a name or a file to a network with its weights."""
+
+from collections.abc import Callable
+
+import keras
+
+from zoo.srcnn import SRCNN
+from zoo.weights import WeightsError, load_verified, locate
+
+BUILDERS: dict[str, Callable[..., keras.Model]] = {"SRCNN": SRCNN}
+
+
+def load(name: str) -> keras.Model:
+    """Return a network with its weights.
+
+    Args:
+        name: A published weight, a `.weights.h5` file with its card beside it, or the work folder
+            of a finished recipe.
+
+    Raises:
+        WeightsError: if it cannot be found, its SHA-256 is not the card's, or it does not fit.
+
+    Example:
+        >>> network = zoo.load("srcnn-955-x3")
+    """
+    file, card = locate(name)
+    builder = BUILDERS.get(card["builder"])
+    if builder is None:
+        raise WeightsError(f"{name}: its card names an unknown builder {card['builder']!r}")
+    try:
+        model = builder(**card["arguments"])
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{name}: its card does not fit {card['builder']}: {error}") from None
+    load_verified(model, file, card)
+    return model
