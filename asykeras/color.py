@@ -7,7 +7,7 @@ Two different lumas are in use, both with the primaries of ITU-R BT.601:
 
 Every function keeps a channel axis, accepts a tensor, a NumPy array or a symbolic Keras tensor, and
 computes in at least float32 (float64 where the image has it and the backend keeps it). Channels are
-mixed by plain multiplication and addition: recent GPUs run a matrix product in TF32, with 10 bits of
+mixed by plain multiplication and addition: recent GPUs run matrix products in TF32, with 10 bits of
 mantissa.
 """
 

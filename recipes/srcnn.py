@@ -21,8 +21,9 @@ from asykeras.degradations import BicubicDegrade
 from recipes.data import load_images
 from recipes.evaluate import mean, super_resolution
 from recipes.images import ImageError, describe, find_images, read_image
-from recipes.training import Settings, TrainingError, option, parse, train
+from recipes.training import Settings, TrainingError, option, parse, policy, train
 from zoo.restore import super_resolve
+from zoo.srcnn import margin
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,11 @@ def run(settings: SrcnnSettings) -> str:
     arguments: dict[str, Any] = {"scale": settings.scale, "variant": settings.variant}
     keras.utils.set_random_seed(settings.seed)
     published = zoo.SRCNN(**arguments)  # in float32: what validation sees and users get
+    _check_patch(settings, context)
     images = load_images(settings.data, "luma")
     if not settings.quiet:
         print(f"{settings.data}: {describe(images)}")
-    with_precision = keras.dtype_policies.get(
-        "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
-    )
-    keras.config.set_dtype_policy(with_precision)
+    keras.config.set_dtype_policy(policy(settings))
     network = zoo.SRCNN(**arguments, padding="valid", weights=settings.init or None)
     validation = [read_image(path) for path in _validation_paths(settings)]
 
@@ -70,6 +69,15 @@ def run(settings: SrcnnSettings) -> str:
         validate if validation else None,
     )
     return str(path)
+
+
+def _check_patch(settings: SrcnnSettings, context: int) -> None:
+    smallest = 2 * (context + margin(settings.variant)) + 1
+    if settings.patch < smallest:
+        raise TrainingError(
+            f"--patch must be at least {smallest} at scale {settings.scale} with "
+            f"{settings.variant}. Received: {settings.patch}"
+        )
 
 
 def _validation_paths(settings: Settings) -> list[Path]:

@@ -15,6 +15,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -216,6 +217,11 @@ class Pieces(keras.callbacks.Callback):
         log(self.workdir, step, float((logs or {})["loss"]), psnr, seconds, self.settings)
 
 
+def policy(settings: Settings) -> str:
+    """Return the dtype policy of Keras for the precision of the settings."""
+    return "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
+
+
 def optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     """Return Adam with the schedule, the gradient clipping and the average of the settings."""
     rate: Any = settings.learning_rate
@@ -321,17 +327,29 @@ def fit(
 
 
 class Steps(keras.utils.PyDataset):
-    """The batches of some steps for backends other than TensorFlow, prepared by two threads."""
+    """The batches of some steps for backends other than TensorFlow, prepared ahead in a thread.
+
+    Keras' own worker threads (`workers=2`) are no use here: `fit` reads one batch to build the
+    model, starts over, and its queue then goes on with the second batch.
+    """
+
+    AHEAD = 4
 
     def __init__(self, patches: Patches, start: int, stop: int):
-        super().__init__(workers=2, max_queue_size=8)
+        super().__init__()
         self.patches, self.start, self.stop = patches, start, stop
+        self.thread = ThreadPoolExecutor(1)
+        self.prepared: dict[int, Future[np.ndarray]] = {}
 
     def __len__(self) -> int:
         return self.stop - self.start
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
-        return (self.patches.numpy_batch(self.start + index),)
+        for later in range(index, min(index + self.AHEAD, len(self))):
+            if later not in self.prepared:
+                step = self.start + later
+                self.prepared[later] = self.thread.submit(self.patches.numpy_batch, step)
+        return (self.prepared.pop(index).result(),)
 
 
 def averaged_weights(model: Restorer) -> list[np.ndarray]:

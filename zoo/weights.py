@@ -46,16 +46,20 @@ def card(name: str) -> dict[str, Any]:
 
 
 def load_into(model: keras.Model, name: str) -> None:
-    """Load published weights, or a `.weights.h5` file, into a model of the same architecture.
+    """Load weights into a model of the same architecture.
+
+    Args:
+        model: Built model; unchanged if the weights are refused before they are read.
+        name: A published weight or the work folder of a recipe, whose SHA-256 is then checked, or
+            any `.weights.h5` file.
 
     Raises:
         WeightsError: as `load`.
     """
-    if name in list_weights():
-        file, its_card = locate(name)
-        load_verified(model, file, its_card)
-    else:
+    if Path(name).is_file() and name.endswith(SUFFIX):
         _load_file(model, Path(name))
+    else:
+        load_verified(model, *locate(name))
 
 
 def locate(name: str) -> tuple[Path, dict[str, Any]]:

@@ -1,0 +1,268 @@
+"""Training: what is minimised, resuming to the bit, and runs that must not start or go on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from PIL import Image
+
+import zoo
+from asykeras import AsyMAE, AsyMSE, Quartile
+from asykeras.degradations import GaussianNoise
+from recipes import srcnn, training
+from recipes.training import Restorer, Settings, TrainingError, averaged_weights, make_loss
+
+rng = np.random.default_rng(0)
+IMAGES = [rng.integers(0, 256, (40, 50, 1), dtype=np.uint8) for _ in range(3)]
+
+
+def settings(tmp_path, **changes):
+    few = {"steps": 6, "every": 2, "batch": 2, "patch": 16, "ema": 0.9, "quiet": True}
+    return Settings(**{"data": "-", "workdir": str(tmp_path / "run"), **few, **changes})
+
+
+def noisy_run(chosen, stop_after=None):
+    """Train a small network on noisy patches; optionally die after a number of pieces."""
+    keras.utils.set_random_seed(chosen.seed)
+    image = keras.Input((None, None, 1))
+    network = keras.Model(image, layers.Conv2D(1, 3, padding="same")(image))
+    pieces = []
+
+    def die(weights):
+        pieces.append(weights)
+        if len(pieces) == stop_after:
+            raise KeyboardInterrupt
+        return 0.0
+
+    card = {"builder": "-", "arguments": {}}
+    training.train(chosen, network, GaussianNoise(0.1, seed=1), IMAGES, card, validate=die)
+    return network.get_weights()
+
+
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
+    whole = noisy_run(settings(tmp_path / "a"))
+    with pytest.raises(KeyboardInterrupt):
+        noisy_run(settings(tmp_path / "b"), stop_after=2)
+    resumed = noisy_run(settings(tmp_path / "b", resume=True))
+    for first, second in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_another_seed_ends_elsewhere(tmp_path):
+    first, second = (noisy_run(settings(tmp_path / str(s), seed=s)) for s in (0, 1))
+    assert (first[0] != second[0]).any()
+
+
+def test_a_damaged_checkpoint_is_skipped(tmp_path, capsys):
+    whole = noisy_run(settings(tmp_path / "a"))
+    with pytest.raises(KeyboardInterrupt):
+        noisy_run(settings(tmp_path / "b"), stop_after=2)
+    newest = max((tmp_path / "b/run/checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:2000])
+    resumed = noisy_run(settings(tmp_path / "b", resume=True))
+    assert "skipped the damaged checkpoint step-000000004" in capsys.readouterr().err
+    np.testing.assert_array_equal(whole[0], resumed[0])
+
+
+def test_the_newest_two_checkpoints_are_kept_and_the_log_is_complete(tmp_path):
+    noisy_run(settings(tmp_path))
+    kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
+    assert kept == ["step-000000004.weights.h5", "step-000000006.weights.h5"]
+    rows = list(csv.DictReader((tmp_path / "run/training.csv").open()))
+    assert [row["step"] for row in rows] == ["2", "4", "6"]
+    assert all(float(row["loss"]) > 0 for row in rows)
+
+
+def test_the_average_is_that_of_the_formula(tmp_path):
+    network = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(1, 1)])
+    model = Restorer(network, layers.Rescaling(1.0))
+    chosen = settings(tmp_path, ema=0.75, clip=0.0)
+    model.compile(training.optimizer(chosen), "mse")
+    trained = []
+    for _ in range(3):
+        model.train_on_batch(rng.integers(0, 256, (2, 8, 8, 1), dtype=np.uint8))
+        trained.append(network.get_weights()[0])
+    expected = 0.75 * (0.75 * trained[0] + 0.25 * trained[1]) + 0.25 * trained[2]
+    np.testing.assert_allclose(averaged_weights(model)[0], expected, rtol=1e-6)
+    np.testing.assert_array_equal(network.get_weights()[0], trained[-1])
+
+
+def test_the_label_is_the_centre_of_the_clean_patch():
+    image = keras.Input((None, None, 1))
+    network = keras.Model(image, image[:, 1:-1, 1:-1])  # as a pass without padding
+    model = Restorer(network, layers.Rescaling(1.0, offset=0.1), context=2)
+    model.compile(loss="mse")
+    clean = rng.integers(0, 256, (2, 12, 12, 1), dtype=np.uint8)
+    restored = model(clean)
+    expected = clean[:, 3:-3, 3:-3] / 255 + 0.1
+    np.testing.assert_allclose(ops.convert_to_numpy(restored), expected, atol=1e-6)
+    loss = model.compute_loss(ops.convert_to_tensor(clean), None, restored)
+    np.testing.assert_allclose(float(loss), 0.01, rtol=1e-5)
+
+
+def test_steps_of_other_backends_are_the_batches_in_order():
+    patches = training.Patches.of(IMAGES, 8, 4, seed=0)
+    steps = training.Steps(patches, 3, 8)
+    next(iter(steps))  # as fit does before it starts over
+    assert len(steps) == 5
+    for step, (batch,) in zip(range(3, 8), steps, strict=True):
+        np.testing.assert_array_equal(batch, patches.numpy_batch(step))
+
+
+def test_losses_by_name(tmp_path):
+    options = {"weighting": "quartile", "quantile": 0.75, "apply_to": "images", "balanced": True}
+    loss = make_loss(settings(tmp_path, loss="asy_mae", normalize=True, **options))
+    expected = AsyMAE(Quartile(0.75), apply_to="images", normalize=True, balanced=True)
+    assert loss.get_config() == expected.get_config()
+    assert type(make_loss(settings(tmp_path, loss="asy_mse"))) is AsyMSE
+    assert type(make_loss(settings(tmp_path, loss="mae"))) is keras.losses.MeanAbsoluteError
+
+
+def all_finite(item):
+    assert not isinstance(item, h5py.Dataset) or np.isfinite(item[()]).all()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    chosen = settings(tmp_path, learning_rate=1e30, clip=0.0, schedule="constant")
+    with pytest.raises(TrainingError, match="the loss became (nan|inf) at step [1-6]; the last"):
+        noisy_run(chosen)
+    for path in (tmp_path / "run/checkpoints").iterdir():
+        with h5py.File(path) as file:
+            file.visititems(lambda _, item: all_finite(item))
+    assert not (tmp_path / "run/network.weights.h5").exists()
+
+
+def test_a_work_folder_in_use_is_refused(tmp_path):
+    noisy_run(settings(tmp_path))
+    with pytest.raises(TrainingError, match="already holds a run; go on with --resume"):
+        noisy_run(settings(tmp_path))
+    with pytest.raises(TrainingError, match="holds another run: its seed is 0, not 7"):
+        noisy_run(settings(tmp_path, seed=7, resume=True))
+
+
+def test_a_work_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(TrainingError, match="the work folder .*run cannot be used: "):
+        noisy_run(settings(tmp_path))
+
+
+def test_pieces_must_divide_the_run(tmp_path):
+    with pytest.raises(TrainingError, match="multiple of --every.* Received: 6, 4, 1"):
+        noisy_run(settings(tmp_path, every=4))
+
+
+# From here on: the SRCNN recipe as a user runs it.
+
+
+@pytest.fixture
+def photos(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for n, image in enumerate(IMAGES):
+        Image.fromarray(image[..., 0]).save(tmp_path / f"photos/{n}.png")
+    return tmp_path / "photos"
+
+
+def command(photos, workdir, **changes):
+    chosen = {"data": photos, "workdir": workdir, "scale": 2, "variant": "9-1-5", "patch": 36}
+    chosen |= {"steps": 4, "every": 2, "batch": 2, **changes}
+    return [text for key, value in chosen.items() for text in (f"--{key}", str(value))]
+
+
+def test_the_recipe_writes_a_network_that_loads(photos, tmp_path):
+    arguments = command(
+        photos, tmp_path / "run", validation=photos, loss="asy_mse", precision="bfloat16"
+    )
+    assert srcnn.main([*arguments, "--quiet"]) == 0
+    keras.config.set_dtype_policy("float32")
+    network = zoo.load(str(tmp_path / "run"))
+    card = json.loads((tmp_path / "run/network.json").read_text())
+    rows = list(csv.DictReader((tmp_path / "run/training.csv").open()))
+    assert network.name == "srcnn_915_x2"
+    assert card["training"]["settings"]["loss"] == "asy_mse"
+    assert str(tmp_path) not in json.dumps(card)  # a card tells no paths
+    assert 0 < float(rows[-1]["validation_psnr"]) < 60
+
+
+def test_an_empty_folder_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    assert srcnn.main(command(tmp_path / "photos", tmp_path / "run")) == 1
+    assert "photos holds no image" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_broken_image_is_one_sentence_and_leaves_nothing(photos, tmp_path, capsys):
+    (photos / "broken.png").write_text("text")
+    assert srcnn.main(command(photos, tmp_path / "run")) == 1
+    assert "broken.png is not an image that can be read" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_patch_larger_than_every_image_is_one_sentence(photos, tmp_path, capsys):
+    assert srcnn.main(command(photos, tmp_path / "run", patch=41)) == 1
+    assert "every image is smaller than the patch of 41 pixels" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_patch_smaller_than_its_borders_is_one_sentence(photos, tmp_path, capsys):
+    assert srcnn.main(command(photos, tmp_path / "run", patch=28)) == 1
+    assert "--patch must be at least 29 at scale 2 with 9-1-5" in capsys.readouterr().err
+
+
+def test_an_unwritable_work_folder_is_one_sentence(photos, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert srcnn.main(command(photos, tmp_path / "file/run")) == 1
+    assert "the work folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": 5}, "scale must be 2, 3 or 4. Received: 5"),
+        ({"init": "absent"}, "'absent' is neither a published weight"),
+        ({"validation": "absent"}, "there is no folder absent"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(photos, tmp_path, capsys, changes, message):
+    assert srcnn.main(command(photos, tmp_path / "run", **changes)) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_loss_is_refused_before_work(photos, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        srcnn.main(command(photos, tmp_path / "run", loss="l2"))
+    assert stop.value.code == 2
+    assert "invalid choice: 'l2'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_ends_with_the_same_bits(photos, tmp_path):
+    def start(workdir, *more):
+        arguments = command(photos, workdir, steps=40, ema=0.9)
+        program = [sys.executable, "-m", "recipes.srcnn", *arguments, "--quiet", *more]
+        return subprocess.Popen(program, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+
+    def weights(workdir):
+        return zoo.load(str(workdir)).get_weights()
+
+    assert start(tmp_path / "whole").wait() == 0
+    killed = start(tmp_path / "killed")
+    while not list((tmp_path / "killed").glob("checkpoints/step-*")):
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed/network.weights.h5").exists()
+    assert start(tmp_path / "killed", "--resume").wait() == 0
+    for first, second in zip(
+        weights(tmp_path / "whole"), weights(tmp_path / "killed"), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)

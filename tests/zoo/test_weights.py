@@ -1,0 +1,111 @@
+"""Weights: what is saved comes back, and what cannot be trusted is refused in one sentence."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+import zoo
+from zoo.weights import load_into, read_card, save
+
+CARD = {"builder": "SRCNN", "arguments": {"scale": 2, "variant": "9-1-5"}}
+
+
+@pytest.fixture
+def network():
+    return zoo.SRCNN(2, "9-1-5")
+
+
+@pytest.fixture
+def saved(network, tmp_path):
+    save(network, tmp_path / "network.weights.h5", CARD)
+    return tmp_path
+
+
+def equal(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first.weights, second.weights, strict=True))
+
+
+@pytest.mark.parametrize("name", [".", "network.weights.h5"])
+def test_a_folder_and_a_file_come_back_as_the_network(saved, network, name):
+    assert equal(zoo.load(str(saved / name)), network)
+
+
+def test_the_card_says_what_the_file_is(saved, network):
+    card = read_card(saved / "network.json")
+    assert card["parameters"] == network.count_params() == 8129
+    assert card["bytes"] == (saved / "network.weights.h5").stat().st_size
+    assert sorted(path.name for path in saved.iterdir()) == ["network.json", "network.weights.h5"]
+
+
+def test_a_builder_takes_a_file(saved, network):
+    again = zoo.SRCNN(2, "9-1-5", padding="valid", weights=str(saved / "network.weights.h5"))
+    assert equal(again, network)
+
+
+def test_a_builder_takes_a_work_folder(saved, network):
+    assert equal(zoo.SRCNN(3, "9-1-5", weights=str(saved)), network)
+
+
+def test_a_changed_file_is_refused(saved):
+    path = saved / "network.weights.h5"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(zoo.WeightsError, match="is not the file of its card: SHA-256"):
+        zoo.load(str(path))
+
+
+def test_a_truncated_file_is_refused(saved, network):
+    path = saved / "network.weights.h5"
+    path.write_bytes(path.read_bytes()[:4000])
+    before = [variable.numpy() for variable in network.weights]
+    with pytest.raises(zoo.WeightsError, match="does not fit srcnn_915_x2"):
+        load_into(network, str(path))
+    for old, new in zip(before, network.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_weights_of_another_variant_are_refused(saved):
+    with pytest.raises(zoo.WeightsError, match="network.weights.h5 does not fit srcnn_955_x2"):
+        zoo.SRCNN(2, "9-5-5", weights=str(saved / "network.weights.h5"))
+
+
+def test_no_file_is_refused(tmp_path):
+    with pytest.raises(zoo.WeightsError, match="absent.weights.h5' is neither a published weight"):
+        zoo.SRCNN(2, weights=str(tmp_path / "absent.weights.h5"))
+    with pytest.raises(zoo.WeightsError, match="'absent' is neither a published weight"):
+        zoo.load("absent")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"builder": "os.system"}, "its card names an unknown builder 'os.system'"),
+        ({"arguments": {"scale": 9}}, "its card does not fit SRCNN: scale must be 2, 3 or 4"),
+        ({"arguments": {"size": 9}}, "its card does not fit SRCNN: .* argument 'size'"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(saved, change, message):
+    card = json.loads((saved / "network.json").read_text())
+    (saved / "network.json").write_text(json.dumps({**card, **change}))
+    with pytest.raises(zoo.WeightsError, match=message):
+        zoo.load(str(saved))
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "cannot be read"), ("[]", "lacks arguments")])
+def test_a_damaged_card_is_refused(saved, text, message):
+    (saved / "network.json").write_text(text)
+    with pytest.raises(zoo.WeightsError, match=message):
+        zoo.load(str(saved))
+
+
+def test_the_file_holds_plain_arrays(saved):
+    kinds = set()
+    with h5py.File(saved / "network.weights.h5") as file:
+        file.visititems(lambda _, item: kinds.add(getattr(item, "dtype", None)))
+    assert kinds == {None, np.dtype("float32")}  # groups and arrays: nothing to unpickle
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(zoo.WeightsError, match="there is no weight named 'edsr'; there are"):
+        zoo.card("edsr")
