@@ -48,7 +48,7 @@ def rgb_to_luma(image: Tensor) -> Tensor:
     Reference: ITU-R BT.601; the first channel of MATLAB's `rgb2ycbcr`, which rounds it for uint8.
     """
     channels = _split_three_channels(image, "RGB")
-    return _mix(channels, _RGB_TO_YCBCR[0] / 255, _YCBCR_OFFSET[0] / 255)
+    return _mix(channels, _RGB_TO_YCBCR[0] / 255) + float(_YCBCR_OFFSET[0] / 255)
 
 
 def rgb_to_ycbcr(image: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ def grey(image: Tensor) -> Tensor:
     if shape[-1] == 1:
         return image
     if shape[-1] == 3:
-        return _mix(ops.split(image, 3, axis=-1), _FULL_RANGE, 0.0)
+        return _mix(ops.split(image, 3, axis=-1), _FULL_RANGE)
     return ops.mean(image, axis=-1, keepdims=True)
 
 
@@ -152,13 +152,15 @@ def _at_least_float32(image: Tensor) -> Tensor:
     return ops.cast(image, keras.backend.result_type(image.dtype, "float32"))
 
 
-def _mix(channels: Sequence[Tensor], weights: Iterable[float], offset: float) -> Tensor:
-    """Return `offset + sum of weights[c] channels[c]`."""
+def _mix(channels: Sequence[Tensor], weights: Iterable[float]) -> Tensor:
+    """Return the sum of `weights[c] channels[c]`."""
     # Python floats leave the dtype of the tensor alone; NumPy scalars do not.
     products = [float(weight) * channel for weight, channel in zip(weights, channels, strict=True)]
-    return sum(products[1:], products[0]) + float(offset)
+    return sum(products[1:], products[0])
 
 
 def _mix_three(channels: Sequence[Tensor], matrix: np.ndarray, offsets: np.ndarray) -> Tensor:
-    mixed = [_mix(channels, row, offset) for row, offset in zip(matrix, offsets, strict=True)]
+    mixed = [
+        _mix(channels, row) + float(offset) for row, offset in zip(matrix, offsets, strict=True)
+    ]
     return ops.concatenate(mixed, axis=-1)

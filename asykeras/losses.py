@@ -110,8 +110,9 @@ class AsymmetricLoss(keras.losses.Loss):
         if self.apply_to == "images":
             return _channel_mean(self.error(weights * y_true, weights * y_pred), y_true)
         errors = self.error(y_true, y_pred)
-        if _channels_are_averaged(errors, y_true):
-            return ops.squeeze(weights, axis=-1) * errors
+        if len(weights.shape) > 2 and weights.shape[-1] == 1:
+            # One weight for all channels of a pixel: averaging first leaves less to multiply.
+            return ops.squeeze(weights, axis=-1) * _channel_mean(errors, y_true)
         return _channel_mean(weights * errors, y_true)
 
     def weights(self, y_true: Tensor) -> Tensor:

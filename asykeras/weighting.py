@@ -44,6 +44,9 @@ class Weighting:
 
     Subclasses implement `weigh(grey)`. Labels are read as float32 and values below 0 count as
     black, so the weights of any label are finite.
+
+    Both compute `0.5 tanh(x) + 0.5` as `sigmoid(2 x)`, which is equal and one operation instead of
+    three.
     """
 
     def __call__(self, y_true: Tensor) -> Tensor:
@@ -109,7 +112,7 @@ class Reciprocal(Weighting):
 
     def weigh(self, grey: Tensor) -> Tensor:
         """Return 0.5 tanh(1 / (y + epsilon)) + 0.5."""
-        return 0.5 * ops.tanh(1.0 / (grey + self.epsilon)) + 0.5
+        return ops.sigmoid(2.0 / (grey + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -150,7 +153,7 @@ class Quartile(Weighting):
         """Return 0.5 tanh(Q / (y + epsilon)) + 0.5."""
         axes = tuple(range(1, len(grey.shape)))
         quantile = ops.quantile(grey, self.quantile, axis=axes, keepdims=True)
-        return 0.5 * ops.tanh(quantile / (grey + self.epsilon)) + 0.5
+        return ops.sigmoid(2.0 * quantile / (grey + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

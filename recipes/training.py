@@ -284,7 +284,7 @@ def train(
         optimizer=optimizer(settings),
         loss=make_loss(settings),
         steps_per_execution=settings.steps_per_execution,
-        jit_compile=_jit(),
+        jit_compile=jit(),
     )
     model(patches.numpy_batch(0)[:1])
     model.optimizer.build(model.trainable_variables)
@@ -454,7 +454,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def _jit() -> str | bool:
+def jit() -> str | bool:
     """Return whether XLA compiles the step: not for TensorFlow on a CPU, where it is slower."""
     if keras.backend.backend() != "tensorflow":
         return "auto"

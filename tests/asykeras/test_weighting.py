@@ -80,7 +80,8 @@ def test_worked_numbers():
 def test_the_weights_of_one_image_do_not_depend_on_the_batch():
     label = LABELS["random"].astype("float32")
     together, alone = Quartile()(label), Quartile()(label[1:2])
-    np.testing.assert_array_equal(numpy(together)[1:2], numpy(alone))
+    # to rounding: vectorised code may treat the last pixels of an array apart
+    np.testing.assert_allclose(numpy(together)[1:2], numpy(alone), rtol=3e-7)
 
 
 def test_values_below_black_count_as_black():
