@@ -266,3 +266,27 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(photos, tmp_path):
         weights(tmp_path / "whole"), weights(tmp_path / "killed"), strict=True
     ):
         np.testing.assert_array_equal(first, second)
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # every import of it fails, as where it is not installed
+from recipes import evaluate, srcnn
+code = srcnn.main(sys.argv[2:]) or evaluate.main(
+    ["--weights", sys.argv[1], "bicubic", "--data", sys.argv[3], "--scale", "2"]
+)
+sys.exit(code)
+"""
+
+
+def test_training_and_evaluation_need_no_tensorflow_on_jax(photos, tmp_path):
+    pytest.importorskip("jax")
+    arguments = [str(tmp_path / "run"), *command(photos, tmp_path / "run", steps=2)]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| mean |" in done.stdout

@@ -1,0 +1,22 @@
+# Two commands for a fresh clone. Both make their own environment in .venv first.
+#   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
+#   make test   run the tests, on TensorFlow and on JAX
+
+PYTHON ?= python3
+BIN := .venv/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test
+
+demo: .venv/ready
+	$(BIN)/python -m recipes.demo --out runs/demo
+
+test: .venv/ready
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/asykeras tests/zoo
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # the first that knows --group
+	$(BIN)/python -m pip install --quiet --editable ".[plots]" --group dev
+	touch $@
