@@ -3,13 +3,13 @@
     python -m recipes.demo --out runs/demo
 
 Trains SRCNN 9-1-5 for super-resolution by 3 with the plain MSE and with AsyMSE, from the same
-initial weights on the same samples of `zoo/samples/train`; scores both and bicubic interpolation on
-`zoo/samples/test`; exports the AsyMSE network as a SavedModel and runs that in a process of its own.
-About 3 minutes on 2 CPU cores; no network and no GPU needed.
+initial weights on the same samples of `zoo/samples/train`; scores both and bicubic interpolation
+on `zoo/samples/test`; exports the AsyMSE network as a SavedModel and runs that in a process of its
+own. About 3 minutes on 2 CPU cores; needs no GPU and downloads nothing.
 
 The folder OUT then holds `demo.png`, the scores in `scores.csv`, the work folders `mse` and
-`asy_mse` (`zoo.load` takes them), `savedmodel`, and `demo.json` with what was done. They appear when
-everything has succeeded, and replace those of an earlier demo.
+`asy_mse` (`zoo.load` takes them), `savedmodel`, and `demo.json` with what was done. They appear
+when everything has succeeded, and replace those of an earlier demo.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 import zoo
@@ -57,7 +56,7 @@ REGIONS = {
 }
 MAPPED = "casa-mila"  # the test image whose weight map is drawn: black to white
 
-# Runs where neither Keras nor this package is imported, as on the machine of a user.
+# What someone runs who has the SavedModel and TensorFlow (which itself imports Keras) alone.
 FRESH_PROCESS = """
 import sys
 import numpy
@@ -65,7 +64,7 @@ import tensorflow
 folder, image, restored = sys.argv[1:]
 network = tensorflow.saved_model.load(folder)
 numpy.save(restored, network.serve(numpy.load(image)).numpy())
-imported = {"keras", "asykeras", "zoo", "recipes"} & set(sys.modules)
+imported = {"asykeras", "zoo", "recipes"} & set(sys.modules)
 if imported:
     sys.exit(f"it imported {sorted(imported)}")
 """
@@ -222,7 +221,7 @@ def publish(work: Path, out: Path) -> None:
 
 
 def _work_folder(out: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a new folder inside `out`, which must be new, or hold nothing of others by our names."""
+    """Return a new folder inside `out`, which holds nothing of others by the names of results."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         strange = [name for name in RESULTS if (out / name).exists()]

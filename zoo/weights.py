@@ -36,6 +36,9 @@ def list_weights() -> list[str]:
 def card(name: str) -> dict[str, Any]:
     """Return the card of a published weight.
 
+    Args:
+        name: One of `list_weights()`.
+
     Raises:
         WeightsError: if there is no such weight.
     """

@@ -49,6 +49,15 @@ def test_table_1(name, power):
     np.testing.assert_allclose(value(loss, label, restored), expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize("loss", [AsyMAE(), AsyMSE()])
+def test_float16_images(name, loss):
+    label, restored = pair(name, "float16")
+    errors = np.abs(restored.astype(float) - label.astype(float))
+    expected = (eq_2(label.astype(float)) * errors ** (2 if loss.name == "asy_mse" else 1)).mean()
+    np.testing.assert_allclose(value(loss, label, restored), expected, rtol=1e-6, atol=1e-6)
+
+
 def test_the_example_of_the_docstrings():
     label, restored = np.array([[[[0.5]]]], "float32"), np.array([[[[0.7]]]], "float32")
     np.testing.assert_allclose(value(AsyMSE(), label, restored), 0.03928, atol=5e-6)

@@ -1,0 +1,96 @@
+"""The architecture: who imports whom, what is public, and that it is documented."""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# Packages in their order: each may import itself and what stands before it.
+ORDER = ["asykeras", "zoo", "recipes"]
+# What the lower two may import from outside; all else is imported where it is needed.
+OUTSIDE = {"asykeras": {"keras", "numpy"}, "zoo": {"keras", "numpy", "PIL", "h5py"}}
+
+
+def modules(package):
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(path, top_level_only=False):
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield (node.module or "").split(".")[0]
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_go_down_only(package):
+    above = set(ORDER[ORDER.index(package) + 1 :])
+    for path in modules(package):
+        assert not above & set(imports(path)), f"{path} imports upwards"
+
+
+@pytest.mark.parametrize("package", OUTSIDE)
+def test_the_packages_lean_on_keras_and_numpy(package):
+    allowed = OUTSIDE[package] | set(ORDER) | set(sys.stdlib_module_names)
+    for path in modules(package):
+        found = set(imports(path, top_level_only=True))
+        assert found <= allowed, f"{path} imports {found - allowed}"
+
+
+def test_importing_the_packages_imports_no_backend_but_the_chosen():
+    code = (
+        "import os, sys; os.environ['KERAS_BACKEND'] = 'jax'; import asykeras, zoo;"
+        "print([name for name in ('tensorflow', 'torch') if name in sys.modules])"
+    )
+    pytest.importorskip("jax")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("package", ["asykeras", "zoo"])
+def test_exports_are_complete(package):
+    module = importlib.import_module(package)
+    assert len(set(module.__all__)) == len(module.__all__)
+    imported = {name for name in vars(module) if not name.startswith("_")}
+    exported = {name for name in imported if not inspect.ismodule(getattr(module, name))}
+    assert exported == {name for name in module.__all__ if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("package", ["asykeras", "zoo"])
+def test_everything_public_says_what_it_takes_and_shows_an_example(package):
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        item = getattr(module, name)
+        if not callable(item) or (issubclass(type(item), type) and issubclass(item, Exception)):
+            continue
+        text = inspect.getdoc(item)
+        assert text.splitlines()[0].endswith("."), f"{name}: the first line is no sentence"
+        parameters = [p for p in inspect.signature(item).parameters if p not in ("self", "kwargs")]
+        takes_images_alone = set(parameters) <= {"y_true", "y_pred"}
+        said = "Args:" in text or "arguments" in text.lower()  # "arguments as in `psnr`"
+        assert takes_images_alone or said, f"{name} does not say what it takes"
+
+
+def test_there_is_no_utils():
+    names = {path.stem for package in ORDER for path in modules(package)}
+    assert not names & {"utils", "helpers", "common", "base", "misc"}
+
+
+def test_no_lambda_layer_no_pickle_no_exec():
+    for package in ORDER:
+        for path in modules(package):
+            text = path.read_text()
+            assert "layers.Lambda" not in text, path
+            assert not {"pickle", "dill"} & set(imports(path)), path
+            calls = [n.func for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)]
+            names = {f.id for f in calls if isinstance(f, ast.Name)}
+            assert not names & {"exec", "eval"}, path
