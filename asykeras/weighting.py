@@ -33,6 +33,7 @@ def normalize(image: Tensor) -> Tensor:
     Example:
         `[[2, 4, 6]]` -> `[[0, 0.5, 1]]`
     """
+    image = ops.convert_to_tensor(image)
     axes = tuple(range(1, len(image.shape)))
     low = ops.min(image, axis=axes, keepdims=True)
     span = ops.max(image, axis=axes, keepdims=True) - low
