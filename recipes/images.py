@@ -1,7 +1,6 @@
-"""Image files: finding, reading and writing them as 8-bit arrays."""
+"""Image files: finding them and reading them as 8-bit arrays."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,15 +62,6 @@ def _as_uint8(image: Image.Image) -> np.ndarray:
     if image.mode in ("L", "LA", "1"):
         return np.asarray(image.convert("L"))[..., None]
     return np.asarray(image.convert("RGB"))
-
-
-def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Write a uint8 array `(height, width, 1 or 3)` as PNG, whole or not at all."""
-    path = Path(path)
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-        picture.save(part, format="PNG")
-    os.replace(part.name, path)
 
 
 def to_channels(image: np.ndarray, channels: str) -> np.ndarray:

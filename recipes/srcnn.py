@@ -41,7 +41,8 @@ def run(settings: SrcnnSettings) -> str:
     context = 4 * settings.scale  # two low-resolution pixels for each of the two bicubic passes
     arguments: dict[str, Any] = {"scale": settings.scale, "variant": settings.variant}
     keras.utils.set_random_seed(settings.seed)
-    published = zoo.SRCNN(**arguments)  # in float32: what validation sees and users get
+    keras.config.set_dtype_policy("float32")
+    published = zoo.SRCNN(**arguments)  # what validation sees and users get
     _check_patch(settings, context)
     images = load_images(settings.data, "luma")
     if not settings.quiet:

@@ -10,7 +10,6 @@ from recipes.images import (
     find_images,
     read_image,
     to_channels,
-    write_png,
 )
 
 rng = np.random.default_rng(0)
@@ -95,12 +94,6 @@ def test_grey_to_rgb_and_back():
     np.testing.assert_array_equal(to_channels(grey, "rgb"), np.repeat(grey, 3, -1))
     np.testing.assert_array_equal(to_channels(to_channels(grey, "rgb"), "grey"), grey)
     np.testing.assert_array_equal(to_channels(grey, "luma"), grey)
-
-
-def test_png_round_trip_leaves_no_part_behind(tmp_path):
-    write_png(tmp_path / "out.png", RGB)
-    np.testing.assert_array_equal(read_image(tmp_path / "out.png"), RGB)
-    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
 
 def test_crop_to_multiple():
