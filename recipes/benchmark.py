@@ -20,8 +20,8 @@ import zoo
 from asykeras import AsyMAE, AsyMSE, Quartile
 from asykeras.degradations import BicubicDegrade
 from recipes.data import Patches, load_images
-from recipes.images import ImageError
 from recipes.training import Restorer, jit
+from zoo.images import ImageError
 
 rng = np.random.default_rng(0)
 

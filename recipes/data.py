@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes.images import ImageError, find_images, read_image, to_channels
+from zoo.images import ImageError, find_images, read_image, to_channels
 
 WORD = 2**32  # the hashes are 32-bit words, held in int64 so that no product overflows
 
@@ -25,7 +25,7 @@ def load_images(source: str, channels: str) -> list[np.ndarray]:
     Args:
         source: A folder (searched recursively) or several, separated by commas; or
             `tfds:NAME:SPLIT`, a TensorFlow Datasets builder whose examples hold an `image` or `hr`.
-        channels: `"luma"`, `"grey"` or `"rgb"`; see `recipes.images.to_channels`.
+        channels: `"luma"`, `"grey"` or `"rgb"`; see `zoo.images.to_channels`.
 
     Returns:
         uint8 arrays `(height, width, 1 or 3)`.

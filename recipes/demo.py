@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,21 +31,14 @@ import zoo
 from asykeras import AsyMSE, plots
 from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
-from recipes.evaluate import (
-    Restore,
-    Scores,
-    csv_text,
-    protocol,
-    restorer,
-    super_resolution,
-    table,
-)
-from recipes.images import crop_to_multiple, find_images, read_image, to_channels
+from recipes.evaluate import csv_text, table
 from recipes.srcnn import SrcnnSettings
 from recipes.srcnn import run as train_srcnn
 from recipes.training import TrainingError
+from zoo.evaluation import Restore, Scores, protocol, super_resolution
 from zoo.files import write_atomically
-from zoo.restore import to_numpy
+from zoo.images import crop_to_multiple, find_images, read_image, to_channels
+from zoo.restore import enlarge_bicubic, super_resolve, to_numpy
 
 SAMPLES = Path(zoo.__file__).with_name("samples")
 SCALE = 3
@@ -98,8 +92,9 @@ def run(out: Path, steps: int, quiet: bool = False) -> None:
     with _work_folder(out) as folder:
         work = Path(folder)
         train(work, steps, quiet)
-        restorers = {"bicubic": restorer("bicubic", SCALE)}
-        restorers |= {name: restorer(str(work / at), SCALE) for name, at in NETWORKS.items()}
+        restorers: dict[str, Restore] = {"bicubic": partial(enlarge_bicubic, scale=SCALE)}
+        for name, at in NETWORKS.items():
+            restorers[name] = partial(super_resolve, zoo.load(str(work / at)), scale=SCALE)
         columns = evaluate(restorers, images, work)
         report = summary(columns)
         say(f"\n{table(list(images), columns)}\n\n{protocol(SCALE, False)}\n\n{report}\n")

@@ -19,10 +19,9 @@ import numpy as np
 import zoo
 from asykeras.degradations import BicubicDegrade
 from recipes.data import load_images
-from recipes.evaluate import mean, super_resolution
-from recipes.images import ImageError, describe, find_images, read_image
 from recipes.training import Settings, TrainingError, option, parse, policy, train
-from zoo.restore import super_resolve
+from zoo.evaluation import mean, score_network
+from zoo.images import ImageError, describe, find_images, read_image
 from zoo.srcnn import margin
 
 
@@ -53,12 +52,7 @@ def run(settings: SrcnnSettings) -> str:
 
     def validate(weights: list[np.ndarray]) -> float:
         published.set_weights(weights)
-        scores = super_resolution(
-            lambda image: super_resolve(published, image, settings.scale),
-            validation,
-            settings.scale,
-        )
-        return mean(scores)["psnr"]
+        return mean(score_network(published, validation, scale=settings.scale))["psnr"]
 
     path = train(
         settings,

@@ -4,10 +4,18 @@ from collections.abc import Callable
 
 import keras
 
+from zoo.dncnn import DnCNN
+from zoo.dphsir import DPHSIR
+from zoo.edsr import EDSR
 from zoo.srcnn import SRCNN
 from zoo.weights import WeightsError, load_verified, locate
 
-BUILDERS: dict[str, Callable[..., keras.Model]] = {"SRCNN": SRCNN}
+BUILDERS: dict[str, Callable[..., keras.Model]] = {
+    "DPHSIR": DPHSIR,
+    "DnCNN": DnCNN,
+    "EDSR": EDSR,
+    "SRCNN": SRCNN,
+}
 
 
 def load(name: str) -> keras.Model:

@@ -57,6 +57,34 @@ def super_resolve(network: keras.Model, image: np.ndarray, scale: int) -> np.nda
     return to_uint8(restored)
 
 
+def denoise(network: keras.Model, noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """Remove Gaussian noise from an image with a denoiser.
+
+    Args:
+        network: Model `(1, height, width, channels)` in [0, 1] -> the same shape; or one that takes
+            `[image, sigma]`, with sigma `(1, 1)`.
+        noisy: `(height, width, channels)`, floating point, [0, 1] plus noise, not clipped.
+        sigma: Standard deviation of the noise in image units: 25 grey levels are 25 / 255. Networks
+            for one level or any level do not look at it.
+
+    Returns:
+        float32 image, same shape, clipped to [0, 1].
+
+    Raises:
+        ValueError: if the network takes another number of channels.
+    """
+    takes_sigma = len(network.inputs) == 2
+    channels = network.inputs[0].shape[-1]
+    if channels not in (None, noisy.shape[-1]):
+        raise ValueError(
+            f"the network takes images with {channels} channels. Received: {noisy.shape[-1]}"
+        )
+    image = noisy[None].astype(np.float32)
+    level = np.full((1, 1), sigma, np.float32)
+    restored = network([image, level] if takes_sigma else image, training=False)
+    return np.clip(to_numpy(restored)[0], 0, 1)
+
+
 def to_uint8(image: Any) -> np.ndarray:
     """Clip an image in [0, 1], round it half up to 8 bit and return it as NumPy uint8."""
     return np.floor(np.clip(to_numpy(image), 0, 1) * 255 + 0.5).astype(np.uint8)

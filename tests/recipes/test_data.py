@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from recipes.data import Patches, folder_name, load_images
-from recipes.images import ImageError
+from zoo.images import ImageError
 
 rng = np.random.default_rng(0)
 IMAGES = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((30, 41), (25, 17), (9, 60))]

@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from recipes import demo
-from recipes.images import find_images, read_image
+from zoo.images import find_images, read_image
 from zoo.weights import save
 
 pytest.importorskip("matplotlib")

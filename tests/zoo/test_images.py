@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes.images import (
+from zoo.images import (
     ImageError,
     crop_to_multiple,
     find_images,
