@@ -1,15 +1,26 @@
 """zoo: networks for image restoration, and pretrained weights that can be verified."""
 
 from zoo.builders import load
-from zoo.restore import enlarge_bicubic, super_resolve
+from zoo.dncnn import DnCNN, fold_batch_norm
+from zoo.dphsir import DPHSIR
+from zoo.edsr import EDSR
+from zoo.mdsr import MDSR, at_scale
+from zoo.restore import denoise, enlarge_bicubic, super_resolve
 from zoo.srcnn import SRCNN
 from zoo.weights import WeightsError, card, list_weights
 
 __all__ = [
+    "DPHSIR",
+    "EDSR",
+    "MDSR",
     "SRCNN",
+    "DnCNN",
     "WeightsError",
+    "at_scale",
     "card",
+    "denoise",
     "enlarge_bicubic",
+    "fold_batch_norm",
     "list_weights",
     "load",
     "super_resolve",

@@ -9,7 +9,7 @@ from keras import layers
 from asykeras.types import Tensor
 from zoo.weights import load_into
 
-# Convolutions and channels of the published networks (Zhang et al., Sec. IV-A).
+# Convolutions and channels of the published networks.
 VARIANTS = {"S": (17, 1), "B": (20, 1), "C": (20, 3), "3": (20, 1)}
 FILTERS = 64
 

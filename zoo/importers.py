@@ -214,7 +214,9 @@ def _mat(path: Path) -> dict[str, Any]:
         ) from None
     try:
         return dict(scipy.io.loadmat(path, struct_as_record=False, squeeze_me=False))
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # SciPy has errors of its own for files that are none
         raise WeightsError(f"{path} is no .mat file of version 7 or before: {error}") from None
 
 

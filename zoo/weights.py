@@ -1,17 +1,22 @@
-"""Weights: from a name or a file to a model, and never a model with random weights.
+"""Weights: from a name or a file into a model, and never a model with random weights.
 
 A weight is a `.weights.h5` file and a card beside it, a JSON file of the same name that says which
-builder makes the network, with which arguments, and what the file's SHA-256 is. Published cards and
-files lie in `zoo/cards` and `zoo/weights`; a recipe writes the same pair into its work folder.
+builder makes the network, with which arguments, and what the file's SHA-256 is. Published cards lie
+in `zoo/cards`; their files in `zoo/weights` or, where a card has a `url`, in the cache. A recipe
+writes the same pair into its work folder.
 """
 
 import json
 import os
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
+from zoo.download import DownloadError, cache_folder, fetch
 from zoo.files import replacing, sha256, write_atomically
 
 CARDS = Path(__file__).with_name("cards")
@@ -42,22 +47,21 @@ def card(name: str) -> dict[str, Any]:
     Raises:
         WeightsError: if there is no such weight.
     """
-    path = CARDS / f"{name}.json"
     if name not in list_weights():
         raise WeightsError(f"there is no weight named {name!r}; there are {list_weights()}")
-    return read_card(path)
+    return read_card(CARDS / f"{name}.json")
 
 
 def load_into(model: keras.Model, name: str) -> None:
     """Load weights into a model of the same architecture.
 
     Args:
-        model: Built model; unchanged if the weights are refused before they are read.
+        model: Built model; unchanged if the weights are refused.
         name: A published weight or the work folder of a recipe, whose SHA-256 is then checked, or
             any `.weights.h5` file.
 
     Raises:
-        WeightsError: as `load`.
+        WeightsError: if it cannot be found, is not the file of its card, or does not fit.
     """
     if Path(name).is_file() and name.endswith(SUFFIX):
         _load_file(model, Path(name))
@@ -68,12 +72,13 @@ def load_into(model: keras.Model, name: str) -> None:
 def locate(name: str) -> tuple[Path, dict[str, Any]]:
     """Return the weights file and the card of a name, a file or a work folder.
 
+    A published file that does not come with the package is downloaded into the cache, once.
+
     Raises:
-        WeightsError: if there is no such thing, or its card cannot be read.
+        WeightsError: if there is no such thing, its card cannot be read or its file not fetched.
     """
     if name in list_weights():
-        its_card = card(name)
-        return FILES / its_card["file"], its_card
+        return _published(card(name))
     path = Path(name)
     if path.is_dir():
         path = path / f"network{SUFFIX}"
@@ -127,12 +132,24 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
         its_card = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise WeightsError(f"the card {path} cannot be read: {error}") from None
-    missing = {"builder", "arguments", "sha256"} - set(
-        its_card if isinstance(its_card, dict) else ()
-    )
-    if missing:
+    there = set(its_card) if isinstance(its_card, dict) else set()
+    if missing := {"builder", "arguments", "sha256"} - there:
         raise WeightsError(f"the card {path} lacks {', '.join(sorted(missing))}")
     return dict(its_card)
+
+
+def _published(its_card: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """Return the file of a published card: from the package, the cache or the network."""
+    shipped = FILES / its_card["file"]
+    if shipped.is_file() or "url" not in its_card:
+        return shipped, its_card
+    cached = cache_folder() / its_card["file"]
+    if cached.is_file() and sha256(cached) == its_card["sha256"]:
+        return cached, its_card
+    try:
+        return fetch(its_card["url"], cached, its_card["sha256"]), its_card
+    except DownloadError as error:
+        raise WeightsError(str(error)) from None
 
 
 def _card_path(weights: Path) -> Path:
@@ -143,7 +160,53 @@ def _load_file(model: keras.Model, file: Path) -> None:
     if not file.is_file():
         raise WeightsError(f"there is no weights file {file}")
     try:
+        with h5py.File(file) as content:
+            _check_layers(model, content)
         model.load_weights(file)
-    except Exception as error:  # h5py and Keras raise many kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{file} does not fit {model.name}: {reason}") from None
+    except WeightsError as error:
+        raise WeightsError(f"{file} does not fit {model.name}: {error}") from None
+    except Exception as error:  # h5py and Keras raise many kinds for a damaged file
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{file} cannot be read: {reason}") from None
+
+
+def _check_layers(model: keras.Model, content: h5py.File) -> None:
+    """Compare the shapes in a file with those of the model, before anything is loaded.
+
+    Keras reads on where it finds less than it wants, and names what does not fit only sometimes.
+    Its files know layers by class and number: conv2d, conv2d_1, ...
+    """
+    numbers: Counter[str] = Counter()
+    groups = content.get("layers", {})
+    for layer in model.layers:
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        key = f"{kind}_{numbers[kind]}" if numbers[kind] else kind
+        numbers[kind] += 1
+        wanted = [tuple(variable.shape) for variable in layer.weights]
+        found = _shapes(groups.get(key))
+        if sorted(wanted) != sorted(found):
+            raise WeightsError(
+                f"the first layer that differs is {layer.name!r}, which has the shapes {wanted} "
+                f"and in the file {found}"
+            )
+    more = [key for key in groups if _shapes(groups[key]) and key not in _keys(numbers)]
+    if more:
+        raise WeightsError(f"the file has a layer more, {more[0]!r}")
+
+
+def _keys(numbers: Counter[str]) -> set[str]:
+    return {
+        f"{kind}_{number}" if number else kind
+        for kind, count in numbers.items()
+        for number in range(count)
+    }
+
+
+def _shapes(group: h5py.Group | None) -> list[tuple[int, ...]]:
+    """Return the shapes of all variables below a group of a weights file."""
+    found: list[tuple[int, ...]] = []
+    if group is not None:
+        group.visititems(
+            lambda name, item: found.append(item.shape) if isinstance(item, h5py.Dataset) else None
+        )
+    return found

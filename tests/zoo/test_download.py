@@ -1,0 +1,199 @@
+"""Downloads from a server on this machine that misbehaves in every way."""
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+import zoo
+from zoo import download, weights
+from zoo.download import DownloadError, cache_folder, fetch
+
+CONTENT = bytes(range(256)) * 2000
+HASH = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves CONTENT; what the path names is what goes wrong."""
+
+    requests: ClassVar[list] = []
+
+    def do_GET(self):
+        wanted = self.headers.get("Range")
+        type(self).requests.append((self.path, wanted))
+        if self.path == "/error":
+            return self.send_error(503, "Busy")
+        start = 0
+        if wanted and self.path != "/no-ranges":
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(CONTENT):
+                return self.send_error(416)
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+        end = len(CONTENT) // 2 if self.path == "/cut" and not start else len(CONTENT)
+        self.wfile.write(CONTENT[start:end])
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    Server.requests = []
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{serving.server_port}"
+    serving.shutdown()
+    serving.server_close()
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_arrives_whole_with_progress(server, tmp_path):
+    seen = []
+    fetch(f"{server}/file", tmp_path / "a/w", HASH, lambda done, total: seen.append((done, total)))
+    assert (tmp_path / "a/w").read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert names(tmp_path / "a") == ["w"]
+
+
+def test_another_file_is_refused_and_the_old_one_stays(server, tmp_path):
+    (tmp_path / "w").write_text("old")
+    with pytest.raises(
+        DownloadError, match=f"is another file: SHA-256 {'0' * 64} expected, {HASH}"
+    ):
+        fetch(f"{server}/file", tmp_path / "w", "0" * 64)
+    assert (tmp_path / "w").read_text() == "old"
+    assert names(tmp_path) == ["w"]
+
+
+@pytest.mark.parametrize("second", ["cut", "file", "no-ranges"])
+def test_a_cut_connection_is_continued(server, tmp_path, second):
+    (tmp_path / "w").write_text("old")
+    half = len(CONTENT) // 2
+    with pytest.raises(
+        DownloadError, match=f"cut after {half} of {len(CONTENT)} bytes|IncompleteRead"
+    ):
+        fetch(f"{server}/cut", tmp_path / "w", HASH)
+    assert (tmp_path / "w").read_text() == "old"
+    fetch(f"{server}/{second}", tmp_path / "w", HASH)
+    assert (tmp_path / "w").read_bytes() == CONTENT
+    assert Server.requests[-1][1] == f"bytes={half}-"
+    assert names(tmp_path) == ["w"]
+
+
+def test_a_part_that_is_too_long_does_not_pass(server, tmp_path):
+    (tmp_path / "w.part").write_bytes(CONTENT + b"more")
+    with pytest.raises(DownloadError, match="is another file"):
+        fetch(f"{server}/file", tmp_path / "w", HASH)
+    fetch(f"{server}/file", tmp_path / "w", HASH)
+    assert (tmp_path / "w").read_bytes() == CONTENT
+
+
+def test_an_error_of_the_server_is_told(server, tmp_path):
+    with pytest.raises(DownloadError, match="the server answers 503 Busy"):
+        fetch(f"{server}/error", tmp_path / "w", HASH)
+    assert names(tmp_path) == []
+
+
+def test_no_network_is_told(tmp_path):
+    with pytest.raises(DownloadError, match="could not be fetched: .*refused"):
+        fetch("http://127.0.0.1:9/file", tmp_path / "w", HASH)
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_full_disk_is_told(server, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "_copy", full)
+    (tmp_path / "w").write_text("old")
+    with pytest.raises(DownloadError, match="could not be written: No space left on device"):
+        fetch(f"{server}/file", tmp_path / "w", HASH)
+    assert (tmp_path / "w").read_text() == "old"
+    assert names(tmp_path) == ["w"]
+
+
+def test_a_cache_that_cannot_be_written_to_is_told(server, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DownloadError, match="cannot be written to .*; set ASYKERAS_CACHE"):
+        fetch(f"{server}/file", tmp_path / "file/w", HASH)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_cache_is_told(server, tmp_path):
+    (tmp_path / "cache").mkdir(mode=0o555)
+    with pytest.raises(DownloadError, match="cannot be written to .*; set ASYKERAS_CACHE"):
+        fetch(f"{server}/file", tmp_path / "cache/w", HASH)
+
+
+def test_two_processes_may_fetch_at_once(server, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from zoo.download import fetch;"
+        "fetch(sys.argv[1], Path(sys.argv[2]), sys.argv[3])"
+    )
+    command = [sys.executable, "-c", code, f"{server}/file", str(tmp_path / "w"), HASH]
+    both = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert (tmp_path / "w").read_bytes() == CONTENT
+    assert names(tmp_path) == ["w"]
+
+
+def test_the_cache_is_where_the_platform_has_caches(monkeypatch):
+    monkeypatch.delenv("ASYKERAS_CACHE", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert cache_folder() == Path("/xdg/asykeras")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache/asykeras"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert cache_folder() == Path.home() / "Library/Caches/asykeras"
+    monkeypatch.setenv("ASYKERAS_CACHE", "~/mine")
+    assert cache_folder() == Path.home() / "mine"
+
+
+@pytest.fixture
+def published(server, tmp_path, monkeypatch):
+    """A published weight that has to be downloaded; yields its card."""
+    network = zoo.SRCNN(2, "9-1-5")
+    card = {"builder": "SRCNN", "arguments": {"scale": 2, "variant": "9-1-5"}}
+    weights.save(network, tmp_path / "far.weights.h5", {**card, "url": f"{server}/file"})
+    monkeypatch.setattr(weights, "CARDS", tmp_path)
+    monkeypatch.setenv("ASYKERAS_CACHE", str(tmp_path / "cache"))
+    content = (tmp_path / "far.weights.h5").read_bytes()
+    monkeypatch.setattr(sys.modules[__name__], "CONTENT", content)
+    return network
+
+
+def test_a_published_weight_is_fetched_once_and_then_used_offline(published, server):
+    first = zoo.load("far")
+    asked = len(Server.requests)
+    again = zoo.load("far")
+    assert len(Server.requests) == asked == 1
+    for model in (first, again):
+        assert (model.get_weights()[0] == published.get_weights()[0]).all()
+
+
+def test_a_damaged_cache_is_fetched_again(published, tmp_path):
+    zoo.load("far")
+    (tmp_path / "cache/far.weights.h5").write_bytes(b"damaged")
+    assert (zoo.load("far").get_weights()[0] == published.get_weights()[0]).all()
+
+
+def test_a_weight_that_cannot_be_fetched_is_an_error_not_a_random_network(published, tmp_path):
+    card = (tmp_path / "far.json").read_text().replace("/file", "/error")
+    (tmp_path / "far.json").write_text(card)
+    with pytest.raises(zoo.WeightsError, match="the server answers 503 Busy"):
+        zoo.load("far")
+    with pytest.raises(zoo.WeightsError, match="the server answers 503 Busy"):
+        zoo.SRCNN(2, "9-1-5", weights="far")
