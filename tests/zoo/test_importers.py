@@ -137,7 +137,7 @@ def theirs(state, name, x):
 
 
 def pixel_shuffle(x, factor):
-    """Shuffle as PyTorch documents it: channel c r^2 + i r + j goes to pixel (i, j) of channel c."""
+    """Shuffle as PyTorch documents: channel c r^2 + i r + j to pixel (i, j) of channel c."""
     height, width, channels = x.shape
     x = x.reshape(height, width, channels // factor**2, factor, factor)
     return x.transpose(0, 3, 1, 4, 2).reshape(height * factor, width * factor, -1)
