@@ -12,8 +12,8 @@ demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
 
 test: .venv/ready
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/asykeras tests/zoo
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto tests/asykeras tests/zoo
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

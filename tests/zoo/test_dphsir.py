@@ -16,6 +16,8 @@ from zoo.dphsir import (
 )
 
 rng = np.random.default_rng(0)
+# JAX compiles each operation for each shape: ten seconds and more for every test of the network.
+on_jax_slow = pytest.mark.slow if keras.backend.backend() == "jax" else lambda test: test
 
 
 class DPHSIRContract(BuilderContract):
@@ -30,6 +32,7 @@ class TestDPHSIRWithOneBand(DPHSIRContract):
     channels = 1
 
 
+@on_jax_slow
 class TestDPHSIRWithAnyBands(DPHSIRContract):
     builder = staticmethod(partial(DPHSIR))
     channels = 3
