@@ -2,16 +2,22 @@
 
     python -m recipes.benchmark loss    time of a training step with AsyMSE over one with MSE
     python -m recipes.benchmark data    samples per second, and the share of training that waits
+    python -m recipes.benchmark gru     share of the recurrence in GRUNet, and its memory
+    python -m recipes.benchmark import  what the packages add to the time of `import keras`
 
 The two sides of a ratio take turns, many times; printed is the median of the ratios of neighbours,
 with the range of the middle half.
 """
 
 import argparse
+import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -21,6 +27,7 @@ from asykeras import AsyMAE, AsyMSE, Quartile
 from asykeras.degradations import BicubicDegrade
 from recipes.data import Patches, load_images
 from recipes.training import Restorer, jit
+from zoo import dphsir
 from zoo.images import ImageError
 
 rng = np.random.default_rng(0)
@@ -147,6 +154,45 @@ def waiting(model: keras.Model, batches: Iterable[Any]) -> tuple[float, float]:
     return waited / total, steps / total
 
 
+def benchmark_gru(rounds: int) -> None:
+    """Print how much of GRUNet's time goes into the recurrence over the bands, and its memory."""
+    for bands, size in ((3, 64), (31, 64), (200, 145)):
+        network = zoo.DPHSIR(bands=bands)
+        plain = zoo.DPHSIR(bands=bands)
+        image = rng.random((1, size, size, bands), dtype=np.float32)
+        inputs = [image, np.full((1, 1), 25 / 255, np.float32)]
+        whole, without = (partial(each.predict_on_batch, inputs) for each in (network, plain))
+        whole()
+        with mock.patch.object(dphsir, "_scan", _no_scan):
+            without()  # traced here, with the gates and activations but no loop over the bands
+        turns = max(3, rounds // (10 if size > 64 else 1))
+        share = 1 - 1 / ratio(whole, without, turns)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"GRUNet, (1,{size},{size},{bands}): recurrence {quartiles(share)} of the time, "
+            f"{seconds(whole):.2f} s, peak of the process so far {peak:.1f} GiB",
+            flush=True,
+        )
+
+
+def _no_scan(gates: Any, reverse: bool = False) -> Any:
+    del reverse
+    z, f = keras.ops.split(gates, 2, axis=-1)
+    return (1 - keras.ops.sigmoid(f)) * keras.ops.tanh(z)
+
+
+def benchmark_import(rounds: int) -> None:
+    """Print how much longer than `import keras` the import of the packages takes."""
+
+    def imported(names: str) -> Callable[[], object]:
+        command = [sys.executable, "-c", f"import {names}"]
+        return lambda: subprocess.run(command, check=True, capture_output=True)
+
+    keras_alone, packages = imported("keras"), imported("keras, asykeras, zoo")
+    added = [seconds(packages) - seconds(keras_alone) for _ in range(rounds)]
+    print(f"import asykeras, zoo adds {quartiles(np.array(added))} s to import keras")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
@@ -154,17 +200,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("loss", "data"))
+    parser.add_argument("what", choices=("loss", "data", "gru", "import"))
     parser.add_argument("--rounds", type=int, default=30, help="turns per ratio (default: 30)")
     parser.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
     parser.add_argument("--data", default="zoo/samples/train", help="folder of images for `data`")
     options = parser.parse_args(arguments)
     print(f"keras {keras.__version__} on {keras.backend.backend()}")
     try:
-        if options.what == "loss":
-            benchmark_loss(options.rounds)
-        else:
+        if options.what == "data":
             benchmark_data(options.data, options.steps)
+        else:
+            without_data = {
+                "loss": benchmark_loss,
+                "gru": benchmark_gru,
+                "import": benchmark_import,
+            }
+            without_data[options.what](options.rounds)
     except ImageError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1

@@ -1,8 +1,11 @@
 """Weights: what is saved comes back, and what cannot be trusted is refused in one sentence."""
 
 import json
+import subprocess
+import sys
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -140,3 +143,38 @@ def test_the_file_holds_plain_arrays(saved):
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(zoo.WeightsError, match="there is no weight named 'edsr'; there are"):
         zoo.card("edsr")
+
+
+class Bomb(keras.layers.Layer):
+    """What a stranger's `.keras` file may hold: code that runs when the file is read."""
+
+    def call(self, x):
+        return x
+
+    @classmethod
+    def from_config(cls, config):
+        raise AssertionError("the object of the stranger was made")
+
+
+def test_a_keras_file_is_never_opened(tmp_path, network):
+    path = tmp_path / "stranger.keras"
+    image = keras.Input((None, None, 1))
+    keras.Model(image, Bomb()(image)).save(path)
+    (tmp_path / "stranger.json").write_text(json.dumps({**CARD, "sha256": "0"}))
+    for load in (zoo.load, lambda name: zoo.SRCNN(2, weights=name)):
+        with pytest.raises(zoo.WeightsError, match="stranger.keras' is neither a published weight"):
+            load(str(path))
+
+
+def test_a_keras_file_under_another_name_is_refused(tmp_path, network):
+    image = keras.Input((None, None, 1))
+    keras.Model(image, Bomb()(image)).save(tmp_path / "stranger.keras")
+    (tmp_path / "stranger.keras").rename(tmp_path / "stranger.weights.h5")
+    with pytest.raises(zoo.WeightsError, match="stranger.weights.h5 cannot be read: .*signature"):
+        load_into(network, str(tmp_path / "stranger.weights.h5"))
+
+
+def test_two_processes_may_load_the_same_weight_at_once(saved):
+    code = "import sys, zoo; zoo.load(sys.argv[1])"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(saved)]) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
