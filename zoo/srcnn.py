@@ -3,7 +3,6 @@
 import keras
 from keras import layers, ops
 
-from asykeras.types import Tensor
 from zoo.weights import load_into
 
 # Kernel sizes of the three layers; all have the widths 64 and 32 (Dong et al., Sec. 4.3).
@@ -63,7 +62,7 @@ def SRCNN(
     first, second, third = VARIANTS[variant]
 
     image = keras.Input((None, None, channels), name="image")
-    x = _repeat_border(image, border) if padding == "edge" else image
+    x = _border_repeater(channels, border)(image) if padding == "edge" else image
     x = _convolution(64, first, "relu", "patch_extraction")(x)
     x = _convolution(32, second, "relu", "mapping")(x)
     # The last layer computes in float32 under every policy: an image in half precision shows steps.
@@ -95,9 +94,13 @@ def _convolution(
     )
 
 
-def _repeat_border(image: Tensor, size: int) -> Tensor:
-    """Repeat the outermost rows and columns `size` times, for any image from 1 x 1."""
+def _border_repeater(channels: int, size: int) -> keras.Model:
+    """Return a model that repeats the outermost rows and columns, for images from 1 x 1.
+
+    A model of its own shows as one line in the summary of the network.
+    """
+    image = keras.Input((None, None, channels), name="image")
     rows = [ops.repeat(image[:, :1], size, axis=1), image, ops.repeat(image[:, -1:], size, axis=1)]
     x = ops.concatenate(rows, axis=1)
     columns = [ops.repeat(x[:, :, :1], size, axis=2), x, ops.repeat(x[:, :, -1:], size, axis=2)]
-    return ops.concatenate(columns, axis=2)
+    return keras.Model(image, ops.concatenate(columns, axis=2), name="repeat_border")

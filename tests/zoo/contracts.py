@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,6 +56,15 @@ class BuilderContract:
         assert not [layer for layer in first.layers if isinstance(layer, keras.layers.Lambda)]
         assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
         assert [each.path for each in first.variables] == [each.path for each in second.variables]
+
+    def test_the_summary_names_every_layer_that_learns(self):
+        model, lines = self.builder(), []
+        model.summary(line_length=120, print_fn=lines.append, expand_nested=True)
+        text = "\n".join(lines)
+        for variable in model.variables:
+            assert variable.path.split("/")[-2] in text, variable.path
+        assert f"{self.parameters:,}" in text
+        assert not re.search("get_item|getitem", text)  # no layers that stand for a line of code
 
     @pytest.mark.parametrize("size", [(1, 1), (7, 9), (17, 4)])
     def test_any_size_gives_finite_float32(self, size):

@@ -1,5 +1,7 @@
 """Importers: files made here in the authors' formats, and their own where they are at hand."""
 
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ import scipy.io
 
 import zoo
 from zoo import importers
+from zoo.evaluation import mean, score_network
+from zoo.images import find_images, read_image
 from zoo.importers import import_weights
 
 rng = np.random.default_rng(0)
@@ -192,6 +196,31 @@ def test_a_file_that_is_none_is_one_sentence(model, tmp_path):
         import_weights(tmp_path / "text.mat", model)
 
 
+def test_a_pytorch_file_that_would_run_code_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+
+    class Bomb:
+        def __reduce__(self):
+            return open, (str(tmp_path / "exploded"), "w")
+
+    torch.save({"net": Bomb()}, tmp_path / "bomb.pth")
+    with pytest.raises(zoo.WeightsError, match="bomb.pth is no file of plain PyTorch tensors"):
+        import_weights(tmp_path / "bomb.pth", "edsr")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_pytorch_is_asked_for_by_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(zoo.WeightsError, match=r"needs PyTorch: pip install 'asykeras\[import\]'"):
+        import_weights(tmp_path / "edsr.pt", "edsr")
+
+
+def test_scipy_is_asked_for_by_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(zoo.WeightsError, match=r"needs SciPy: pip install 'asykeras\[import\]'"):
+        import_weights(tmp_path / "srcnn.mat", "srcnn")
+
+
 def test_a_file_of_another_network_is_one_sentence(tmp_path):
     scipy.io.savemat(tmp_path / "other.mat", {"x": np.zeros(3)})
     for model in ("srcnn", "dncnn"):
@@ -212,18 +241,18 @@ def test_the_authors_dncnn_gives_the_published_averages(data):
     network, _ = import_weights(data / "weights/dncnn_official_sigma25.mat", "dncnn")
     assert network.count_params() == 555_137
     for folder, published, tolerance in (("set12", 30.44, 0.03), ("bsd68", 29.23, 0.02)):
-        images = [zoo.images.read_image(path) for path in zoo.images.find_images(data / folder)]
-        scores = zoo.evaluation.score_network(network, images, sigma=25)
-        assert zoo.evaluation.mean(scores)["psnr"] == pytest.approx(published, abs=tolerance)
+        images = [read_image(path) for path in find_images(data / folder)]
+        scores = score_network(network, images, sigma=25)
+        assert mean(scores)["psnr"] == pytest.approx(published, abs=tolerance)
 
 
 @pytest.mark.data
 def test_a_third_partys_srcnn_gives_its_average(data):
     path = data / "weights/srcnn_955_x3_thirdparty.mat"
     network, _ = import_weights(path, "srcnn", transposed=True)
-    images = [zoo.images.read_image(path) for path in zoo.images.find_images(data / "set5")]
-    scores = zoo.evaluation.score_network(network, images, scale=3)
-    assert zoo.evaluation.mean(scores)["psnr"] == pytest.approx(32.55, abs=0.05)
+    images = [read_image(path) for path in find_images(data / "set5")]
+    scores = score_network(network, images, scale=3)
+    assert mean(scores)["psnr"] == pytest.approx(32.55, abs=0.05)
 
 
 @pytest.mark.data
