@@ -2,13 +2,9 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-# Before TensorFlow is imported: its notes about drivers and CPU features are not for the reader.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from asykeras import __version__
 from zoo.cards import describe, published
