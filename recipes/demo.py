@@ -31,10 +31,8 @@ import zoo
 from asykeras import AsyMSE, plots
 from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
+from recipes import srcnn, training
 from recipes.evaluate import csv_text, table
-from recipes.srcnn import SrcnnSettings
-from recipes.srcnn import run as train_srcnn
-from recipes.training import TrainingError
 from zoo.evaluation import Restore, Scores, protocol, super_resolution
 from zoo.files import write_atomically
 from zoo.images import crop_to_multiple, find_images, read_image, to_channels
@@ -114,7 +112,7 @@ def train(work: Path, steps: int, quiet: bool) -> None:
     for number, (name, loss) in enumerate(NETWORKS.items(), 1):
         if not quiet:
             print(f"\ntraining {number} of {len(NETWORKS)}: {name}")
-        settings = SrcnnSettings(
+        settings = srcnn.SrcnnSettings(
             data=str(SAMPLES / "train"),
             workdir=str(work / loss),
             loss=loss,
@@ -128,7 +126,7 @@ def train(work: Path, steps: int, quiet: bool) -> None:
             precision="float32",  # quick on every CPU; the networks are built in float32 later on
             quiet=quiet,
         )
-        train_srcnn(settings)
+        training.train(settings, srcnn.recipe(settings))
 
 
 def evaluate(
@@ -279,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         run(Path(options.out), options.steps, options.quiet)
-    except (DemoError, TrainingError, ValueError, ImportError, OSError) as error:
+    except (DemoError, training.TrainingError, ValueError, ImportError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

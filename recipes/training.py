@@ -14,9 +14,11 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,8 +30,10 @@ import zoo
 from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Quartile
 from asykeras._version import __version__
 from asykeras.types import Tensor
-from recipes.data import Patches, folder_name
+from recipes.data import Patches, folder_name, load_images
+from zoo.evaluation import mean, score_network
 from zoo.files import replacing, write_atomically
+from zoo.images import ImageError, describe, find_images, read_image
 from zoo.weights import save
 
 LOSSES = ("mse", "mae", "asy_mse", "asy_mae")
@@ -122,6 +126,29 @@ def make_loss(settings: Settings) -> keras.losses.Loss:
     return loss
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What distinguishes one recipe from another.
+
+    Attributes:
+        build: Makes the network as it is trained.
+        degradation: Layer from clean images in [0, 1] to the network's input.
+        channels: `"luma"`, `"grey"` or `"rgb"`: what the images are made into.
+        card: `builder` and `arguments` of the network that is published.
+        publish: From the trained network to the one that is published.
+        test: Options of `zoo.evaluation.score_network` for validation.
+        context: See `Restorer`.
+    """
+
+    build: Callable[[], keras.Model]
+    degradation: keras.layers.Layer
+    channels: str
+    card: dict[str, Any]
+    publish: Callable[[keras.Model], keras.Model]
+    test: dict[str, Any]
+    context: int = 0
+
+
 class Restorer(keras.Model):
     """A network behind its degradation: clean 8-bit patches in, restored patches out.
 
@@ -144,6 +171,9 @@ class Restorer(keras.Model):
     def call(self, clean: Tensor, training: bool = False) -> Tensor:
         """Return the restored patches of clean uint8 patches."""
         degraded = self.degradation(_unit_range(clean))
+        if isinstance(degraded, tuple):  # the noisy image and its level, for networks that take it
+            noisy, sigma = degraded
+            return self.network([noisy, ops.reshape(sigma, (-1, 1))], training=training)
         if self.context:
             degraded = degraded[:, self.context : -self.context, self.context : -self.context]
         return self.network(degraded, training=training)
@@ -202,7 +232,7 @@ class Pieces(keras.callbacks.Callback):
         self,
         settings: Settings,
         workdir: Path,
-        validate: Callable[[list[np.ndarray]], float] | None,
+        validate: Callable[[keras.Model], float] | None,
     ):
         super().__init__()
         self.settings, self.workdir, self.validate = settings, workdir, validate
@@ -212,9 +242,30 @@ class Pieces(keras.callbacks.Callback):
         """Save first, so that a kill during the validation costs nothing."""
         step = (epoch + 1) * self.settings.every
         save_checkpoint(self.model, self.workdir, step)
-        psnr = self.validate(averaged_weights(self.model)) if self.validate else float("nan")
+        psnr = float("nan")
+        if self.validate:
+            with averaged(self.model) as network:
+                psnr = self.validate(network)
         seconds = time.monotonic() - self.begun
         log(self.workdir, step, float((logs or {})["loss"]), psnr, seconds, self.settings)
+
+
+def command(
+    recipe: Callable[[S], Recipe],
+    settings: type[S],
+    description: str | None,
+    arguments: Sequence[str] | None,
+) -> int:
+    """Run the command line of a recipe; return the exit code."""
+    chosen = parse(settings, description, arguments)
+    try:
+        path = train(chosen, recipe(chosen))
+    except (ImageError, TrainingError, zoo.WeightsError, ValueError) as error:
+        print(f"{recipe.__module__.rpartition('.')[2]}: {error}", file=sys.stderr)
+        return 1
+    if not chosen.quiet:
+        print(f"wrote {path}")
+    return 0
 
 
 def policy(settings: Settings) -> str:
@@ -242,34 +293,58 @@ def optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     )
 
 
-def train(
-    settings: Settings,
-    network: keras.Model,
-    degradation: keras.layers.Layer,
-    images: Sequence[np.ndarray],
-    card: dict[str, Any],
-    context: int = 0,
-    validate: Callable[[list[np.ndarray]], float] | None = None,
-) -> Path:
+def train(settings: Settings, recipe: Recipe) -> Path:
     """Train a network and write it, with its card, into the work folder.
 
     Args:
         settings: See `Settings`.
-        network: Built under the precision of the settings, with the seed set.
-        degradation: Layer from clean images in [0, 1] to the network's input.
-        images: Decoded training images, uint8.
-        card: `builder` and `arguments` of the network that is published.
-        context: See `Restorer`.
-        validate: Function from the network's (averaged) weights to a PSNR in dB, called after
-            every piece.
+        recipe: See `Recipe`.
 
     Returns:
         Path of the weights file.
 
     Raises:
         TrainingError: if the work folder cannot be used, or the loss is not finite.
-        ImageError: if every image is smaller than a patch.
+        ImageError: if an image cannot be read, or every image is smaller than a patch.
+        ValueError: for arguments that the builder refuses.
+        WeightsError: if the weights to start from cannot be loaded.
     """
+    keras.utils.set_random_seed(settings.seed)
+    keras.config.set_dtype_policy("float32")
+    recipe.build()  # refuses wrong arguments before any image is read
+    images = load_images(settings.data, recipe.channels)
+    if not settings.quiet:
+        print(f"{settings.data}: {describe(images)}")
+    validation = find_images(settings.validation) if settings.validation else []
+    keras.config.set_dtype_policy(policy(settings))
+    network = recipe.build()
+    if settings.init:
+        zoo.weights.load_into(network, settings.init)
+    validate = partial(_validate, recipe, [read_image(path) for path in validation])
+    return _train(settings, recipe, network, images, validate if validation else None)
+
+
+def _validate(recipe: Recipe, images: list[np.ndarray], network: keras.Model) -> float:
+    """Return the mean PSNR in dB of the published form of a network."""
+    return mean(score_network(_published(recipe, network), images, **recipe.test))["psnr"]
+
+
+def _published(recipe: Recipe, network: keras.Model) -> keras.Model:
+    """Return the published form of a network, in float32 as users get it."""
+    chosen = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    published = recipe.publish(network)
+    keras.config.set_dtype_policy(chosen)
+    return published
+
+
+def _train(
+    settings: Settings,
+    recipe: Recipe,
+    network: keras.Model,
+    images: Sequence[np.ndarray],
+    validate: Callable[[keras.Model], float] | None,
+) -> Path:
     if settings.steps % settings.every or settings.every % settings.steps_per_execution:
         raise TrainingError(
             "--steps must be a multiple of --every, and --every of --steps-per-execution. "
@@ -279,7 +354,7 @@ def train(
     if patches.left_out and not settings.quiet:
         print(f"left out {patches.left_out} images that are smaller than {settings.patch} pixels")
     workdir = open_workdir(settings)
-    model = Restorer(network, degradation, context)
+    model = Restorer(network, recipe.degradation, recipe.context)
     model.compile(
         optimizer=optimizer(settings),
         loss=make_loss(settings),
@@ -293,9 +368,10 @@ def train(
     if step < settings.steps:
         callbacks = [Progress(settings, step), Pieces(settings, workdir, validate)]
         fit(model, patches, settings, step, callbacks)
-    network.set_weights(averaged_weights(model))
-    card = {**card, "training": description(settings, time.monotonic() - begun)}
-    save(network, workdir / NETWORK, card)
+    with averaged(model) as network:
+        published = _published(recipe, network)
+    training = description(settings, time.monotonic() - begun)
+    save(published, workdir / NETWORK, {**recipe.card, "training": training})
     return workdir / NETWORK
 
 
@@ -352,16 +428,16 @@ class Steps(keras.utils.PyDataset):
         return (self.prepared.pop(index).result(),)
 
 
-def averaged_weights(model: Restorer) -> list[np.ndarray]:
-    """Return the network's weights, averaged where the optimizer keeps an average.
+@contextmanager
+def averaged(model: Restorer) -> Iterator[keras.Model]:
+    """Yield the network with its weights averaged, where the optimizer keeps an average.
 
-    The network itself keeps the weights that it is trained with, to the bit.
+    Afterwards the network has the weights that it is trained with again, to the bit.
     """
     trained = model.network.get_weights()
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    averaged = model.network.get_weights()
+    yield model.network
     model.network.set_weights(trained)
-    return averaged
 
 
 def open_workdir(settings: Settings) -> Path:

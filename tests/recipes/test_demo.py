@@ -62,7 +62,7 @@ def test_what_the_page_shows_are_test_images():
 @pytest.mark.parametrize("steps", [7, 30])
 def test_nothing_but_the_loss_differs_between_the_trainings(monkeypatch, tmp_path, steps):
     runs = []
-    monkeypatch.setattr(demo, "train_srcnn", runs.append)
+    monkeypatch.setattr(demo.training, "train", lambda settings, recipe: runs.append(settings))
     demo.train(tmp_path, steps, quiet=True)
     plain, ours = runs
     assert (plain.loss, ours.loss) == ("mse", "asy_mse")
@@ -147,10 +147,10 @@ def test_missing_matplotlib_is_said_before_the_training(tmp_path, monkeypatch, c
 
 
 def test_a_training_that_fails_leaves_nothing(tmp_path, monkeypatch, capsys):
-    def fail(settings):
-        raise demo.TrainingError("the loss became nan")
+    def fail(settings, recipe):
+        raise demo.training.TrainingError("the loss became nan")
 
-    monkeypatch.setattr(demo, "train_srcnn", fail)
+    monkeypatch.setattr(demo.training, "train", fail)
     assert demo.main(["--out", str(tmp_path), "--quiet"]) == 1
     assert capsys.readouterr() == ("", "demo: the loss became nan\n")
     assert list(tmp_path.iterdir()) == []

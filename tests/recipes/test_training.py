@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import h5py
 import keras
@@ -19,7 +20,7 @@ import zoo
 from asykeras import AsyMAE, AsyMSE, Quartile
 from asykeras.degradations import GaussianNoise
 from recipes import srcnn, training
-from recipes.training import Restorer, Settings, TrainingError, averaged_weights, make_loss
+from recipes.training import Restorer, Settings, TrainingError, averaged, make_loss
 
 rng = np.random.default_rng(0)
 IMAGES = [rng.integers(0, 256, (40, 50, 1), dtype=np.uint8) for _ in range(3)]
@@ -30,21 +31,42 @@ def settings(tmp_path, **changes):
     return Settings(**{"data": "-", "workdir": str(tmp_path / "run"), **few, **changes})
 
 
+@pytest.fixture(autouse=True)
+def _images_in_memory(monkeypatch):
+    """Let the data source "-" be IMAGES."""
+    load = training.load_images
+    monkeypatch.setattr(
+        training, "load_images", lambda data, kind: IMAGES if data == "-" else load(data, kind)
+    )
+
+
+def small_network():
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, layers.Conv2D(1, 3, padding="same")(image))
+
+
 def noisy_run(chosen, stop_after=None):
     """Train a small network on noisy patches; optionally die after a number of pieces."""
-    keras.utils.set_random_seed(chosen.seed)
-    image = keras.Input((None, None, 1))
-    network = keras.Model(image, layers.Conv2D(1, 3, padding="same")(image))
-    pieces = []
+    recipe = training.Recipe(
+        build=small_network,
+        degradation=GaussianNoise(0.1, seed=1),
+        channels="grey",
+        card={"builder": "-", "arguments": {}},
+        publish=lambda network: network,
+        test={"sigma": 25},
+    )
+    write, lines = training.log, []
 
-    def die(weights):
-        pieces.append(weights)
-        if len(pieces) == stop_after:
+    def log(*arguments):
+        write(*arguments)
+        lines.append(arguments)
+        if len(lines) == stop_after:
             raise KeyboardInterrupt
-        return 0.0
 
-    card = {"builder": "-", "arguments": {}}
-    training.train(chosen, network, GaussianNoise(0.1, seed=1), IMAGES, card, validate=die)
+    with mock.patch.object(training, "log", log):
+        path = training.train(chosen, recipe)
+    network = small_network()
+    network.load_weights(path)
     return network.get_weights()
 
 
@@ -92,7 +114,8 @@ def test_the_average_is_that_of_the_formula(tmp_path):
         model.train_on_batch(rng.integers(0, 256, (2, 8, 8, 1), dtype=np.uint8))
         trained.append(network.get_weights()[0])
     expected = 0.75 * (0.75 * trained[0] + 0.25 * trained[1]) + 0.25 * trained[2]
-    np.testing.assert_allclose(averaged_weights(model)[0], expected, rtol=1e-6)
+    with averaged(model) as average:
+        np.testing.assert_allclose(average.get_weights()[0], expected, rtol=1e-6)
     np.testing.assert_array_equal(network.get_weights()[0], trained[-1])
 
 

@@ -1,0 +1,104 @@
+"""Every recipe runs, publishes a network that loads, and ends with the same bits when resumed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from recipes import dncnn, edsr, srcnn, training
+from zoo.dncnn import DnCNN
+
+rng = np.random.default_rng(0)
+SMALL = {
+    "srcnn": ["--scale", "2", "--variant", "9-1-5", "--patch", "36"],
+    "edsr": ["--scale", "2", "--patch", "24"],
+    "dncnn": ["--sigma", "25", "--patch", "24"],
+}
+RECIPES = {"srcnn": srcnn, "edsr": edsr, "dncnn": dncnn}
+PARAMETERS = {"srcnn": 8_129, "edsr": 1_369_859, "dncnn": 555_137}
+
+
+@pytest.fixture
+def photos(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for n in range(2):
+        image = rng.integers(0, 256, (40, 44, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / f"photos/{n}.png")
+    return tmp_path / "photos"
+
+
+def arguments(name, photos, workdir, *more):
+    few = ["--steps", "4", "--every", "2", "--batch", "2", "--ema", "0.9", "--quiet"]
+    return ["--data", str(photos), "--workdir", str(workdir), *SMALL[name], *few, *more]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_run_publishes_a_network_that_loads(name, photos, tmp_path):
+    workdir = tmp_path / "run"
+    more = ["--precision", "bfloat16", "--validation", str(photos)]
+    assert RECIPES[name].main(arguments(name, photos, workdir, *more)) == 0
+    keras.config.set_dtype_policy("float32")
+    network = zoo.load(str(workdir))
+    assert network.count_params() == PARAMETERS[name]
+    assert json.loads((workdir / "network.json").read_text())["training"]["seconds"] >= 0
+    last = (workdir / "training.csv").read_text().splitlines()[-1].split(",")
+    assert last[0] == "4"
+    assert np.isfinite(float(last[2]))
+
+
+@pytest.mark.parametrize("name", ["edsr", "dncnn"])
+def test_a_run_that_stops_ends_with_the_same_bits(name, photos, tmp_path, monkeypatch):
+    recipe = RECIPES[name]
+    assert recipe.main(arguments(name, photos, tmp_path / "whole")) == 0
+    write = training.log
+
+    def stop(*given):
+        write(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "log", stop)
+        with pytest.raises(KeyboardInterrupt):
+            recipe.main(arguments(name, photos, tmp_path / "cut"))
+    assert recipe.main(arguments(name, photos, tmp_path / "cut", "--resume")) == 0
+    whole, cut = (zoo.load(str(tmp_path / folder)) for folder in ("whole", "cut"))
+    for first, second in zip(whole.get_weights(), cut.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_blind_denoiser_draws_its_levels():
+    chosen = dncnn.DncnnSettings(sigma=55.0, sigma_min=5.0, variant="C")
+    recipe = dncnn.recipe(chosen)
+    assert recipe.degradation.sigma == [5 / 255, 55 / 255]
+    assert recipe.channels == "rgb"
+    assert recipe.build().count_params() == DnCNN("C").count_params()
+
+
+def test_a_patch_that_the_scale_does_not_divide_is_refused(photos, tmp_path, capsys):
+    given = arguments("edsr", photos, tmp_path / "run", "--patch", "25")
+    assert edsr.main(given) == 1
+    assert "--patch must be a multiple of the scale 2. Received: 25" in capsys.readouterr().err
+
+
+def test_init_starts_from_the_weights_of_another_run(photos, tmp_path):
+    assert edsr.main(arguments("edsr", photos, tmp_path / "first")) == 0
+    more = ["--init", str(tmp_path / "first"), "--learning-rate", "0"]
+    assert edsr.main(arguments("edsr", photos, tmp_path / "second", *more)) == 0
+    first, second = (zoo.load(str(tmp_path / folder)) for folder in ("first", "second"))
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_help_names_every_option(name):
+    command = [sys.executable, "-m", f"recipes.{name}", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0
+    for option in ("--loss", "--precision", "--init", "--resume", "--validation"):
+        assert option in done.stdout
