@@ -77,12 +77,13 @@ class Settings:
     every: int = option(1000, "steps between checkpoints and validations")
     validation: str = option("", "folder of images for validation; never the test images")
     steps_per_execution: int = option(1, "steps per call of the device; 10 or more on a fast GPU")
+    minutes: float = option(0.0, "stop after the piece in which this time ends; 0: never")
     resume: bool = option(False, "go on from the newest checkpoint in the work folder")
     quiet: bool = option(False, "print nothing but errors")
 
 
 # What may differ between a run and its continuation.
-NOT_IDENTITY = ("workdir", "resume", "quiet", "steps_per_execution", "validation")
+NOT_IDENTITY = ("workdir", "resume", "quiet", "steps_per_execution", "validation", "minutes")
 
 
 def parse(settings: type[S], description: str | None, arguments: Sequence[str] | None = None) -> S:
@@ -248,6 +249,8 @@ class Pieces(keras.callbacks.Callback):
                 psnr = self.validate(network)
         seconds = time.monotonic() - self.begun
         log(self.workdir, step, float((logs or {})["loss"]), psnr, seconds, self.settings)
+        if 0 < 60 * self.settings.minutes < time.monotonic() - self.begun:
+            self.model.stop_training = True
 
 
 def command(
@@ -368,6 +371,12 @@ def _train(
     if step < settings.steps:
         callbacks = [Progress(settings, step), Pieces(settings, workdir, validate)]
         fit(model, patches, settings, step, callbacks)
+    reached = int(model.optimizer.iterations)
+    if reached < settings.steps:
+        raise TrainingError(
+            f"stopped at step {reached} of {settings.steps} after {settings.minutes:g} minutes; go "
+            "on with --resume"
+        )
     with averaged(model) as network:
         published = _published(recipe, network)
     training = description(settings, time.monotonic() - begun)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from recipes import dncnn, edsr, srcnn, training
+from recipes import dncnn, dphsir, edsr, srcnn, training
 from zoo.dncnn import DnCNN
 
 rng = np.random.default_rng(0)
@@ -19,9 +19,10 @@ SMALL = {
     "srcnn": ["--scale", "2", "--variant", "9-1-5", "--patch", "36"],
     "edsr": ["--scale", "2", "--patch", "24"],
     "dncnn": ["--sigma", "25", "--patch", "24"],
+    "dphsir": ["--bands", "1", "--patch", "16"],
 }
-RECIPES = {"srcnn": srcnn, "edsr": edsr, "dncnn": dncnn}
-PARAMETERS = {"srcnn": 8_129, "edsr": 1_369_859, "dncnn": 555_137}
+RECIPES = {"srcnn": srcnn, "edsr": edsr, "dncnn": dncnn, "dphsir": dphsir}
+PARAMETERS = {"srcnn": 8_129, "edsr": 1_369_859, "dncnn": 555_137, "dphsir": 14_278_451}
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_a_run_publishes_a_network_that_loads(name, photos, tmp_path):
     assert np.isfinite(float(last[2]))
 
 
-@pytest.mark.parametrize("name", ["edsr", "dncnn"])
+@pytest.mark.parametrize("name", ["edsr", "dncnn", "dphsir"])
 def test_a_run_that_stops_ends_with_the_same_bits(name, photos, tmp_path, monkeypatch):
     recipe = RECIPES[name]
     assert recipe.main(arguments(name, photos, tmp_path / "whole")) == 0
@@ -93,6 +94,29 @@ def test_init_starts_from_the_weights_of_another_run(photos, tmp_path):
     first, second = (zoo.load(str(tmp_path / folder)) for folder in ("first", "second"))
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_the_weights_of_grunet_restore_any_number_of_bands(photos, tmp_path):
+    assert dphsir.main(arguments("dphsir", photos, tmp_path / "run")) == 0
+    network = zoo.load(str(tmp_path / "run"))
+    for bands in (1, 3, 5):
+        noisy = rng.random((9, 7, bands))
+        assert zoo.denoise(network, noisy, 25 / 255).shape == (9, 7, bands)
+
+
+def test_a_run_can_be_cut_by_time(photos, tmp_path, capsys):
+    whole = arguments("edsr", photos, tmp_path / "whole")
+    cut = arguments("edsr", photos, tmp_path / "cut", "--minutes", "1e-9")
+    assert edsr.main(whole) == 0
+    assert edsr.main(cut) == 1
+    assert (
+        "stopped at step 2 of 4 after 1e-09 minutes; go on with --resume" in capsys.readouterr().err
+    )
+    assert not (tmp_path / "cut/network.weights.h5").exists()
+    assert edsr.main([*cut, "--resume"]) == 0
+    first, second = (zoo.load(str(tmp_path / folder)) for folder in ("whole", "cut"))
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("name", RECIPES)
