@@ -4,6 +4,7 @@ Recipes, cards and `asykeras verify` call these functions, so that their numbers
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -34,22 +35,25 @@ def score_network(
     Args:
         network: Model of the zoo.
         images: Originals, uint8, `(height, width, 1 or 3)`; colour images are made grey for a
-            denoiser with one channel, and grey ones repeated for one with three.
+            denoiser with one channel.
         scale: Factor of super-resolution; or
         sigma: level of the noise in grey levels of 255.
         round_luma: See `super_resolution`.
         window: See `denoising`.
+
+    Raises:
+        ValueError: if not exactly one of `scale` and `sigma` is given, or the network takes another
+            scale or, for denoising, three channels where an image is grey.
     """
-    if sigma is None:
-        factor = scale or 1
-        return super_resolution(
-            lambda image: super_resolve(network, image, factor), images, factor, round_luma
-        )
-    channels = {1: "grey", 3: "rgb"}.get(network.inputs[0].shape[-1])
-    if channels:
-        images = [to_channels(image, channels) for image in images]
-    level = sigma / 255
-    return denoising(lambda noisy: denoise(network, noisy, level), images, sigma, window)
+    if scale is not None and sigma is None:
+        enlarge = partial(super_resolve, network, scale=scale)
+        return super_resolution(enlarge, images, scale, round_luma)
+    if sigma is not None and scale is None:
+        if network.inputs[0].shape[-1] == 1:
+            images = [to_channels(image, "grey") for image in images]
+        remove_noise = partial(denoise, network, sigma=sigma / 255)
+        return denoising(remove_noise, images, sigma, window)
+    raise ValueError(f"give either scale or sigma. Received: {scale} and {sigma}")
 
 
 def score(clean: np.ndarray, restored: np.ndarray, **options: Any) -> Scores:

@@ -2,13 +2,14 @@
 
 from functools import partial
 
+import keras
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from asykeras.resize import bicubic_resize
 from zoo import evaluation
-from zoo.images import find_images, read_image
+from zoo.images import find_images, read_image, to_channels
 from zoo.restore import enlarge_bicubic
 
 rng = np.random.default_rng(0)
@@ -92,6 +93,26 @@ def test_images_are_cropped_and_shrunk_before_they_are_restored():
     evaluation.super_resolution(enlarge, [clean], 4)
     expected = bicubic_resize(clean[:40, :48], 1 / 4)
     np.testing.assert_array_equal(seen[0], expected)
+
+
+def test_a_network_is_scored_as_a_user_would_use_it():
+    image = keras.Input((None, None, 1))
+    half = keras.Model(image, keras.layers.Rescaling(0.5)(image))
+    colour = smooth(20, 24, 3)
+    grey = to_channels(colour, "grey")
+    noisy = evaluation.denoising(lambda noisy: np.clip(noisy / 2, 0, 1), [grey], 25)
+    assert evaluation.score_network(half, [colour], sigma=25)[0] == pytest.approx(
+        noisy[0], rel=1e-5
+    )
+
+
+def test_a_task_must_be_named_and_fit():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Rescaling(1.0)(image))
+    with pytest.raises(ValueError, match="give either scale or sigma. Received: None and None"):
+        evaluation.score_network(network, [smooth(20, 24, 3)])
+    with pytest.raises(ValueError, match="takes images with 3 channels. Received: 1"):
+        evaluation.score_network(network, [smooth(20, 24, 1)], sigma=25)
 
 
 # Bicubic in dB: with Y rounded as in the tables of SRCNN (arXiv:1501.00092) and EDSR
