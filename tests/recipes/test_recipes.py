@@ -53,7 +53,7 @@ def test_a_run_publishes_a_network_that_loads(name, photos, tmp_path):
     assert np.isfinite(float(last[2]))
 
 
-@pytest.mark.parametrize("name", ["edsr", "dncnn", "dphsir"])
+@pytest.mark.parametrize("name", ["edsr", "dncnn", pytest.param("dphsir", marks=pytest.mark.slow)])
 def test_a_run_that_stops_ends_with_the_same_bits(name, photos, tmp_path, monkeypatch):
     recipe = RECIPES[name]
     assert recipe.main(arguments(name, photos, tmp_path / "whole")) == 0
@@ -96,6 +96,7 @@ def test_init_starts_from_the_weights_of_another_run(photos, tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_weights_of_grunet_restore_any_number_of_bands(photos, tmp_path):
     assert dphsir.main(arguments("dphsir", photos, tmp_path / "run")) == 0
     network = zoo.load(str(tmp_path / "run"))
