@@ -14,7 +14,8 @@ from functools import partial
 
 import zoo
 from asykeras.degradations import GaussianNoise
-from recipes.training import Recipe, Settings, command, option
+from recipes.settings import Settings, option
+from recipes.training import Recipe, command, rebuilt
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,21 @@ class DphsirSettings(Settings):
     patch: int = option(64, "side of the patch in pixels")
 
 
+# How the published denoiser with a noise map was trained is not documented. This is the schedule of
+# its authors' other denoisers (80 epochs of 50,000 patches), in one stage with noise of any level.
+PUBLISHED = {
+    "learning_rate": 1e-4,
+    "schedule": "constant",
+    "milestones": "140625:0.5,187500:0.1,218750:0.05",
+    "batch": 16,
+    "patch": 64,
+    "steps": 250_000,
+    "ema": 0.0,
+    "clip": 0.0,
+    "precision": "float32",
+}
+
+
 def recipe(settings: DphsirSettings) -> Recipe:
     """Return how GRUNet is trained.
 
@@ -36,21 +52,23 @@ def recipe(settings: DphsirSettings) -> Recipe:
     """
     if settings.bands not in (1, 3):
         raise ValueError(f"--bands must be 1 or 3. Received: {settings.bands}")
+    build = partial(zoo.DPHSIR, bands=settings.bands)
     return Recipe(
-        build=partial(zoo.DPHSIR, bands=settings.bands),
-        degradation=GaussianNoise(
-            (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
+        build=build,
+        degradation=partial(
+            GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
         ),
         channels="rgb" if settings.bands == 3 else "grey",
         card={"builder": "DPHSIR", "arguments": {}},
-        publish=lambda network: network,
+        publish=rebuilt(build),
         test={"sigma": 25},
+        ratio=0,
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    return command(recipe, DphsirSettings, __doc__, arguments)
+    return command(recipe, DphsirSettings, __doc__, PUBLISHED, arguments)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from functools import partial
 
 import zoo
 from asykeras.degradations import BicubicDownscale
-from recipes.training import LOSSES, Recipe, Settings, TrainingError, command, option
+from recipes.settings import LOSSES, Settings, TrainingError, option
+from recipes.training import Recipe, command, rebuilt
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,20 @@ class EdsrSettings(Settings):
     learning_rate: float = option(2e-4, "highest learning rate of Adam")
 
 
+# As published, on DIV2K; x3 and x4 start from x2 (--init), with patches of 144 and 192.
+PUBLISHED = {
+    "learning_rate": 1e-4,
+    "schedule": "constant",
+    "milestones": "200000:0.5",
+    "batch": 16,
+    "patch": 96,
+    "steps": 300_000,
+    "ema": 0.0,
+    "clip": 0.0,
+    "precision": "float32",
+}
+
+
 def recipe(settings: EdsrSettings) -> Recipe:
     """Return how EDSR is trained.
 
@@ -41,22 +56,24 @@ def recipe(settings: EdsrSettings) -> Recipe:
         raise TrainingError(
             f"--patch must be a multiple of the scale {settings.scale}. Received: {settings.patch}"
         )
+    build = partial(zoo.EDSR, settings.scale, settings.variant)
     return Recipe(
-        build=partial(zoo.EDSR, settings.scale, settings.variant),
-        degradation=BicubicDownscale(settings.scale, quantize=True),
+        build=build,
+        degradation=partial(BicubicDownscale, settings.scale, quantize=True),
         channels="rgb",
         card={
             "builder": "EDSR",
             "arguments": {"scale": settings.scale, "variant": settings.variant},
         },
-        publish=lambda network: network,
+        publish=rebuilt(build),
         test={"scale": settings.scale},
+        ratio=settings.scale,
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    return command(recipe, EdsrSettings, __doc__, arguments)
+    return command(recipe, EdsrSettings, __doc__, PUBLISHED, arguments)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Files that are written whole or not at all."""
 
+import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +35,24 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write bytes to a file, whole or not at all."""
     with replacing(path) as part:
         part.write_bytes(content)
+
+
+def check_room(folder: str | os.PathLike[str], size: int) -> None:
+    """Find out whether a folder takes a file of `size` bytes, before something writes it.
+
+    For writers that do not survive a full disk: HDF5 ends the whole process.
+
+    Raises:
+        OSError: if the disk is full, or the file would be larger than is allowed.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".part-") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            elif shutil.disk_usage(folder).free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

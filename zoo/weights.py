@@ -7,9 +7,11 @@ writes the same pair into its work folder.
 """
 
 import json
+import math
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ import h5py
 import keras
 
 from zoo.download import DownloadError, cache_folder, fetch
-from zoo.files import replacing, sha256, write_atomically
+from zoo.files import check_room, replacing, sha256, write_atomically
 
 CARDS = Path(__file__).with_name("cards")
 FILES = Path(__file__).with_name("weights")
 SUFFIX = ".weights.h5"
+HDF5_HEADERS = 4096  # bytes for each variable, generously
 
 
 class WeightsError(ValueError):
@@ -112,8 +115,12 @@ def save(model: keras.Model, path: str | os.PathLike[str], its_card: dict[str, A
         model: Network whose weights are written.
         path: Ends with `.weights.h5`.
         its_card: At least `builder` and `arguments`; size, parameters and SHA-256 are added.
+
+    Raises:
+        OSError: if the disk is full or the folder cannot be written.
     """
     target = Path(path)
+    check_room(target.parent, file_size(model.variables))
     with replacing(target) as part:
         model.save_weights(part)
     its_card = {
@@ -124,6 +131,11 @@ def save(model: keras.Model, path: str | os.PathLike[str], its_card: dict[str, A
         "parameters": model.count_params(),
     }
     write_atomically(_card_path(target), (json.dumps(its_card, indent=2) + "\n").encode())
+
+
+def file_size(variables: Sequence[keras.Variable]) -> int:
+    """Return the bytes that a weights file of these variables takes at most."""
+    return sum(4 * math.prod(variable.shape) + HDF5_HEADERS for variable in variables)
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:

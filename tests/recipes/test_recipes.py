@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from recipes import dncnn, dphsir, edsr, srcnn, training
+from recipes import dncnn, dphsir, edsr, progress, srcnn
 from zoo.dncnn import DnCNN
 
 rng = np.random.default_rng(0)
@@ -57,14 +57,14 @@ def test_a_run_publishes_a_network_that_loads(name, photos, tmp_path):
 def test_a_run_that_stops_ends_with_the_same_bits(name, photos, tmp_path, monkeypatch):
     recipe = RECIPES[name]
     assert recipe.main(arguments(name, photos, tmp_path / "whole")) == 0
-    write = training.log
+    write = progress.log
 
     def stop(*given):
         write(*given)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "log", stop)
+        patch.setattr(progress, "log", stop)
         with pytest.raises(KeyboardInterrupt):
             recipe.main(arguments(name, photos, tmp_path / "cut"))
     assert recipe.main(arguments(name, photos, tmp_path / "cut", "--resume")) == 0

@@ -1,12 +1,14 @@
 """Training: what is minimised, resuming to the bit, and runs that must not start or go on."""
 
 import csv
+import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from unittest import mock
 
 import h5py
@@ -19,8 +21,10 @@ from PIL import Image
 import zoo
 from asykeras import AsyMAE, AsyMSE, Quartile
 from asykeras.degradations import GaussianNoise
-from recipes import srcnn, training
-from recipes.training import Restorer, Settings, TrainingError, averaged, make_loss
+from recipes import progress, srcnn, training
+from recipes.objective import make_loss
+from recipes.settings import Settings, TrainingError
+from recipes.training import Restorer, averaged
 
 rng = np.random.default_rng(0)
 IMAGES = [rng.integers(0, 256, (40, 50, 1), dtype=np.uint8) for _ in range(3)]
@@ -49,13 +53,13 @@ def noisy_run(chosen, stop_after=None):
     """Train a small network on noisy patches; optionally die after a number of pieces."""
     recipe = training.Recipe(
         build=small_network,
-        degradation=GaussianNoise(0.1, seed=1),
+        degradation=partial(GaussianNoise, 0.1, seed=1),
         channels="grey",
         card={"builder": "-", "arguments": {}},
-        publish=lambda network: network,
+        publish=training.rebuilt(small_network),
         test={"sigma": 25},
     )
-    write, lines = training.log, []
+    write, lines = progress.log, []
 
     def log(*arguments):
         write(*arguments)
@@ -63,7 +67,7 @@ def noisy_run(chosen, stop_after=None):
         if len(lines) == stop_after:
             raise KeyboardInterrupt
 
-    with mock.patch.object(training, "log", log):
+    with mock.patch.object(progress, "log", log):
         path = training.train(chosen, recipe)
     network = small_network()
     network.load_weights(path)
@@ -88,17 +92,117 @@ def test_a_damaged_checkpoint_is_skipped(tmp_path, capsys):
     whole = noisy_run(settings(tmp_path / "a"))
     with pytest.raises(KeyboardInterrupt):
         noisy_run(settings(tmp_path / "b"), stop_after=2)
-    newest = max((tmp_path / "b/run/checkpoints").iterdir())
-    newest.write_bytes(newest.read_bytes()[:2000])
+    newest = max((tmp_path / "b/run/checkpoints").glob("*.h5"))
+    content = bytearray(newest.read_bytes())
+    content[-100] ^= 1  # one bit, which HDF5 does not notice
+    newest.write_bytes(content)
     resumed = noisy_run(settings(tmp_path / "b", resume=True))
     assert "skipped the damaged checkpoint step-000000004" in capsys.readouterr().err
     np.testing.assert_array_equal(whole[0], resumed[0])
 
 
+def test_a_run_without_a_whole_checkpoint_does_not_go_on(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        noisy_run(settings(tmp_path), stop_after=1)
+    for path in (tmp_path / "run/checkpoints").glob("*.h5"):
+        path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(TrainingError, match="no checkpoint in .*checkpoints is whole; remove"):
+        noisy_run(settings(tmp_path, resume=True))
+
+
+def test_a_checkpoint_tells_settings_seed_and_versions(tmp_path):
+    noisy_run(settings(tmp_path, seed=3))
+    facts = json.loads((tmp_path / "run/checkpoints/step-000000006.json").read_text())
+    assert facts["step"] == 6
+    assert facts["seed"] == facts["settings"]["seed"] == 3
+    assert facts["versions"]["keras"] == keras.__version__
+    file = tmp_path / "run/checkpoints/step-000000006.weights.h5"
+    assert facts["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_other_versions_are_told(tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        noisy_run(settings(tmp_path), stop_after=1)
+    path = tmp_path / "run/checkpoints/step-000000002.json"
+    path.write_text(path.read_text().replace(keras.__version__, "3.0.0"))
+    noisy_run(settings(tmp_path, resume=True))
+    assert "was written by {'asykeras'" in capsys.readouterr().err
+
+
+def test_a_signal_inside_a_piece_leaves_a_checkpoint_and_no_trace_in_the_bits(tmp_path):
+    whole = noisy_run(settings(tmp_path / "a", every=6))
+    count = progress.Progress.on_train_batch_end
+
+    def signalled(self, batch, logs=None):
+        if self.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        count(self, batch, logs)
+
+    with mock.patch.object(progress.Progress, "on_train_batch_end", signalled):
+        with pytest.raises(progress.Stopped, match="stopped by SIGTERM at step 3; its") as stopped:
+            noisy_run(settings(tmp_path / "b", every=6))
+    assert stopped.value.code == 143
+    resumed = noisy_run(settings(tmp_path / "b", every=6, resume=True))
+    for first, second in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
+    """A limit on the size of files stands for the full disk: HDF5 meets the same OSError."""
+    with pytest.raises(KeyboardInterrupt):
+        noisy_run(settings(tmp_path), stop_after=1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(TrainingError, match="of step 4 cannot be written .* make room"):
+            noisy_run(settings(tmp_path, resume=True))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
+    assert kept == ["step-000000002.json", "step-000000002.weights.h5"]
+    noisy_run(settings(tmp_path, resume=True))
+
+
+def test_tensorboard_gets_scalars_and_validation_images(photos, tmp_path):
+    pytest.importorskip("tensorboardX")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow reads the events")
+    import tensorflow as tf
+
+    arguments = command(photos, tmp_path / "run", validation=photos)
+    assert srcnn.main([*arguments, "--quiet", "--tensorboard"]) == 0
+    (path,) = (tmp_path / "run/tensorboard").iterdir()
+    values = [
+        (event.step, value)
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    ]
+    scalars = {(step, value.tag): value.simple_value for step, value in values}
+    row = list(csv.DictReader((tmp_path / "run/training.csv").open()))[-1]
+    assert scalars[4, "validation_psnr"] == pytest.approx(float(row["validation_psnr"]), abs=1e-4)
+    assert scalars[2, "loss"] > 0
+    image = next(value.image for step, value in values if value.tag == "validation/2")
+    assert (image.height, image.width) == (40, 50)
+
+
+def test_tensorboard_that_is_not_installed_is_one_sentence(photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert srcnn.main([*command(photos, tmp_path / "run"), "--tensorboard"]) == 1
+    assert "pip install 'asykeras[tensorboard]'" in capsys.readouterr().err
+
+
+def test_curves_are_drawn(tmp_path):
+    noisy_run(settings(tmp_path))
+    with Image.open(tmp_path / "run/curves.png") as figure:
+        assert figure.width > 1000
+
+
 def test_the_newest_two_checkpoints_are_kept_and_the_log_is_complete(tmp_path):
     noisy_run(settings(tmp_path))
     kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
-    assert kept == ["step-000000004.weights.h5", "step-000000006.weights.h5"]
+    assert kept == [f"step-00000000{n}{end}" for n in (4, 6) for end in (".json", ".weights.h5")]
     rows = list(csv.DictReader((tmp_path / "run/training.csv").open()))
     assert [row["step"] for row in rows] == ["2", "4", "6"]
     assert all(float(row["loss"]) > 0 for row in rows)
@@ -114,8 +218,7 @@ def test_the_average_is_that_of_the_formula(tmp_path):
         model.train_on_batch(rng.integers(0, 256, (2, 8, 8, 1), dtype=np.uint8))
         trained.append(network.get_weights()[0])
     expected = 0.75 * (0.75 * trained[0] + 0.25 * trained[1]) + 0.25 * trained[2]
-    with averaged(model) as average:
-        np.testing.assert_allclose(average.get_weights()[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(averaged(model)[0], expected, rtol=1e-6)
     np.testing.assert_array_equal(network.get_weights()[0], trained[-1])
 
 
@@ -134,7 +237,7 @@ def test_the_label_is_the_centre_of_the_clean_patch():
 
 def test_steps_of_other_backends_are_the_batches_in_order():
     patches = training.Patches.of(IMAGES, 8, 4, seed=0)
-    steps = training.Steps(patches, 3, 8)
+    steps = training.Steps(patches, 3, 8, (0, 4))
     next(iter(steps))  # as fit does before it starts over
     assert len(steps) == 5
     for step, (batch,) in zip(range(3, 8), steps, strict=True):
@@ -158,7 +261,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     chosen = settings(tmp_path, learning_rate=1e30, clip=0.0, schedule="constant")
     with pytest.raises(TrainingError, match="the loss became (nan|inf) at step [1-6]; the last"):
         noisy_run(chosen)
-    for path in (tmp_path / "run/checkpoints").iterdir():
+    for path in (tmp_path / "run/checkpoints").glob("*.h5"):
         with h5py.File(path) as file:
             file.visititems(lambda _, item: all_finite(item))
     assert not (tmp_path / "run/network.weights.h5").exists()
@@ -265,30 +368,6 @@ def test_an_unknown_loss_is_refused_before_work(photos, tmp_path, capsys):
         srcnn.main(command(photos, tmp_path / "run", loss="l2"))
     assert stop.value.code == 2
     assert "invalid choice: 'l2'" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_a_run_that_is_killed_ends_with_the_same_bits(photos, tmp_path):
-    def start(workdir, *more):
-        arguments = command(photos, workdir, steps=40, ema=0.9)
-        program = [sys.executable, "-m", "recipes.srcnn", *arguments, "--quiet", *more]
-        return subprocess.Popen(program, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
-
-    def weights(workdir):
-        return zoo.load(str(workdir)).get_weights()
-
-    assert start(tmp_path / "whole").wait() == 0
-    killed = start(tmp_path / "killed")
-    while not list((tmp_path / "killed").glob("checkpoints/step-*")):
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not (tmp_path / "killed/network.weights.h5").exists()
-    assert start(tmp_path / "killed", "--resume").wait() == 0
-    for first, second in zip(
-        weights(tmp_path / "whole"), weights(tmp_path / "killed"), strict=True
-    ):
-        np.testing.assert_array_equal(first, second)
 
 
 WITHOUT_TENSORFLOW = """
