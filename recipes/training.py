@@ -222,8 +222,12 @@ def train(settings: Settings, recipe: Recipe) -> Path:
             report.validate = lambda: _validate(report, recipe, model, images)
         if settings.tensorboard and devices.writes:
             report.board = open_board(workdir)
-        if step < settings.steps:
-            fit(model, patches, report, devices, step, signals)
+        try:
+            if step < settings.steps:
+                fit(model, patches, report, devices, step, signals)
+        finally:
+            if report.board:
+                report.board.close()
         return _finish(model, recipe, report, time.monotonic() - begun)
 
 

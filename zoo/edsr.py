@@ -1,6 +1,7 @@
 """EDSR: residual blocks without batch normalisation, and pixel shuffle at the end."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -96,7 +97,37 @@ def EDSR(
 def shift(sign: int, channels: int, name: str) -> keras.layers.Layer:
     """Return a layer that adds `sign` times the mean of the training images, in float32."""
     offset = [sign * mean for mean in MEANS[channels]]
-    return layers.Rescaling(1.0, offset, name=name, dtype="float32")
+    return Affine(1.0, offset, name=name, dtype="float32")
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class Affine(layers.Layer):
+    """Multiply by a number and add a constant to every channel. `(B, H, W, C)` -> the same.
+
+    In place of `keras.layers.Rescaling`, which needs TensorFlow on every backend.
+
+    Args:
+        scale: Factor.
+        offset: One number per channel, or one for all.
+    """
+
+    def __init__(self, scale: float, offset: float | Sequence[float] = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+
+    def call(self, image: Tensor) -> Tensor:
+        """Return `scale * image + offset`."""
+        scaled = image if self.scale == 1 else image * self.scale
+        return scaled if self.offset == 0.0 else scaled + ops.cast(self.offset, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape unchanged."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
 
 
 def convolution(
@@ -128,7 +159,7 @@ def residual_block(x: Tensor, name: str, size: int = 3, scale: float = 1.0) -> T
     branch = convolution(filters, filters, f"{name}_conv1", size, activation="relu")(x)
     branch = convolution(filters, filters, f"{name}_conv2", size)(branch)
     if scale != 1:
-        branch = layers.Rescaling(scale, name=f"{name}_scale")(branch)
+        branch = Affine(scale, name=f"{name}_scale")(branch)
     return layers.Add(name=name)([x, branch])
 
 

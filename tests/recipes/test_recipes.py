@@ -76,7 +76,7 @@ def test_a_run_that_stops_ends_with_the_same_bits(name, photos, tmp_path, monkey
 def test_a_blind_denoiser_draws_its_levels():
     chosen = dncnn.DncnnSettings(sigma=55.0, sigma_min=5.0, variant="C")
     recipe = dncnn.recipe(chosen)
-    assert recipe.degradation.sigma == [5 / 255, 55 / 255]
+    assert recipe.degradation().sigma == [5 / 255, 55 / 255]
     assert recipe.channels == "rgb"
     assert recipe.build().count_params() == DnCNN("C").count_params()
 
@@ -127,3 +127,38 @@ def test_help_names_every_option(name):
     assert done.returncode == 0
     for option in ("--loss", "--precision", "--init", "--resume", "--validation"):
         assert option in done.stdout
+
+
+WITHOUT_TENSORFLOW = """
+import importlib, sys
+sys.modules["tensorflow"] = None  # every import of it fails, as where it is not installed
+from recipes import evaluate
+_, name, workdir, photos, *arguments = sys.argv
+test = ["--scale", "2"] if "--scale" in arguments else ["--sigma", "25"]
+sys.exit(
+    importlib.import_module(f"recipes.{name}").main(arguments)
+    or evaluate.main(["--weights", workdir, "--data", photos, *test])
+)
+"""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_training_and_evaluation_need_no_tensorflow_on_jax(name, photos, tmp_path):
+    pytest.importorskip("jax")
+    words = arguments(name, photos, tmp_path / "run")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            WITHOUT_TENSORFLOW,
+            name,
+            str(tmp_path / "run"),
+            str(photos),
+            *words,
+        ],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| mean |" in done.stdout

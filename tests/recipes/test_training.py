@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 from functools import partial
 from unittest import mock
@@ -368,27 +367,3 @@ def test_an_unknown_loss_is_refused_before_work(photos, tmp_path, capsys):
         srcnn.main(command(photos, tmp_path / "run", loss="l2"))
     assert stop.value.code == 2
     assert "invalid choice: 'l2'" in capsys.readouterr().err
-
-
-WITHOUT_TENSORFLOW = """
-import sys
-sys.modules["tensorflow"] = None  # every import of it fails, as where it is not installed
-from recipes import evaluate, srcnn
-code = srcnn.main(sys.argv[2:]) or evaluate.main(
-    ["--weights", sys.argv[1], "bicubic", "--data", sys.argv[3], "--scale", "2"]
-)
-sys.exit(code)
-"""
-
-
-def test_training_and_evaluation_need_no_tensorflow_on_jax(photos, tmp_path):
-    pytest.importorskip("jax")
-    arguments = [str(tmp_path / "run"), *command(photos, tmp_path / "run", steps=2)]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "| mean |" in done.stdout
