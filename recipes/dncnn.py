@@ -6,7 +6,8 @@ r"""Train DnCNN to remove Gaussian noise, of one level or of any level.
         --variant C --sigma 55 --sigma-min 0 --precision bfloat16 --steps-per-execution 10
 
 The noise is drawn inside the step. Published is the merged form: batch normalisation folded into
-the convolutions. As published: MSE, Adam from 1e-3; ours: a cosine schedule, averaged weights,
+the convolutions. With `--jpeg 5:99` it removes the artefacts of JPEG instead, as DnCNN-3 does. As
+published: MSE, Adam from 1e-3; ours: a cosine schedule, averaged weights,
 clipped gradients. Meant for a GPU: a step takes about a second on 2 CPU cores.
 """
 
@@ -17,7 +18,7 @@ from functools import partial
 
 import zoo
 from asykeras.degradations import GaussianNoise
-from recipes.settings import Settings, option
+from recipes.settings import Settings, TrainingError, option
 from recipes.training import Recipe, command
 from zoo.dncnn import VARIANTS
 
@@ -29,6 +30,7 @@ class DncnnSettings(Settings):
     variant: str = option("S", "S: 17 layers, grey; B: 20, grey; C: 20, colour", ("S", "B", "C"))
     sigma: float = option(25.0, "level of the noise in grey levels of 255, the highest if blind")
     sigma_min: float = option(-1.0, "lowest level for a blind network; -1: only --sigma")
+    jpeg: str = option("", "LOW:HIGH quality: remove the artefacts of JPEG instead of noise")
     steps: int = option(200_000, "steps of the optimizer in all")
     batch: int = option(128, "patches per step")
     patch: int = option(40, "side of the patch in pixels")
@@ -50,10 +52,15 @@ PUBLISHED = {
 
 
 def recipe(settings: DncnnSettings) -> Recipe:
-    """Return how DnCNN is trained."""
+    """Return how DnCNN is trained.
+
+    Raises:
+        TrainingError: for qualities that are none.
+    """
     channels = VARIANTS[settings.variant][1]
     high = settings.sigma / 255
     blind = settings.sigma_min >= 0
+    qualities = _qualities(settings.jpeg) if settings.jpeg else None
     return Recipe(
         build=partial(zoo.DnCNN, settings.variant),
         degradation=partial(
@@ -67,8 +74,16 @@ def recipe(settings: DncnnSettings) -> Recipe:
             "arguments": {"variant": settings.variant, "batch_norm": False},
         },
         publish=zoo.fold_batch_norm,
-        test={"sigma": 25 if blind else settings.sigma},
+        test={"quality": qualities[0]} if qualities else {"sigma": 25 if blind else settings.sigma},
+        qualities=qualities,
     )
+
+
+def _qualities(text: str) -> tuple[int, int]:
+    low, _, high = text.partition(":")
+    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high) <= 100):
+        raise TrainingError(f"--jpeg must be LOW:HIGH from 1 to 100. Received: {text!r}")
+    return int(low), int(high)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

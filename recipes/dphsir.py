@@ -1,7 +1,8 @@
-r"""Train GRUNet, the denoiser of DPHSIR, on colour or grey images with noise of any level.
+r"""Train GRUNet, the denoiser of DPHSIR, on images or cubes with noise of any level.
 
     python -m recipes.dphsir --data BSDS500/train,BSDS500/test,T91 --workdir runs/dphsir \
         --precision bfloat16 --steps-per-execution 10
+    python -m recipes.dphsir --data cubes --bands 31 --bands-axis last --workdir runs/dphsir-31
 
 The noise and its level are drawn inside the step; the network is given the level. The weights
 restore any number of bands. Meant for a GPU.
@@ -22,7 +23,7 @@ from recipes.training import Recipe, command, rebuilt
 class DphsirSettings(Settings):
     """Settings of GRUNet."""
 
-    bands: int = option(3, "bands in training: 3 for colour, 1 for grey")
+    bands: int = option(3, "bands in training: 1 for grey images, 3 for colour, more for cubes")
     sigma: float = option(70.0, "highest level of the noise in grey levels of 255")
     steps: int = option(100_000, "steps of the optimizer in all")
     batch: int = option(16, "patches per step")
@@ -48,19 +49,19 @@ def recipe(settings: DphsirSettings) -> Recipe:
     """Return how GRUNet is trained.
 
     Raises:
-        ValueError: for another number of bands than 1 and 3.
+        ValueError: for fewer bands than 1.
     """
-    if settings.bands not in (1, 3):
-        raise ValueError(f"--bands must be 1 or 3. Received: {settings.bands}")
+    if settings.bands < 1:
+        raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
     build = partial(zoo.DPHSIR, bands=settings.bands)
     return Recipe(
         build=build,
         degradation=partial(
             GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
         ),
-        channels="rgb" if settings.bands == 3 else "grey",
+        channels={1: "grey", 3: "rgb"}.get(settings.bands, f"bands:{settings.bands}"),
         card={"builder": "DPHSIR", "arguments": {}},
-        publish=rebuilt(build),
+        publish=rebuilt(build if settings.bands in (1, 3) else zoo.DPHSIR),
         test={"sigma": 25},
         ratio=0,
     )

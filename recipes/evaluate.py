@@ -5,9 +5,10 @@
 
 `--scale`: low-resolution images are made with the exact MATLAB rule for 8-bit images, restored to 8
 bit, and scored on Y with a border of `scale` pixels removed. `--sigma`: noise is added, and the
-restored image scored whole. `--weights` takes `bicubic` or `noisy` (no network), names of published
-weights, work folders of recipes and `.weights.h5` files; `--data` any number of folders. `--csv
-FILE` writes the same rows. Lines of a table are images; the last is their mean.
+restored image scored whole. `--jpeg`: the same with a JPEG file of that quality in between.
+`--weights` takes `bicubic`, `noisy` or `jpeg` (no network), names of published weights, work
+folders of recipes and `.weights.h5` files; `--data` any number of folders. `--csv FILE` writes the
+same rows. Lines of a table are images; the last is their mean.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import zoo
 from zoo.evaluation import (
     METRICS,
     Scores,
+    deblocking,
     denoising,
     mean,
     protocol,
@@ -67,6 +69,8 @@ def evaluate(
     if weights == "noisy" and options.sigma is not None:
         clip = partial(np.clip, a_min=0, a_max=1)
         return denoising(clip, images, options.sigma, options.window)
+    if weights == "jpeg" and options.jpeg:
+        return deblocking(lambda image: image, images, options.jpeg, options.window)
     return score_network(
         zoo.load(weights),
         images,
@@ -74,6 +78,7 @@ def evaluate(
         sigma=options.sigma,
         round_luma=options.round_luma,
         window=options.window,
+        quality=options.jpeg,
     )
 
 
@@ -90,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"\n{Path(folder).name}, {len(paths)} images\n\n{table(names, columns)}")
             rows = csv_text(names, columns, Path(folder).name)
             text += rows if not text else rows.split("\n", 1)[1]
-        print(f"\n{protocol(options.scale, options.round_luma, options.sigma, options.window)}")
+        test = (options.scale, options.round_luma, options.sigma, options.window, options.jpeg)
+        print(f"\n{protocol(*test)}")
         if options.csv:
             write_atomically(options.csv, text.encode())
     except (ImageError, zoo.WeightsError, ValueError, OSError) as error:
@@ -116,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--scale", type=int, choices=(2, 3, 4), help="super-resolution by this factor"
     )
     task.add_argument("--sigma", type=float, help="denoising at this level, in grey levels of 255")
+    task.add_argument("--jpeg", type=int, metavar="QUALITY", help="removal of JPEG artefacts")
     parser.add_argument(
         "--window",
         choices=("gaussian", "uniform"),

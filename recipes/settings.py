@@ -31,6 +31,8 @@ class Settings:
 
     data: str = option("", "training images: folders with commas between, or tfds:NAME:SPLIT")
     degraded: str = option("", "their degraded partners of the same names; default: made from data")
+    bands_axis: str = option("last", "where the bands of cubes are", ("last", "first"))
+    variable: str = option("", "array to take of MATLAB files that hold several cubes")
     workdir: str = option("", "folder for checkpoints, log and the finished network")
     preset: str = option("ours", "defaults of the other options", PRESETS)
     loss: str = option("mse", "what is minimised", LOSSES)

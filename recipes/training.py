@@ -32,7 +32,7 @@ from recipes.checkpoints import (
     versions,
 )
 from recipes.curves import draw_curves
-from recipes.data import Patches, load_images
+from recipes.data import Patches
 from recipes.devices import (
     Devices,
     accelerated,
@@ -45,8 +45,9 @@ from recipes.devices import (
 from recipes.objective import make_loss, optimizer, schedule
 from recipes.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.settings import Settings, TrainingError, parse
-from zoo.evaluation import mean, score_network
-from zoo.images import ImageError, crop_to_multiple, describe, find_images, read_image, to_channels
+from recipes.sources import open_images, open_pairs
+from zoo.evaluation import compressed, mean, score_network
+from zoo.images import ImageError, crop_to_multiple, find_images, read_image, to_channels
 from zoo.restore import denoise, super_resolve, to_numpy, to_uint8
 from zoo.weights import save
 
@@ -63,13 +64,14 @@ class Recipe:
     Attributes:
         build: Makes the network as it is trained.
         degradation: Makes the layer from clean images in [0, 1] to the network's input.
-        channels: `"luma"`, `"grey"` or `"rgb"`: what the images are made into.
+        channels: `"luma"`, `"grey"`, `"rgb"` or `"bands:N"`: what the images are made into.
         card: `builder` and `arguments` of the network that is published.
         publish: From the trained network to a new one, the one that is published.
         test: Options of `zoo.evaluation.score_network` for validation.
         context: See `Restorer`.
         prepare: From degraded images, where they come in pairs, to the network's input.
         ratio: How much larger than those the clean images are; 0: pairs are of no use.
+        qualities: Lowest and highest quality of JPEG artefacts to remove, instead of `degradation`.
     """
 
     build: Callable[[], keras.Model]
@@ -81,6 +83,7 @@ class Recipe:
     context: int = 0
     prepare: Callable[[Tensor], Tensor] | None = None
     ratio: int = 1
+    qualities: tuple[int, int] | None = None
 
 
 def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.Model]:
@@ -102,7 +105,7 @@ class Restorer(keras.Model):
 
     Args:
         network: What is trained and published.
-        degradation: Layer from the clean image in [0, 1] to the network's input.
+        degradation: Layer from the clean image in [0, 1] to the network's input; none for pairs.
         context: Pixels cut from every side of the degraded patch, so that what the degradation
             does at the border of a patch is not learned.
         prepare: From a degraded patch in [0, 1] of a pair to the network's input.
@@ -112,7 +115,7 @@ class Restorer(keras.Model):
     def __init__(
         self,
         network: keras.Model,
-        degradation: keras.layers.Layer,
+        degradation: keras.layers.Layer | None,
         context: int = 0,
         prepare: Callable[[Tensor], Tensor] | None = None,
         replicas: int = 1,
@@ -263,13 +266,47 @@ def policy(settings: Settings) -> str:
 
 
 def _patches(settings: Settings, recipe: Recipe, devices: Devices) -> Patches:
-    images = load_images(settings.data, recipe.channels)
+    """Decode the training images and say what they are."""
+    held: dict[str, Any] = {
+        "memory": int(settings.memory * 2**30) or None,
+        "scratch": Path(settings.workdir) / "scratch",
+        "quiet": settings.quiet,
+    }
+    degraded = None
+    if settings.degraded:
+        _check_pairs(recipe)
+        images, degraded = open_pairs(settings.data, settings.degraded, recipe.channels, **held)
+    else:
+        held |= {"bands_axis": settings.bands_axis, "variable": settings.variable}
+        images = open_images(settings.data, recipe.channels, **held)
+    patches = Patches.of(
+        images,
+        settings.patch,
+        settings.batch,
+        settings.seed,
+        degraded=degraded,
+        rows=devices.rows,
+        qualities=recipe.qualities,
+    )
+    if degraded and patches.ratio != recipe.ratio:
+        raise TrainingError(
+            f"this network takes pairs whose clean image is {recipe.ratio} times as large as the "
+            f"degraded one. Received: {patches.ratio} times"
+        )
     if not settings.quiet:
-        print(f"{settings.data}: {describe(images)}")
-    patches = Patches.of(images, settings.patch, settings.batch, settings.seed)
-    if patches.left_out and not settings.quiet:
-        print(f"left out {patches.left_out} images that are smaller than {settings.patch} pixels")
+        print(f"{settings.data}: {images.describe()}")
+        if degraded:
+            print(f"{settings.degraded}: {degraded.describe()}")
+        if patches.left_out:
+            print(f"left out {patches.left_out} images smaller than {settings.patch} pixels")
     return patches
+
+
+def _check_pairs(recipe: Recipe) -> None:
+    if recipe.ratio == 0:
+        raise TrainingError("this network takes the level of the noise, which pairs do not tell")
+    if recipe.qualities:
+        raise TrainingError("give either --degraded or --jpeg, not both")
 
 
 def _symbol(batch: np.ndarray) -> keras.KerasTensor:
@@ -281,9 +318,9 @@ def _compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Pat
         network = recipe.build()
         if settings.init:
             zoo.weights.load_into(network, settings.init)
-        model = Restorer(
-            network, recipe.degradation(), recipe.context, recipe.prepare, devices.replicas
-        )
+        pairs = settings.degraded or recipe.qualities
+        degradation = None if pairs else recipe.degradation()
+        model = Restorer(network, degradation, recipe.context, recipe.prepare, devices.replicas)
         several = devices.replicas > 1
         clip = settings.clip
         rule = optimizer(replace(settings, clip=0.0) if several else settings)
@@ -353,17 +390,17 @@ class Trained(keras.callbacks.Callback):
 def source(patches: Patches, start: int, stop: int, devices: Devices) -> Any:
     """Return the batches of some steps for `fit`."""
     if keras.backend.backend() != "tensorflow":
-        return Steps(patches, start, stop, devices.rows)
-    batches = patches.dataset(start, stop)
-    if devices.replicas == 1:
-        return batches
+        return Steps(patches, start, stop)
     import tensorflow as tf  # only on the TensorFlow backend
 
-    # Keras cuts a batch into one part per replica; each replica is to see all of it.
-    def repeated(batch: Any) -> Any:
-        return tf.tile(batch, [devices.replicas, 1, 1, 1])
+    # Keras cuts a batch into one part per replica; each replica is to see all of it. And it takes
+    # a pair for image and label, where here the pair is the image.
+    def whole(*batch: Any) -> Any:
+        if devices.replicas > 1:
+            batch = tuple(tf.tile(part, [devices.replicas, 1, 1, 1]) for part in batch)
+        return (batch,) if len(batch) == 2 else batch
 
-    return batches.map(lambda *pair: tf.nest.map_structure(repeated, pair))
+    return patches.dataset(start, stop).map(whole)
 
 
 class Steps(keras.utils.PyDataset):
@@ -375,9 +412,9 @@ class Steps(keras.utils.PyDataset):
 
     AHEAD = 4
 
-    def __init__(self, patches: Patches, start: int, stop: int, rows: tuple[int, int]):
+    def __init__(self, patches: Patches, start: int, stop: int):
         super().__init__()
-        self.patches, self.start, self.stop, self.rows = patches, start, stop, slice(*rows)
+        self.patches, self.start, self.stop = patches, start, stop
         self.thread = ThreadPoolExecutor(1)
         self.prepared: dict[int, Future[Any]] = {}
 
@@ -388,11 +425,8 @@ class Steps(keras.utils.PyDataset):
         for later in range(index, min(index + self.AHEAD, len(self))):
             if later not in self.prepared:
                 step = self.start + later
-                self.prepared[later] = self.thread.submit(self._batch, step)
+                self.prepared[later] = self.thread.submit(self.patches.numpy_batch, step)
         return (self.prepared.pop(index).result(),)
-
-    def _batch(self, step: int) -> Any:
-        return keras.tree.map_structure(lambda b: b[self.rows], self.patches.numpy_batch(step))
 
 
 def averaged(model: Restorer) -> list[np.ndarray]:
@@ -433,13 +467,19 @@ def _validate(
 
 
 def restored(
-    network: keras.Model, image: np.ndarray, scale: int = 1, sigma: float = 0.0
+    network: keras.Model,
+    image: np.ndarray,
+    scale: int = 1,
+    sigma: float = 0.0,
+    quality: int | None = None,
 ) -> np.ndarray:
     """Return an image as the network restores it after the degradation of the validation."""
     if scale > 1:
         small = to_numpy(bicubic_resize(crop_to_multiple(image, scale), 1 / scale))
         return super_resolve(network, small, scale)
     clean = to_channels(image, "grey") if network.inputs[0].shape[-1] == 1 else image
+    if quality is not None:
+        clean = compressed(clean, quality)
     noise = np.random.default_rng(0).normal(0, sigma / 255, clean.shape)
     return to_uint8(denoise(network, clean / 255 + noise, sigma / 255))
 
@@ -466,9 +506,10 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
 
 def description(settings: Settings, seconds: float) -> dict[str, Any]:
     """Return what a card says of the training."""
-    chosen = {k: v for k, v in identity(settings).items() if k not in ("data", "degraded")}
+    chosen = identity(settings)
+    data = ", ".join(filter(None, (chosen.pop("data"), chosen.pop("degraded"))))
     return {
-        "data": identity(settings)["data"],
+        "data": data,
         "settings": chosen,
         "versions": versions(),
         "hardware": f"{platform.machine()}, {os.cpu_count()} CPU cores",

@@ -3,12 +3,14 @@
 Recipes, cards and `asykeras verify` call these functions, so that their numbers are the same.
 """
 
+import io
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
 from asykeras.metrics import nrmse, psnr, rmse, ssim
 from asykeras.resize import bicubic_resize
@@ -29,8 +31,9 @@ def score_network(
     sigma: float | None = None,
     round_luma: bool = False,
     window: str = "gaussian",
+    quality: int | None = None,
 ) -> list[Scores]:
-    """Score a network on images, by `super_resolution` or by `denoising`.
+    """Score a network on images, by `super_resolution`, `denoising` or `deblocking`.
 
     Args:
         network: Model of the zoo.
@@ -40,20 +43,24 @@ def score_network(
         sigma: level of the noise in grey levels of 255.
         round_luma: See `super_resolution`.
         window: See `denoising`.
+        quality: Quality of JPEG, 1 to 100, for `deblocking`, instead of `scale` or `sigma`.
 
     Raises:
-        ValueError: if not exactly one of `scale` and `sigma` is given, or the network takes another
-            scale or, for denoising, three channels where an image is grey.
+        ValueError: if not exactly one of `scale`, `sigma` and `quality` is given, or the network
+            takes another scale or, without one, three channels where an image is grey.
     """
-    if scale is not None and sigma is None:
+    given = [scale, sigma, quality]
+    if given.count(None) != 2:
+        raise ValueError(f"give one of scale, sigma and quality. Received: {given}")
+    if scale is not None:
         enlarge = partial(super_resolve, network, scale=scale)
         return super_resolution(enlarge, images, scale, round_luma)
-    if sigma is not None and scale is None:
-        if network.inputs[0].shape[-1] == 1:
-            images = [to_channels(image, "grey") for image in images]
-        remove_noise = partial(denoise, network, sigma=sigma / 255)
-        return denoising(remove_noise, images, sigma, window)
-    raise ValueError(f"give either scale or sigma. Received: {scale} and {sigma}")
+    if network.inputs[0].shape[-1] == 1:
+        images = [to_channels(image, "grey") for image in images]
+    if quality is not None:
+        return deblocking(partial(denoise, network, sigma=0.0), images, quality, window)
+    level = float(sigma or 0)
+    return denoising(partial(denoise, network, sigma=level / 255), images, level, window)
 
 
 def score(clean: np.ndarray, restored: np.ndarray, **options: Any) -> Scores:
@@ -118,6 +125,32 @@ def denoising(
     return scores
 
 
+def deblocking(
+    restore: Denoise, images: Sequence[np.ndarray], quality: int, window: str = "gaussian"
+) -> list[Scores]:
+    """Compress each image as JPEG, restore it, and score the result on all channels, borderless.
+
+    Args:
+        restore: Function from the decoded image in [0, 1] to the restored one.
+        images: Originals, uint8.
+        quality: Quality of Pillow's encoder (libjpeg), 1 to 100; colour at half resolution.
+        window: See `denoising`.
+    """
+    scores = []
+    for image in images:
+        restored = restore(compressed(image, quality) / 255)
+        scores.append(score(image / 255, restored, window=window))
+    return scores
+
+
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    """Return a uint8 image as it comes back from a JPEG file."""
+    file = io.BytesIO()
+    pixels = image[..., 0] if image.shape[-1] == 1 else image
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file)).reshape(image.shape)
+
+
 def mean(scores: Sequence[Scores]) -> Scores:
     """Return the mean of each metric over the images."""
     return {name: float(np.mean([each[name] for each in scores])) for name in METRICS}
@@ -128,6 +161,7 @@ def protocol(
     round_luma: bool = False,
     sigma: float | None = None,
     window: str = "gaussian",
+    quality: int | None = None,
 ) -> str:
     """Return the line that stands beside every number."""
     windows = {"gaussian": "an 11x11 Gaussian of 1.5", "uniform": "7x7 equal weights"}
@@ -137,6 +171,8 @@ def protocol(
             f"protocol: Gaussian noise of {sigma:g}/255 (seed {NOISE_SEED}), input neither clipped "
             f"nor rounded, output clipped to [0, 1], all channels, no border, {common}"
         )
+    if quality is not None:
+        return f"protocol: JPEG of quality {quality} (libjpeg), all channels, no border, {common}"
     luma = "Y rounded to 8 bit" if round_luma else "Y in floating point"
     return (
         f"protocol: x{scale}, low resolution by MATLAB's 8-bit bicubic, output rounded to 8 bit, "

@@ -12,6 +12,7 @@ from PIL import Image
 
 import zoo
 from recipes import dncnn, dphsir, edsr, progress, srcnn
+from recipes.settings import TrainingError
 from zoo.dncnn import DnCNN
 
 rng = np.random.default_rng(0)
@@ -118,6 +119,68 @@ def test_a_run_can_be_cut_by_time(photos, tmp_path, capsys):
     first, second = (zoo.load(str(tmp_path / folder)) for folder in ("whole", "cut"))
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def partners(photos, folder, ratio):
+    """Write a degraded partner of every photograph, `ratio` times smaller."""
+    folder.mkdir()
+    for path in photos.iterdir():
+        image = Image.open(path)
+        image.resize((image.width // ratio, image.height // ratio)).save(folder / path.name)
+    return folder
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("srcnn", 2), ("edsr", 2), ("dncnn", 1)])
+def test_a_run_on_pairs(name, ratio, photos, tmp_path):
+    degraded = partners(photos, tmp_path / "degraded", ratio)
+    workdir = tmp_path / "run"
+    assert RECIPES[name].main(arguments(name, photos, workdir, "--degraded", str(degraded))) == 0
+    card = json.loads((workdir / "network.json").read_text())
+    assert card["training"]["data"] == "photos, degraded"
+
+
+def test_pairs_that_do_not_fit_are_one_sentence(photos, tmp_path, capsys):
+    degraded = partners(photos, tmp_path / "degraded", 4)
+    workdir, more = tmp_path / "run", ("--degraded", str(degraded))
+    assert edsr.main(arguments("edsr", photos, workdir, *more)) == 1
+    assert "clean image is 2 times as large as the degraded one. Received: 4" in (
+        capsys.readouterr().err
+    )
+    assert dphsir.main(arguments("dphsir", photos, workdir, *more)) == 1
+    assert "takes the level of the noise, which pairs do not tell" in capsys.readouterr().err
+    assert dncnn.main(arguments("dncnn", photos, workdir, *more, "--jpeg", "5:9")) == 1
+    assert "give either --degraded or --jpeg, not both" in capsys.readouterr().err
+    assert not workdir.exists()
+
+
+def test_a_run_on_jpeg_artefacts_ends_with_the_same_bits(photos, tmp_path, monkeypatch):
+    if keras.backend.backend() == "tensorflow":
+        pytest.importorskip("keras_cv")
+    more = ("--jpeg", "5:40", "--validation", str(photos))
+    assert dncnn.main(arguments("dncnn", photos, tmp_path / "whole", *more)) == 0
+    assert dncnn.main(arguments("dncnn", photos, tmp_path / "cut", *more, "--minutes", "1e-9")) == 1
+    assert dncnn.main(arguments("dncnn", photos, tmp_path / "cut", *more, "--resume")) == 0
+    first, second = (zoo.load(str(tmp_path / folder)) for folder in ("whole", "cut"))
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("text", ["5", "0:10", "50:40", "5:101", "a:b"])
+def test_wrong_qualities_are_one_sentence(text):
+    with pytest.raises(TrainingError, match="--jpeg must be LOW:HIGH from 1 to 100. Received: "):
+        dncnn.recipe(dncnn.DncnnSettings(jpeg=text))
+
+
+@pytest.mark.slow
+def test_a_run_on_cubes(tmp_path):
+    cube = rng.integers(0, 4000, (12, 40, 44), dtype=np.uint16)
+    np.save(tmp_path / "cube.npy", cube)
+    words = ["--bands", "5", "--bands-axis", "first", "--patch", "16"]
+    run = arguments("dphsir", tmp_path / "cube.npy", tmp_path / "run", *words)
+    assert dphsir.main(run) == 0
+    noisy = np.zeros((1, 16, 16, 7), np.float32)
+    restored = zoo.load(str(tmp_path / "run"))([noisy, np.full((1, 1), 0.1, np.float32)])
+    assert restored.shape == noisy.shape
 
 
 @pytest.mark.parametrize("name", RECIPES)

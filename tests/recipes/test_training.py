@@ -21,6 +21,7 @@ import zoo
 from asykeras import AsyMAE, AsyMSE, Quartile
 from asykeras.degradations import GaussianNoise
 from recipes import progress, srcnn, training
+from recipes.image_set import ImageSet
 from recipes.objective import make_loss
 from recipes.settings import Settings, TrainingError
 from recipes.training import Restorer, averaged
@@ -37,10 +38,12 @@ def settings(tmp_path, **changes):
 @pytest.fixture(autouse=True)
 def _images_in_memory(monkeypatch):
     """Let the data source "-" be IMAGES."""
-    load = training.load_images
-    monkeypatch.setattr(
-        training, "load_images", lambda data, kind: IMAGES if data == "-" else load(data, kind)
-    )
+    load = training.open_images
+
+    def opened(source, channels, **options):
+        return ImageSet.of(IMAGES) if source == "-" else load(source, channels, **options)
+
+    monkeypatch.setattr(training, "open_images", opened)
 
 
 def small_network():
@@ -236,7 +239,7 @@ def test_the_label_is_the_centre_of_the_clean_patch():
 
 def test_steps_of_other_backends_are_the_batches_in_order():
     patches = training.Patches.of(IMAGES, 8, 4, seed=0)
-    steps = training.Steps(patches, 3, 8, (0, 4))
+    steps = training.Steps(patches, 3, 8)
     next(iter(steps))  # as fit does before it starts over
     assert len(steps) == 5
     for step, (batch,) in zip(range(3, 8), steps, strict=True):

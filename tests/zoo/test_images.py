@@ -1,5 +1,9 @@
 """Image files as they are found: modes, depths, and what is no image."""
 
+import io
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,17 +12,33 @@ from zoo.images import (
     ImageError,
     crop_to_multiple,
     find_images,
+    read_header,
     read_image,
     to_channels,
 )
 
 rng = np.random.default_rng(0)
 RGB = rng.integers(0, 256, (7, 5, 3), dtype=np.uint8)
+DEEP = rng.integers(0, 65536, (7, 5, 4), dtype=np.uint16)
 
 
 def saved(tmp_path, image, name="image.png", **options):
     image.save(tmp_path / name, **options)
     return tmp_path / name
+
+
+def png16(path, image):
+    """Write a PNG file of 16 bit, which Pillow does for grey alone."""
+    height, width, channels = image.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in image)
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    head = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        check = zlib.crc32(kind + data)
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+    path.write_bytes(content)
+    return path
 
 
 def test_rgb_is_read_as_it_is(tmp_path):
@@ -39,6 +59,86 @@ def test_16_bit_grey_is_scaled_to_8_bit(tmp_path):
     values = np.array([[0, 128, 129, 257, 65535, 32768]], np.uint16)
     path = saved(tmp_path, Image.fromarray(values))
     np.testing.assert_array_equal(read_image(path)[0, :, 0], [0, 0, 1, 1, 255, 128])
+
+
+def test_16_bit_grey_keeps_its_depth_when_asked(tmp_path):
+    values = np.array([[0, 128, 129, 257, 65535, 32768]], np.uint16)
+    image = read_image(saved(tmp_path, Image.fromarray(values)), depth="file")
+    assert image.dtype == np.uint16
+    np.testing.assert_array_equal(image[..., 0], values)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bit_png_keeps_both_bytes_of_every_value(tmp_path, channels):
+    path = png16(tmp_path / "deep.png", DEEP[..., :channels])
+    image = read_image(path, depth="file")
+    assert image.dtype == np.uint16
+    np.testing.assert_array_equal(image, DEEP[..., : 1 if channels < 3 else 3])
+    assert read_header(path) == (7, 5, True)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bit_tiff_keeps_both_bytes_of_every_value(tmp_path, order, compression, channels):
+    tifffile = pytest.importorskip("tifffile", reason="an independent writer")
+    path = tmp_path / "deep.tif"
+    kind = {1: {"photometric": "minisblack"}, 3: {"photometric": "rgb"}}.get(
+        channels, {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    )
+    values = DEEP[..., :channels].squeeze()
+    tifffile.imwrite(path, values, byteorder=order, compression=compression, **kind)
+    image = read_image(path, depth="file")
+    assert image.dtype == np.uint16
+    np.testing.assert_array_equal(image, DEEP[..., : min(channels, 3)])
+    assert read_header(path) == (7, 5, True)
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_16_bit_tiff_in_planes_is_refused(tmp_path, compression):
+    tifffile = pytest.importorskip("tifffile", reason="an independent writer")
+    path = tmp_path / "planes.tif"
+    planes = np.moveaxis(DEEP[..., :3], -1, 0)
+    options = {"photometric": "rgb", "planarconfig": "separate", "compression": compression}
+    tifffile.imwrite(path, planes, **options)
+    with pytest.raises(ImageError, match="planes.tif has 16-bit colours in planes"):
+        read_image(path, depth="file")
+
+
+def test_an_8_bit_file_stays_8_bit_at_either_depth(tmp_path):
+    path = saved(tmp_path, Image.fromarray(RGB))
+    image = read_image(path, depth="file")
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, RGB)
+    assert read_header(path) == (7, 5, False)
+
+
+def test_a_16_bit_png_that_is_cut_short_is_refused(tmp_path):
+    path = png16(tmp_path / "deep.png", rng.integers(0, 65536, (90, 90, 3), dtype=np.uint16))
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(ImageError, match="deep.png cannot be read"):
+        read_image(path, depth="file")
+
+
+def test_an_unknown_depth_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="depth must be '8' or 'file'. Received: '16'"):
+        read_image(saved(tmp_path, Image.fromarray(RGB)), depth="16")
+
+
+@pytest.mark.parametrize("name", ["image.png", "image.jpg", "image.bmp", "image.tif", "image.webp"])
+def test_the_header_has_the_size_without_decoding(tmp_path, name):
+    path = saved(tmp_path, Image.fromarray(RGB), name)
+    assert read_header(path) == (7, 5, False)
+    with path.open("rb") as file:
+        assert read_header(file) == (7, 5, False)
+
+
+def test_the_header_of_a_file_that_is_no_image_is_refused(tmp_path):
+    (tmp_path / "text.png").write_text("not an image")
+    with pytest.raises(ImageError, match="text.png is not an image"):
+        read_header(tmp_path / "text.png")
+    with pytest.raises(ImageError, match="is not an image"):
+        read_header(io.BytesIO(b""))
 
 
 def test_palette_becomes_rgb(tmp_path):
@@ -87,6 +187,14 @@ def test_luma_is_rounded_bt_601():
     expected = [[[16, 235, round(16 + 65.481), round(16 + 24.966)]]]
     image = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 0, 255]]], np.uint8)
     np.testing.assert_array_equal(to_channels(image, "luma")[None, ..., 0], expected)
+
+
+def test_luma_of_16_bit_values_is_16_bit():
+    image = np.array([[[0, 0, 0], [65535, 65535, 65535], [65535, 0, 0]]], np.uint16)
+    luma = to_channels(image, "luma")
+    assert luma.dtype == np.uint16
+    expected = [16 * 257, 235 * 257, round((16 + 65.481) * 257)]
+    np.testing.assert_array_equal(luma[0, :, 0], expected)
 
 
 def test_grey_to_rgb_and_back():

@@ -1,0 +1,53 @@
+"""Prepare BSDS300 or a published test set for TensorFlow Datasets, from what lies in a folder.
+
+    python -m recipes.datasets bsds300
+    python -m recipes.datasets bsds300 --manual-dir BSDS500/images
+    python -m recipes.datasets restoration_benchmarks/set5 --manual-dir testsets
+
+Then it is a source, as `tfds:bsds300:train`, and `tfds.load` finds it where `recipes.datasets` has
+been imported.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import tensorflow_datasets as tfds
+
+import recipes.datasets  # noqa: F401  makes the builders known
+from zoo.images import ImageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.datasets",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", help="bsds300, or restoration_benchmarks/ and the set")
+    parser.add_argument("--manual-dir", help="folder in which the images are")
+    parser.add_argument("--data-dir", help="where to put the result (default: TFDS_DATA_DIR)")
+    options = parser.parse_args(arguments)
+    try:
+        builder = tfds.builder(options.name, data_dir=options.data_dir)
+        config = tfds.download.DownloadConfig(manual_dir=options.manual_dir)
+        builder.download_and_prepare(download_config=config)
+    except (
+        ImageError,
+        tfds.core.DatasetNotFoundError,
+        ValueError,
+        AssertionError,
+        OSError,
+    ) as error:
+        print(f"datasets: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    counts = ", ".join(
+        f"{name} {split.num_examples}" for name, split in builder.info.splits.items()
+    )
+    print(f"{options.name} in {builder.data_path}: {counts} images")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
