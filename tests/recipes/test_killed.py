@@ -51,35 +51,36 @@ def trained(workdir):
     return arrays
 
 
-def uninterrupted(name, photos, workdir):
-    """Return the seconds to the first checkpoint and to the end."""
-    begun = time.monotonic()
-    process = start(name, photos, workdir)
-    while not list(workdir.glob("checkpoints/step-*.json")):
-        assert process.poll() in (None, 0)
-        time.sleep(0.02)
-    first = time.monotonic() - begun
-    assert process.wait() == 0
-    return first, time.monotonic() - begun
+def kill(process, workdir, step, delay):
+    """Kill a run `delay` seconds after it has the checkpoint of a step, wherever it is then."""
+    while reached(workdir) < step:
+        assert process.poll() is None, f"the run ended before step {step}"
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL
+
+
+def reached(workdir):
+    files = workdir.glob("checkpoints/step-*.weights.h5")
+    return max((int(path.name[5:14]) for path in files), default=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_run_killed_at_five_random_moments_ends_with_the_same_bits(name, photos, tmp_path):
-    first, end = uninterrupted(name, photos, tmp_path / "whole")
-    moments = np.random.default_rng().uniform(0.5 * first, first + 0.3 * (end - first), KILLS)
-    killed = 0
-    for moment in moments:
-        process = start(name, photos, tmp_path / "killed")
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
-    assert killed >= 3, f"too fast a machine: of the kills at {moments} s {killed} met a run"
+    assert start(name, photos, tmp_path / "whole").wait() == 0
+    rng = np.random.default_rng()
+    steps = np.sort(rng.integers(0, 0.7 * reached(tmp_path / "whole"), KILLS))
+    delays = rng.uniform(0, 0.5, KILLS)  # from before the first step to the midst of a checkpoint
+    killed = [
+        kill(start(name, photos, tmp_path / "killed"), tmp_path / "killed", step, delay)
+        for step, delay in zip(steps, delays, strict=True)
+    ]
+    assert sum(killed) >= 4, f"killed {killed} at {steps} + {delays} s"
     assert start(name, photos, tmp_path / "killed").wait() == 0
     whole, resumed = trained(tmp_path / "whole"), trained(tmp_path / "killed")
     assert whole.keys() == resumed.keys()
     for key, values in whole.items():
         if "psnr" not in key:  # the mean of what was seen since the start is no part of the run
-            np.testing.assert_array_equal(values, resumed[key], err_msg=f"{key}, {moments}")
+            np.testing.assert_array_equal(values, resumed[key], err_msg=f"{key}, {steps}")
