@@ -56,7 +56,7 @@ def split(workdir: Path, out: Path, size: int = PIECE) -> list[Path]:
 
 
 def _write_pieces(content: bytes, out: Path, number: int, size: int) -> dict[str, Any]:
-    pieces = []
+    pieces: list[str] = []
     for start in range(0, max(1, len(content)), size):
         pieces.append(f"{number:02d}-{len(pieces):03d}.part")
         write_atomically(out / pieces[-1], content[start : start + size])

@@ -33,6 +33,7 @@ from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
 from recipes import srcnn, training
 from recipes.evaluate import csv_text, table
+from recipes.settings import TrainingError
 from zoo.evaluation import Restore, Scores, protocol, super_resolution
 from zoo.files import write_atomically
 from zoo.images import crop_to_multiple, find_images, read_image, to_channels
@@ -277,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         run(Path(options.out), options.steps, options.quiet)
-    except (DemoError, training.TrainingError, ValueError, ImportError, OSError) as error:
+    except (DemoError, TrainingError, ValueError, ImportError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

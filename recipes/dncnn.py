@@ -18,6 +18,7 @@ from functools import partial
 
 import zoo
 from asykeras.degradations import GaussianNoise
+from recipes.normalization import batch_normalization
 from recipes.settings import Settings, TrainingError, option
 from recipes.training import Recipe, command
 from zoo.dncnn import VARIANTS
@@ -62,7 +63,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
     blind = settings.sigma_min >= 0
     qualities = _qualities(settings.jpeg) if settings.jpeg else None
     return Recipe(
-        build=partial(zoo.DnCNN, settings.variant),
+        build=partial(zoo.DnCNN, settings.variant, normalization=batch_normalization()),
         degradation=partial(
             GaussianNoise,
             (settings.sigma_min / 255, high) if blind else high,

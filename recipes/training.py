@@ -130,7 +130,7 @@ class Restorer(keras.Model):
 
     def call(self, batch: Tensor, training: bool = False) -> Tensor:
         """Return the restored patches of clean patches or of pairs (clean, degraded)."""
-        if isinstance(batch, tuple | list):
+        if self.degradation is None:
             degraded = unit_range(batch[1])
             degraded = self.prepare(degraded) if self.prepare else degraded
         else:

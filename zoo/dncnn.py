@@ -20,6 +20,7 @@ def DnCNN(
     channels: int | None = None,
     batch_norm: bool = True,
     weights: str | None = None,
+    normalization: type[keras.layers.BatchNormalization] = layers.BatchNormalization,
 ) -> keras.Model:
     """Build DnCNN, a residual denoiser.
 
@@ -42,6 +43,8 @@ def DnCNN(
             are merged.
         weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
             ones (He normal).
+        normalization: Layer of the batch normalisation: Keras' own, or for speed one derived from
+            it with the same class name and weights, so that either reads the other's files.
 
     Returns:
         Functional model `(None, None, None, channels)` in [0, 1] -> the same shape, unclipped
@@ -70,7 +73,8 @@ def DnCNN(
         raise ValueError(f"depth must be an int from 3. Received: {depth!r}")
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 or 3. Received: {channels!r}")
-    model = _network(depth, channels, batch_norm, f"dncnn_{variant.lower()}")
+    norm = normalization if batch_norm else None
+    model = _network(depth, channels, norm, f"dncnn_{variant.lower()}")
     if weights is not None:
         load_into(model, weights)
     return model
@@ -103,7 +107,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     depth = len(convolutions)
     if not norms or set(norms) != {f"bn{number}" for number in range(2, depth)}:
         raise ValueError(f"model must be a DnCNN with batch normalisation. Received: {model.name}")
-    merged = _network(depth, model.input_shape[-1], False, model.name)
+    merged = _network(depth, model.input_shape[-1], None, model.name)
     for number, convolution in enumerate(convolutions, start=1):
         arrays = convolution.get_weights()
         if number not in (1, depth):
@@ -112,22 +116,24 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     return merged
 
 
-def _network(depth: int, channels: int, batch_norm: bool, name: str) -> keras.Model:
+def _network(
+    depth: int, channels: int, normalization: type[keras.layers.Layer] | None, name: str
+) -> keras.Model:
     image = keras.Input((None, None, channels), name="image")
     x = _convolution(FILTERS, "conv1", activation="relu")(image)
     for number in range(2, depth):
-        x = _middle(x, number, batch_norm)
+        x = _middle(x, number, normalization)
     # The last layers compute in float32 under every policy: images in half precision show steps.
     residual = _convolution(channels, f"conv{depth}", dtype="float32")(x)
     restored = layers.Subtract(name="restored", dtype="float32")([image, residual])
     return keras.Model(image, restored, name=name)
 
 
-def _middle(x: Tensor, number: int, batch_norm: bool) -> Tensor:
-    if not batch_norm:
+def _middle(x: Tensor, number: int, normalization: type[keras.layers.Layer] | None) -> Tensor:
+    if normalization is None:
         return _convolution(FILTERS, f"conv{number}", activation="relu")(x)
     x = _convolution(FILTERS, f"conv{number}", use_bias=False)(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-4, name=f"bn{number}")(x)
+    x = normalization(momentum=0.9, epsilon=1e-4, name=f"bn{number}")(x)
     return layers.ReLU(name=f"relu{number}")(x)
 
 

@@ -15,6 +15,8 @@ Shape = tuple[int | None, ...]
 WIDTHS = (16, 32, 64, 128, 256)
 # Height and width are halved once between two widths.
 MULTIPLE = 2 ** (len(WIDTHS) - 1)
+# Up to so many the bands are scanned without a loop, by the same steps.
+FEW_BANDS = 4
 
 
 def DPHSIR(bands: int | None = None, weights: str | None = None) -> keras.Model:
@@ -289,7 +291,8 @@ class MirrorToMultiple(keras.Layer):
         return {**super().get_config(), "multiple": self.multiple}
 
     def _round_up(self, length: Any) -> Any:
-        return -(-length // self.multiple) * self.multiple
+        # Of positive numbers: ONNX rounds the quotient of negative ones towards zero.
+        return (length + self.multiple - 1) // self.multiple * self.multiple
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -316,11 +319,24 @@ def _scan(gates: Tensor, reverse: bool = False) -> Tensor:
     if gates.shape[1] == 1:
         z, f = ops.split(gates, 2, axis=-1)
         return (1 - ops.sigmoid(f)) * ops.tanh(z)
+    if gates.shape[1] is not None and gates.shape[1] <= FEW_BANDS:
+        return _unrolled(gates, reverse)
     bands = ops.swapaxes(gates, 0, 1)
     start = ops.zeros_like(ops.split(bands[0], 2, axis=-1)[0])
     # One array to scan: Keras' loop on TensorFlow refuses several of unknown length.
     _, h = ops.scan(_step, start, bands, reverse=reverse)
     return ops.swapaxes(h, 0, 1)
+
+
+def _unrolled(gates: Tensor, reverse: bool) -> Tensor:
+    """Return what `_scan` returns, without a loop: other runtimes take none of TensorFlow's."""
+    h = ops.zeros_like(ops.split(gates[:, 0], 2, axis=-1)[0])
+    found = []
+    numbers = range(gates.shape[1])
+    for number in reversed(numbers) if reverse else numbers:
+        h, _ = _step(h, gates[:, number])
+        found.append(h)
+    return ops.stack(found[::-1] if reverse else found, axis=1)
 
 
 def _step(h: Tensor, gates: Tensor) -> tuple[Tensor, Tensor]:
@@ -343,4 +359,4 @@ def _double(lines: Tensor) -> Tensor:
     shift = ops.cast(ops.reshape(shift, (-1, 1)), lines.dtype)
     even = lines + shift * (before - lines)
     odd = lines + ops.flip(shift, axis=0) * (after - lines)
-    return ops.reshape(ops.stack([even, odd], axis=2), (-1, 2 * length, lines.shape[2]))
+    return ops.reshape(ops.stack([even, odd], axis=2), (-1, 2 * length, ops.shape(lines)[2]))

@@ -101,6 +101,20 @@ def test_normalisation_stays_in_float32_under_mixed_precision():
     assert {each.dtype for each in layer.variables} == {"float32"}
 
 
+def test_another_normalisation_takes_the_place_of_keras_own():
+    class Other(keras.layers.BatchNormalization):
+        """What a recipe passes for speed."""
+
+    plain, other = DnCNN("S", depth=4), DnCNN("S", depth=4, normalization=Other)
+    assert [type(other.get_layer(name)) for name in ("bn2", "bn3")] == [Other, Other]
+    assert [each.path for each in other.variables] == [each.path for each in plain.variables]
+    with_statistics(other)
+    image = images(7, 9, 1)
+    np.testing.assert_allclose(
+        run(fold_batch_norm(other), image)[0], run(other, image)[0], rtol=1e-5, atol=1e-5
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

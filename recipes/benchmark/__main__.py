@@ -1,0 +1,71 @@
+"""Command line of the benchmarks."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import keras
+
+from recipes import benchmark
+from recipes.benchmark.data import benchmark_data
+from recipes.benchmark.gru import benchmark_gru
+from recipes.benchmark.imports import benchmark_import
+from recipes.benchmark.loss import benchmark_loss
+from recipes.benchmark.train import CASES, benchmark_train
+from recipes.benchmark.turns import WorkerError
+from zoo.images import ImageError
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line: a subcommand for each question, with the options that it has."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.benchmark",
+        description=benchmark.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="what", required=True)
+    for name, rounds in (("train", 8), ("loss", 30), ("data", 0), ("gru", 30), ("import", 30)):
+        command = commands.add_parser(name)
+        if rounds:
+            text = f"turns of each side (default: {rounds})"
+            command.add_argument("--rounds", type=int, default=rounds, help=text)
+        if name in ("train", "data"):
+            text = "folder of training images (default: the samples)"
+            command.add_argument("--data", default="zoo/samples/train", help=text)
+    data, train = commands.choices["data"], commands.choices["train"]
+    data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
+    train.add_argument("--network", choices=CASES, nargs="+", default=list(CASES))
+    train.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
+    text = "let torch.compile compile PyTorch's networks; needs a C++ compiler and minutes"
+    train.add_argument("--compile", action="store_true", help=text)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = parser().parse_args(arguments)
+    print(f"keras {keras.__version__} on {keras.backend.backend()}")
+    try:
+        if options.what == "train":
+            benchmark_train(
+                options.network, options.precision, options.rounds, options.data, options.compile
+            )
+        elif options.what == "data":
+            benchmark_data(options.data, options.steps)
+        else:
+            without_data = {
+                "loss": benchmark_loss,
+                "gru": benchmark_gru,
+                "import": benchmark_import,
+            }
+            without_data[options.what](options.rounds)
+    except (ImageError, WorkerError, ValueError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

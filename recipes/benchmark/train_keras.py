@@ -1,0 +1,93 @@
+"""The recipe's side of `train`: a real run of a recipe that stops after some steps to be timed.
+
+Run by `recipes.benchmark.train`: python -m recipes.benchmark.train_keras RECIPE OPTIONS...
+"""
+
+import importlib
+import sys
+import tempfile
+import time
+from typing import Any
+from unittest import mock
+
+from recipes import training
+from recipes.benchmark.turns import answer, peak_memory, requests
+from recipes.data import Patches
+from recipes.progress import Progress
+
+FIRST = 2  # steps before the first request is read: the first one traces the step
+PREPARED = 6  # steps that tf.data may have prepared while the recipe stood still; not timed
+
+
+class Finished(Exception):
+    """Nobody asks for steps any more."""
+
+
+class Timed(Progress):
+    """What a recipe shows after each step; here it also waits for requests.
+
+    `recipe N`: N steps of the run itself, with its input pipeline, callbacks and all.
+    `memory N`: N calls of the very function that the run calls, on one batch over and over.
+    `peak 0`: the most memory held so far.
+    """
+
+    patches: Patches
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.left, self.timed, self.begun_timed = FIRST, 0, 0.0
+        self.memory: Any = None
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Count the steps of a turn."""
+        super().on_train_batch_end(batch, logs)
+        self.left -= 1
+        if self.left == self.timed:
+            self.begun_timed = time.perf_counter()
+        if self.left == 0:
+            if self.timed:
+                answer(time.perf_counter() - self.begun_timed)
+            self._read_requests()
+
+    def _read_requests(self) -> None:
+        for word, number in requests():
+            if word == "recipe":
+                self.left, self.timed = number + PREPARED, number
+                return
+            answer(self._from_memory(number) if word == "memory" else peak_memory())
+        raise Finished
+
+    def _from_memory(self, number: int) -> float:
+        if self.memory is None:
+            self.memory = iter(self.patches.dataset(0, 1).cache().repeat())
+        begun = time.perf_counter()
+        for _ in range(number):
+            logs = self.model.train_function(self.memory)
+        float(logs["loss"])  # computed by now
+        return time.perf_counter() - begun
+
+
+def main() -> None:
+    """Run the recipe that the command line names, until the requests end."""
+    name, *options = sys.argv[1:]
+    recipe = importlib.import_module(f"recipes.{name}")
+    of = Patches.of
+
+    def remembered(*arguments: Any, **keywords: Any) -> Patches:
+        Timed.patches = of(*arguments, **keywords)
+        return Timed.patches
+
+    with tempfile.TemporaryDirectory() as folder:
+        options += ["--workdir", f"{folder}/run", "--quiet"]
+        with (
+            mock.patch.object(training, "Progress", Timed),
+            mock.patch.object(Patches, "of", remembered),
+        ):
+            try:
+                sys.exit(recipe.main(options))
+            except Finished:
+                pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Processes that take turns: each is told how many steps to take and answers how long it took.
+
+Two processes, because TensorFlow and PyTorch in one would share threads and a peak of memory. While
+one computes the other waits for its next line.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+
+class WorkerError(RuntimeError):
+    """A process that ended before its time, with the last line it wrote."""
+
+
+class Worker:
+    """A module that is run in a process of its own and answers requests, line by line.
+
+    Args:
+        module: Name for `python -m`.
+        arguments: Words for its command line.
+    """
+
+    def __init__(self, module: str, arguments: Sequence[str]):
+        self.module = module
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+
+    def ask(self, request: str) -> float:
+        """Return the number that the process answers.
+
+        Raises:
+            WorkerError: if the process has ended.
+        """
+        try:
+            print(request, file=self.process.stdin, flush=True)
+            return float(self.process.stdout.readline())  # type: ignore[union-attr]
+        except (BrokenPipeError, ValueError):  # the line is empty at the end of a process
+            self.log.seek(0)
+            lines = [line for line in self.log.read().split("\n") if line]
+            said = lines[-1] if lines else "it ended without a word"
+            raise WorkerError(f"{self.module}: {said}") from None
+
+    def close(self) -> None:
+        """Let the process end, and wait for it."""
+        try:
+            self.process.communicate()
+        except BrokenPipeError:
+            self.process.wait()
+        self.log.close()
+
+
+def requests() -> Iterator[tuple[str, int]]:
+    """Yield what this process is asked for, until nobody asks any more: a word and a number."""
+    for line in iter(sys.stdin.readline, ""):
+        word, number = line.split()
+        yield word, int(number)
+
+
+def answer(number: float) -> None:
+    """Answer a request."""
+    print(repr(float(number)), flush=True)
+
+
+def peak_memory() -> float:
+    """Return the most memory that this process has held so far, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def take_turns(
+    sides: dict[str, tuple[Worker, str]], rounds: int, piece: float
+) -> dict[str, np.ndarray]:
+    """Return the seconds per step of each side, one number per round.
+
+    Args:
+        sides: Name of a side -> its process, and the word that asks for steps.
+        rounds: Turns of each side.
+        piece: Seconds that a turn should last; it has at least one step.
+    """
+
+    def per_step(name: str, count: int) -> float:
+        worker, word = sides[name]
+        return worker.ask(f"{word} {count}") / count
+
+    counts = {}
+    for name in sides:
+        per_step(name, 1)  # the first step of a side may still compile
+        counts[name] = max(1, round(piece / per_step(name, 1)))
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        # every other round in the other order, so that a drift of the machine cancels
+        for name in list(sides)[:: 1 if number % 2 else -1]:
+            times[name].append(per_step(name, counts[name]))
+    return {name: np.array(values) for name, values in times.items()}
+
+
+class OthersLoad:
+    """Share of the machine that other processes use between two moments; NaN where unknown.
+
+    Args:
+        own: Process numbers that do not count as others.
+    """
+
+    def __init__(self, own: Sequence[int]):
+        self.own = own
+        self.begun = self._state()
+
+    def share(self) -> float:
+        """Return the share since this object was made, 0 to 1."""
+        now = self._state()
+        if now is None or self.begun is None:
+            return float("nan")
+        seconds, busy, own = (b - a for a, b in zip(self.begun, now, strict=True))
+        return max(0.0, (busy - own) / (seconds * (os.cpu_count() or 1)))
+
+    def _state(self) -> tuple[float, float, float] | None:
+        """Return the time, and the seconds of all processes and of the own ones so far."""
+        try:
+            machine = Path("/proc/stat").read_text().split()
+            stats = [Path(f"/proc/{number}/stat").read_text() for number in self.own]
+        except OSError:  # not Linux
+            return None
+        user, nice, system, _, _, irq, softirq, steal = map(int, machine[1:9])
+        busy = user + nice + system + irq + softirq + steal
+        # After the name in brackets, which may hold spaces: utime and stime are fields 14 and 15.
+        own = sum(sum(map(int, text.rpartition(")")[2].split()[11:13])) for text in stats)
+        ticks = os.sysconf("SC_CLK_TCK")
+        return time.monotonic(), busy / ticks, own / ticks

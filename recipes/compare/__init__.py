@@ -1,0 +1,1 @@
+"""compare: train losses with the same seeds; report what differs, and against which noise."""

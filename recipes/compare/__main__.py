@@ -1,0 +1,299 @@
+r"""Compare plain and asymmetric losses: the paper's tables, beside the noise between seeds.
+
+    python -m recipes.compare --preset paper-table-2 --data DATA --workdir runs/table-2
+    python -m recipes.compare --network srcnn --losses mse asy_mse --seeds 5 --data DATA
+    python -m recipes.compare --preset smoke --workdir /tmp/smoke      # generated images, a minute
+
+Trains each loss with the same seeds, initial weights, samples and noise, each run in a process of
+its own; scores ten test images; and writes a folder with tables (Markdown, CSV, LaTeX), intervals
+and tests, an ablation, errors by grey level, and figures. The same command goes on where it was cut
+(`--minutes`) or killed; a finished run is never made again, and more `--seeds` add runs. The report
+is written from what is finished. Exit code 3: runs are left, give the same command again.
+
+The presets hold the protocol that the paper states for its Tables 2 (SRCNN), 3 (EDSR), 4 (DnCNN)
+and 5 (DPHSIR), with every choice that it leaves open written out; the options below change them.
+DATA holds the folders of images: bsds500/train, set14, set12, bsd68, div2k_valid_256crop.
+"""
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from asykeras import plots
+from recipes.compare.cell import CUT, RECIPES
+from recipes.compare.cells import (
+    CompareError,
+    Outcome,
+    check_same_start,
+    read_json,
+    run_cells,
+    validation_folder,
+)
+from recipes.compare.measure import measure, read_tests, restorer
+from recipes.compare.plan import Cell, plan, specification
+from recipes.compare.presets import LOSSES, PRESETS, Preset
+from recipes.compare.report import Report
+from recipes.compare.results import Results
+from recipes.compare.sections import write
+from recipes.compare.smoke import generate, smoke_preset
+from recipes.compare.statistics import wilcoxon
+from zoo.files import write_atomically
+from zoo.images import ImageError
+
+NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
+# What a cell decides itself, or this command does for all cells.
+NOT_SETTABLE = (
+    *("data", "degraded", "workdir", "loss", "weighting", "quantile", "apply_to", "normalize"),
+    *("balanced", "seed", "scale", "validation", "minutes", "resume", "quiet", "init", "preset"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        # As Ctrl-C: the run at hand writes a checkpoint.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            return compare(options)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    except (CompareError, ImageError, ImportError, ValueError, OSError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("compare: stopped; the same command goes on", file=sys.stderr)
+        return 130
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Run what is missing and write the report; return the exit code."""
+    preset = chosen_preset(options)
+    cells = plan(preset)
+    if options.list:
+        print("\n".join(cell.name for cell in cells))
+        return 0
+    check_libraries()
+    workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
+    data = _data_folder(options, workdir)
+    images = read_tests(data / preset.test, preset.names)
+    jobs = _jobs(cells, preset, data, workdir)
+    outcome = run_cells(jobs, workdir, options.minutes, _say(options.quiet))
+    report = _report(options, preset, workdir, images, outcome)
+    path = write(report)
+    _say(options.quiet)("\n".join([*report.notes, f"wrote {path}"]))
+    for name, reason in outcome.failed.items():
+        print(f"compare: {name} failed: {reason}", file=sys.stderr)
+    if outcome.failed:
+        return 1
+    return CUT if outcome.left else 0
+
+
+def check_libraries() -> None:
+    """Fail now and not after hours of training where the report could not be written.
+
+    Raises:
+        ImportError: without matplotlib or SciPy.
+    """
+    plots.page(1, 1)
+    wilcoxon(np.ones((1, 1)))
+
+
+def _say(quiet: bool) -> Callable[[str], None]:
+    return (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+
+
+def chosen_preset(options: argparse.Namespace) -> Preset:
+    """Return the protocol that the command line asks for.
+
+    Raises:
+        ValueError: if options do not go together.
+    """
+    name = options.preset or NETWORKS[options.network]
+    preset = smoke_preset() if name == "smoke" else PRESETS[name]
+    given = {key: getattr(options, key) for key in ("train", "losses", "seeds", "ablation_seeds")}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if options.losses:
+        changes["losses"] = tuple(loss for loss in LOSSES if loss in options.losses)
+    if options.validation is not None:
+        changes["validation"] = options.validation
+    if options.test:
+        folder, _, names = options.test.partition(":")
+        changes |= {"test": folder, "names": tuple(name for name in names.split(",") if name)}
+    preset = replace(preset, **changes, tasks=_tasks(options, preset))
+    settings = {**preset.settings, **_settings(options.set, preset.network)}
+    if options.steps:
+        settings["steps"] = options.steps
+    if preset.seeds < 1 or settings["steps"] < 1:
+        raise ValueError(
+            "--seeds and --steps must be at least 1. "
+            f"Received: {preset.seeds} and {settings['steps']}"
+        )
+    return replace(preset, settings=settings)
+
+
+def _tasks(options: argparse.Namespace, preset: Preset) -> tuple[str, ...]:
+    denoising = preset.tasks[0].startswith("sigma")
+    if (options.scales and denoising) or (options.sigma is not None and not denoising):
+        wrong = "--scales" if denoising else "--sigma"
+        raise ValueError(f"{wrong} is not for this network. Received: {preset.network}")
+    if options.scales:
+        return tuple(f"x{scale}" for scale in options.scales)
+    return (f"sigma{options.sigma:g}",) if options.sigma is not None else preset.tasks
+
+
+def _settings(pairs: Sequence[str], network: str) -> dict[str, Any]:
+    """Return the settings of `--set NAME=VALUE`, with the types of the recipe's."""
+    defaults: dict[str, Any] = {
+        item.name: item.default
+        for item in fields(RECIPES[network][0])
+        if item.name not in NOT_SETTABLE
+    }
+    chosen: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if name not in defaults:
+            raise ValueError(f"--set knows {', '.join(sorted(defaults))}. Received: {pair!r}")
+        kind: Any = type(defaults[name])
+        try:
+            chosen[name] = {"True": True, "False": False}[value] if kind is bool else kind(value)
+        except (ValueError, KeyError):
+            raise ValueError(
+                f"{name} must be of type {kind.__name__}. Received: {pair!r}"
+            ) from None
+    return chosen
+
+
+def _data_folder(options: argparse.Namespace, workdir: Path) -> Path:
+    if options.preset == "smoke":
+        generate(workdir / "generated")
+        return workdir / "generated"
+    if not options.data:
+        raise ValueError("--data must name the folder with the image folders. Received: none")
+    return Path(options.data)
+
+
+def _jobs(
+    cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path
+) -> dict[str, dict[str, Any]]:
+    """Return the content of `cell.json` for every cell."""
+    validation = data / preset.validation if preset.validation else None
+    sources = [
+        source if source.startswith("tfds:") else str((data / source).resolve())
+        for source in preset.train.split(",")
+    ]
+    paths = {
+        "train": ",".join(sources),
+        "test": str((data / preset.test).resolve()),
+        "validation": validation_folder(validation, workdir),
+    }
+    backend = keras.backend.backend()
+    return {
+        cell.name: {"cell": specification(cell, preset, backend), "paths": paths} for cell in cells
+    }
+
+
+def _report(
+    options: argparse.Namespace,
+    preset: Preset,
+    workdir: Path,
+    images: dict[str, np.ndarray],
+    outcome: Outcome,
+) -> Report:
+    baselines = {task: _baseline(task, images, workdir, preset) for task in preset.tasks}
+    results = Results.load(plan(preset), workdir, baselines)
+    groups = check_same_start(list(results.cells.values()))
+    notes = [
+        "The runs of one seed began with the same initial weights, first batch and noise: this "
+        f"holds in {groups} of {groups} groups (task x seed)."
+    ]
+    if outcome.failed:
+        notes.append(f"Failed: {', '.join(outcome.failed)}.")
+    if outcome.left:
+        notes.append(f"Not finished yet: {len(outcome.left)} runs; the same command goes on.")
+    folder = Path(options.report) if options.report else workdir / "report"
+    command = _command(options)
+    return Report(preset, results, images, folder, options.window, command, tuple(notes))
+
+
+def _baseline(
+    task: str, images: dict[str, np.ndarray], workdir: Path, preset: Preset
+) -> dict[str, Any]:
+    """Return the records of the degraded images; they are kept in the work folder."""
+    path = workdir / f"baseline-{task}.json"
+    of = f"{Path(preset.test).name}: {', '.join(images)}"
+    if path.exists() and (there := read_json(path)).get("of") == of:
+        return dict(there["images"])
+    records = measure(restorer(None, task), images, task)
+    write_atomically(path, json.dumps({"of": of, "images": records}, indent=1).encode())
+    return records
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command for others to repeat: without the paths of this machine."""
+    name = options.preset or NETWORKS[options.network]
+    words = ["python", "-m", "recipes.compare", "--preset", name]
+    words += [] if name == "smoke" else ["--data", "DATA"]
+    words += ["--workdir", "WORKDIR"]
+    for key in ("losses", "seeds", "scales", "sigma", "steps", "ablation_seeds", "set", "window"):
+        value = getattr(options, key)
+        if value not in (None, [], _parser().get_default(key)):
+            words.append("--" + key.replace("_", "-"))
+            words += [str(item) for item in (value if isinstance(value, list) else [value])]
+    for key in ("train", "test", "validation"):
+        value = getattr(options, key)
+        if value is not None:
+            parts = ["/".join(Path(part).parts[-2:]) for part in value.split(",")]
+            words += [f"--{key}", ",".join(parts)]
+    return shlex.join(words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--preset", choices=[*PRESETS, "smoke"], help="a protocol")
+    which.add_argument("--network", choices=list(NETWORKS), help="the protocol of its table")
+    parser.add_argument("--data", metavar="DATA", help="holds the folders of images")
+    parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
+    parser.add_argument("--report", metavar="DIR", help="default: WORKDIR/report")
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
+    parser.add_argument("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
+    parser.add_argument("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")
+    parser.add_argument("--sigma", type=float, help="level of the noise, in grey levels of 255")
+    parser.add_argument("--train", metavar="DIRS", help="below DATA, with commas, or tfds:...")
+    parser.add_argument("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
+    parser.add_argument("--validation", metavar="DIR", help="for the curves alone; '': none")
+    parser.add_argument("--steps", type=int, metavar="N", help="of each training")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting of the recipe"
+    )
+    parser.add_argument(
+        "--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation"
+    )
+    parser.add_argument(
+        "--window",
+        choices=("uniform", "gaussian"),
+        default="uniform",
+        help="of SSIM in the tables (default: uniform, the paper's)",
+    )
+    parser.add_argument("--minutes", type=float, default=0.0, help="stop after this time; 0: never")
+    parser.add_argument("--list", action="store_true", help="print the names of the runs and stop")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

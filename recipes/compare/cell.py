@@ -1,0 +1,202 @@
+"""One cell in a process of its own: train, then evaluate.
+
+    python -m recipes.compare.cell WORKDIR/cells/NAME --minutes 9
+
+`recipes.compare` starts this for each cell, so that its memory goes back when it ends and a crash
+ends nothing else. The folder holds `cell.json`, which says what to do, and after the training
+`witness.json`: hashes of the initial weights and of the first batch, to be compared with those of
+the other losses. `evaluation.json` is written last and makes the cell a finished one.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import zoo
+from recipes import dncnn, dphsir, edsr, srcnn
+from recipes.checkpoints import versions
+from recipes.compare.measure import measure, read_tests, restorer
+from recipes.data import Patches, load_images
+from recipes.objective import make_loss
+from recipes.progress import Stopped
+from recipes.settings import Settings, TrainingError
+from recipes.training import NETWORK, Recipe, train, unit_range
+from zoo.files import write_atomically
+from zoo.images import ImageError
+from zoo.restore import to_numpy
+
+RECIPES: dict[str, tuple[type[Settings], Callable[[Any], Recipe]]] = {
+    "srcnn": (srcnn.SrcnnSettings, srcnn.recipe),
+    "edsr": (edsr.EdsrSettings, edsr.recipe),
+    "dncnn": (dncnn.DncnnSettings, dncnn.recipe),
+    "dphsir": (dphsir.DphsirSettings, dphsir.recipe),
+}
+CUT, BUSY = 3, 4  # exit codes: the time is over; another process trains this cell
+BATCHES = 16  # from which the mean weight of a loss is taken
+SAMPLED = 200  # values of the first input that are kept, about
+
+
+def run(folder: Path, minutes: float) -> int:
+    """Train and evaluate the cell of a folder as far as it is not done; return the exit code."""
+    job = json.loads((folder / "cell.json").read_text())
+    begun = time.monotonic()
+    with _lock(folder) as alone:
+        if not alone:
+            return BUSY
+        try:
+            if not (folder / NETWORK).exists() or not (folder / "witness.json").exists():
+                train_cell(folder, job, minutes)
+        except TrainingError:
+            if 0 < minutes * 60 <= time.monotonic() - begun:
+                return CUT
+            raise
+        evaluate_cell(folder, job)
+    return 0
+
+
+def settings_of(folder: Path, job: dict[str, Any], minutes: float) -> Settings:
+    """Return the settings of the recipe for a cell."""
+    kind = RECIPES[job["cell"]["network"]][0]
+    return kind(
+        **job["cell"]["settings"],
+        data=job["paths"]["train"],
+        validation=job["paths"]["validation"],
+        workdir=str(folder),
+        minutes=minutes,
+        resume=True,
+    )
+
+
+def train_cell(folder: Path, job: dict[str, Any], minutes: float) -> None:
+    """Train, and note what the losses must have in common."""
+    settings = settings_of(folder, job, minutes)
+    make_recipe = RECIPES[job["cell"]["network"]][1]
+    images = load_images(settings.data, make_recipe(settings).channels)
+    patches = Patches.of(images, settings.patch, settings.batch, settings.seed)
+    factor = 1.0
+    if changes := job["cell"]["configuration"]["rate"]:
+        factor = mean_weight(replace(settings, **changes), patches)
+        settings = replace(settings, learning_rate=settings.learning_rate * factor)
+    witness = {"rate_factor": factor, **first_batch(make_recipe(settings), patches)}
+    train(settings, _witnessed(make_recipe(settings), witness))
+    write_atomically(folder / "witness.json", json.dumps(witness, indent=2).encode())
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # the network is there
+
+
+def evaluate_cell(folder: Path, job: dict[str, Any]) -> None:
+    """Score the network that a user would load, and write what makes the cell a finished one."""
+    keras.config.set_dtype_policy("float32")
+    images = read_tests(Path(job["paths"]["test"]), tuple(job["cell"]["names"]))
+    restore = restorer(zoo.load(str(folder)), job["cell"]["task"])
+    evaluation = {
+        "cell": job["cell"],
+        "witness": json.loads((folder / "witness.json").read_text()),
+        "versions": versions(),
+        "images": measure(restore, images, job["cell"]["task"]),
+    }
+    write_atomically(folder / "evaluation.json", json.dumps(evaluation, indent=1).encode())
+
+
+def mean_weight(settings: Settings, patches: Patches) -> float:
+    """Return the mean factor that a loss puts on the error, over the first batches of training.
+
+    The mean of M; of M squared where a squared error is taken of the weighted images. Four digits,
+    so that a resumed run finds the very same learning rate.
+    """
+    loss: Any = make_loss(settings)
+    squared = settings.apply_to == "images" and settings.loss == "asy_mse"
+    means = []
+    for step in range(BATCHES):
+        weights = to_numpy(loss.weights(unit_range(patches.numpy_batch(step))))
+        means.append(np.mean(weights.astype(np.float64) ** (2 if squared else 1)))
+    return float(round(np.mean(means), 4))
+
+
+def first_batch(recipe: Recipe, patches: Patches) -> dict[str, Any]:
+    """Return a hash of the first clean batch, and values that a fresh degradation makes of it.
+
+    Values and no hash, because floating-point sums of two processes may differ in the last bit.
+    """
+    clean = patches.numpy_batch(0)
+    degraded = keras.tree.flatten(recipe.degradation()(unit_range(clean)))
+    values = np.concatenate([to_numpy(part).ravel() for part in degraded])
+    return {
+        "first_batch": digest([clean]),
+        "first_input": values[:: max(1, values.size // SAMPLED)].astype(float).tolist(),
+    }
+
+
+def digest(arrays: Any) -> str:
+    """Return the SHA-256 of shapes and values of arrays."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(f"{array.shape}{array.dtype}".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def _witnessed(recipe: Recipe, witness: dict[str, Any]) -> Recipe:
+    """Return a recipe that notes a hash of the weights with which its network is trained.
+
+    That is the last network built before the degradation is made that is put in front of it; later
+    ones are copies for validation.
+    """
+    latest: list[keras.Model] = []
+
+    def build() -> keras.Model:
+        latest[:] = [recipe.build()]
+        return latest[0]
+
+    def degradation() -> keras.layers.Layer:
+        witness["initial_weights"] = digest(latest[0].get_weights())
+        return recipe.degradation()
+
+    return replace(recipe, build=build, degradation=degradation)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[bool]:
+    """Hold the folder; yield False if another process does. The lock ends with its process."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows: there nothing guards against two at once
+        yield True
+        return
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m recipes.compare.cell", description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds cell.json")
+    parser.add_argument("--minutes", type=float, default=0.0, help="of training; 0: any")
+    options = parser.parse_args(arguments)
+    try:
+        return run(options.folder, options.minutes)
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.code
+    except (ImageError, TrainingError, zoo.WeightsError, ValueError, OSError) as error:
+        print(f"{options.folder.name}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

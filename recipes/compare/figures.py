@@ -1,0 +1,362 @@
+"""The figures of a report; in grey print they are told apart by dashes, hatches and markers.
+
+What `asykeras.plots` draws in general (bars, weight maps, enlarged regions) is composed here; what
+is special to the comparison is drawn here.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from asykeras import AsyMSE, Quartile, plots
+from recipes.compare.findings import AblationRow
+from recipes.compare.grey_levels import BINS
+from recipes.compare.results import Metric
+from recipes.compare.statistics import Interval
+from zoo.files import write_atomically
+from zoo.restore import to_numpy
+
+DPI = 110
+PHOTO_DPI = 80  # photographs make large files
+# Of Okabe and Ito's palette, which colour-blind readers tell apart: colour, dashes, marker.
+STYLES = {
+    "MAE": ("#0072B2", "-", "o"),
+    "MSE": ("#D55E00", "--", "s"),
+    "Asy_MAE": ("#56B4E9", "-.", "^"),
+    "Asy_MSE": ("#E69F00", ":", "D"),
+}
+GREY = "#808080"
+SMALLEST_SHARE = 0.1  # per cent of the pixels: of fewer no change is drawn
+
+
+def save(figure: plots.Figure, path: Path, dpi: int = DPI) -> None:
+    """Write a PNG of at most 256 colours, which is a third of the size and looks the same."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=dpi, format="png")
+    with Image.open(buffer) as image:
+        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        packed = io.BytesIO()
+        small.save(packed, format="PNG", optimize=True)
+    write_atomically(path, packed.getvalue())
+
+
+def bars(
+    images: Sequence[str],
+    columns: Mapping[str, np.ndarray],
+    metrics: Sequence[Metric],
+    title: str,
+) -> plots.Figure:
+    """Draw the paper's Figs. 4, 7, 9 and 10: bars of the plain losses, lines of the differences.
+
+    Args:
+        images: Names of the test images.
+        columns: From a loss to its scores, `(images, metrics)`.
+        metrics: One panel for each.
+        title: Above the figure.
+    """
+    page = plots.page(10, 4.1 * len(metrics))
+    page.suptitle(title, fontsize=plots.TEXT + 1)
+    baseline = {f"Asy_{n}": n for n in ("MAE", "MSE") if {n, f"Asy_{n}"} <= {*columns}}
+    for index, (part, metric) in enumerate(zip(_parts(page, len(metrics)), metrics, strict=True)):
+        scores = {
+            name: [{metric.label: value} for value in values[:, index].tolist()]
+            for name, values in columns.items()
+        }
+        plots.score_bars(images, scores, metric.label, baseline, figure=part)
+    return page
+
+
+def _parts(page: plots.Figure, rows: int) -> list[Any]:
+    """Return one subfigure per row, in a list also where there is only one."""
+    return list(np.ravel(page.subfigures(rows, 1)))
+
+
+def radar(images: Sequence[str], columns: Mapping[str, np.ndarray], title: str) -> plots.Figure:
+    """Draw the PSNR of each image as a radar chart, and beside it what the weights change.
+
+    The paper's text describes such charts. On the left the lines of the losses lie on each other
+    where they differ by hundredths of a decibel; the right chart shows that difference alone, with
+    a thick ring at zero: outside it the asymmetric loss is better.
+    """
+    page = plots.page(11, 5.4)
+    page.suptitle(title, fontsize=plots.TEXT + 1)
+    angles = np.linspace(0, 2 * np.pi, len(images), endpoint=False)
+    left, right = page.subplots(1, 2, subplot_kw={"projection": "polar"})
+    for name, values in columns.items():
+        _closed_line(left, angles, values[:, 0], name, STYLES[name])
+    lowest = min(float(values[:, 0].min()) for values in columns.values())
+    left.set_ylim(bottom=np.floor(lowest) - 2)
+    left.set_title("PSNR in dB", fontsize=plots.TEXT, pad=24)
+    for plain in ("MAE", "MSE"):
+        if {plain, f"Asy_{plain}"} <= {*columns}:
+            change = columns[f"Asy_{plain}"][:, 0] - columns[plain][:, 0]
+            _closed_line(right, angles, change, f"Asy_{plain} minus {plain}", STYLES[plain])
+    ring = np.linspace(0, 2 * np.pi, 181)
+    right.plot(ring, np.zeros_like(ring), color="black", linewidth=2, label="no difference")
+    reach = max(*np.abs(right.get_ylim()), 1e-6)
+    rings = np.linspace(-reach, reach, 5)
+    right.set_rgrids(rings, [f"{value:+.3f}" for value in rings])
+    right.set_ylim(-1.2 * reach, 1.1 * reach)
+    right.set_title("difference of PSNR in dB", fontsize=plots.TEXT, pad=24)
+    for axes in (left, right):
+        axes.set_xticks(angles, images, fontsize=plots.TEXT)
+        axes.tick_params(axis="y", labelsize=plots.TEXT - 2)
+        axes.tick_params(axis="x", pad=8)
+        axes.set_rlabel_position(180 / len(images))  # between two spokes
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False)
+    return page
+
+
+def _closed_line(
+    axes: plots.Axes, angles: np.ndarray, values: np.ndarray, name: str, style: tuple[str, str, str]
+) -> None:
+    colour, dashes, marker = style
+    axes.plot(
+        np.append(angles, angles[0]), np.append(values, values[0]), label=name, color=colour,
+        linestyle=dashes, marker=marker, markersize=4,
+    )  # fmt: skip
+
+
+def regions(
+    versions: Sequence[tuple[str, dict[str, np.ndarray], dict[str, dict[str, float]]]],
+) -> plots.Figure:
+    """Draw versions of some images with their most differing region enlarged (Figs. 5 and 6).
+
+    Args:
+        versions: For each image its heading; from a name to the uint8 image, the pair to be
+            compared under "MSE" and "Asy_MSE" (or the first and last network); and the scores.
+    """
+    page = plots.page(13, 4.6 * len(versions))
+    for part, (heading, images, scores) in zip(_parts(page, len(versions)), versions, strict=True):
+        region = most_differing(*_pair(images))
+        plots.comparison(images, region, scores, figure=part)
+        part.suptitle(heading, fontsize=plots.TEXT + 1)
+    return page
+
+
+def _pair(images: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    for plain in ("MSE", "MAE"):
+        if f"Asy_{plain}" in images:
+            return images[plain], images[f"Asy_{plain}"]
+    raise ValueError(f"there is no pair of losses to compare. Received: {list(images)}")
+
+
+def most_differing(
+    first: np.ndarray, second: np.ndarray, size: tuple[int, int] = (48, 64)
+) -> tuple[int, int, int, int]:
+    """Return the region (top, left, height, width) in which two images differ most.
+
+    Whatever the difference is, it is nowhere else more visible.
+
+    Args:
+        first: `(height, width, channels)`, uint8.
+        second: Same shape.
+        size: Height and width of the region; cut to the image.
+    """
+    difference = np.abs(first.astype(float) - second).sum(axis=-1)
+    height, width = (min(a, b) for a, b in zip(size, difference.shape, strict=True))
+    table = np.pad(difference.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    sums = table[height:, width:] - table[:-height, width:]
+    sums = sums - table[height:, :-width] + table[:-height, :-width]
+    top, left = np.unravel_index(int(sums.argmax()), sums.shape)
+    return int(top), int(left), height, width
+
+
+def weight_maps(label: np.ndarray, name: str) -> plots.Figure:
+    """Draw a label and the weights that Eq. 2 and both readings of Table 1 give to it (Fig. 2).
+
+    All on one scale from black (0.5) to white (1), so that their contrast can be compared.
+
+    Args:
+        label: `(height, width, 1)` in [0, 1].
+        name: Of the image.
+    """
+    losses = {
+        "Eq. 2: 0.5 tanh(1 / y) + 0.5": AsyMSE(),
+        "Table 1: 0.5 tanh(Q / y) + 0.5, Q = 25 % quantile": AsyMSE(Quartile(0.25)),
+        "Table 1, Q = 75 % quantile": AsyMSE(Quartile(0.75)),
+    }
+    page = plots.page(9, 1.3 + 8.4 * label.shape[0] / label.shape[1])
+    panels = np.ravel(page.subplots(2, 2))
+    panels[0].imshow(label[..., 0], cmap="gray", vmin=0, vmax=1)
+    panels[0].set_title(f"label y: {name}", fontsize=plots.TEXT)
+    for axes, (heading, loss) in zip(panels[1:], losses.items(), strict=True):
+        weights = to_numpy(loss.weights(label[None]))[0, ..., 0]
+        mapped = axes.imshow(weights, cmap="gray", vmin=0.5, vmax=1)
+        spread = f"{weights.min():.3f} to {weights.max():.3f}, mean {weights.mean():.3f}"
+        axes.set_title(f"{heading}\n{spread}", fontsize=plots.TEXT)
+    for axes in panels:
+        axes.set(xticks=[], yticks=[])
+    bar = page.colorbar(mapped, ax=list(panels), location="bottom", shrink=0.7, aspect=45)
+    bar.set_label("weight M of each pixel (no unit)", fontsize=plots.TEXT)
+    return page
+
+
+def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -> plots.Figure:
+    """Draw the training: validation PSNR of each loss, and asymmetric minus plain over the steps.
+
+    Args:
+        logs: From a loss to the logs of its seeds, with `step`, `loss` and `validation_psnr`.
+        title: Above the figure.
+    """
+    validated = all(np.isfinite(log["validation_psnr"]).any() for s in logs.values() for log in s)
+    key, label = ("validation_psnr", "validation PSNR in dB") if validated else ("loss", "loss")
+    page = plots.page(11, 4.2)
+    page.suptitle(title, fontsize=plots.TEXT + 1)
+    left, right = page.subplots(1, 2)
+    values = {name: np.array([log[key] for log in seeds]) for name, seeds in logs.items()}
+    for name, seeds in values.items():
+        colour, dashes, marker = STYLES[name]
+        steps = logs[name][0]["step"]
+        left.plot(steps, seeds.T, color=colour, linewidth=0.6, alpha=0.5)
+        left.plot(
+            steps, seeds.mean(axis=0), color=colour, linestyle=dashes, marker=marker,
+            markersize=4, label=f"{name}, mean of {len(seeds)} seeds",
+        )  # fmt: skip
+    # The first pieces would leave no room for the others.
+    late = np.concatenate([seeds[:, len(seeds[0]) // 5 :].ravel() for seeds in values.values()])
+    left.set_ylim(_roomy(late))
+    for plain in ("MAE", "MSE"):
+        if validated and {plain, f"Asy_{plain}"} <= {*values}:
+            change = values[f"Asy_{plain}"] - values[plain]
+            _difference_curve(right, logs[plain][0]["step"], change, plain)
+    right.axhline(0, color="black", linewidth=1)
+    for axes, text in ((left, label), (right, "difference of validation PSNR in dB")):
+        axes.set_xlabel("step", fontsize=plots.TEXT)
+        axes.set_ylabel(text, fontsize=plots.TEXT)
+        axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=plots.TEXT - 1)
+    return page
+
+
+def _difference_curve(axes: plots.Axes, steps: np.ndarray, change: np.ndarray, plain: str) -> None:
+    colour, dashes, marker = STYLES[plain]
+    axes.plot(steps, change.T, color=colour, linewidth=0.6, alpha=0.6)
+    axes.plot(
+        steps, change.mean(axis=0), color=colour, linestyle=dashes, marker=marker, markersize=4,
+        label=f"Asy_{plain} minus {plain}",
+    )  # fmt: skip
+
+
+def _roomy(values: np.ndarray) -> tuple[float, float]:
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = 0.05 * (high - low) or 0.1
+    return low - room, high + room
+
+
+def step_times(times: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> plots.Figure:
+    """Draw the time of a training step of each loss: the median of every run, and a bar of all.
+
+    Args:
+        times: From a task to the losses to the milliseconds per step of each seed.
+        title: Above the figure.
+    """
+    page = plots.page(2 + 3.4 * len(times), 3.8)
+    page.suptitle(title, fontsize=plots.TEXT + 1)
+    for axes, (task, losses) in zip(
+        np.ravel(page.subplots(1, len(times), squeeze=False)), times.items(), strict=True
+    ):
+        for number, (name, seconds) in enumerate(losses.items()):
+            colour, _, marker = STYLES[name]
+            hatch = "///" if name.startswith("Asy") else ""
+            axes.bar(
+                number,
+                np.median(seconds),
+                color=colour,
+                alpha=0.5,
+                hatch=hatch,
+                edgecolor="#404040",
+            )
+            axes.plot([number] * len(seconds), seconds, marker, color="black", markersize=4)
+        axes.set_xticks(range(len(losses)), list(losses), fontsize=plots.TEXT)
+        axes.set_ylabel("milliseconds per step", fontsize=plots.TEXT)
+        axes.set_title(task, fontsize=plots.TEXT)
+    return page
+
+
+def ablation(rows: Sequence[AblationRow], spread: Mapping[str, float], title: str) -> plots.Figure:
+    """Draw what each configuration changes in PSNR against the plain loss, with its interval.
+
+    Args:
+        rows: Of both pairs of losses.
+        spread: From `"mae"` and `"mse"` to the standard deviation between seeds of that loss, in
+            dB, drawn as a grey band, which may reach beyond the axes; NaN: none.
+        title: Above the figure.
+
+    A row of one seed has an open circle.
+    """
+    plains = list(dict.fromkeys(row.configuration.plain for row in rows))
+    counts = [sum(row.configuration.plain == plain for row in rows) for plain in plains]
+    page = plots.page(10, 1.2 + 0.8 * len(plains) + 0.3 * len(rows))
+    page.suptitle(title, fontsize=plots.TEXT + 1)
+    panels = page.subplots(len(plains), 1, squeeze=False, height_ratios=counts, sharex=True)
+    for axes, plain in zip(panels[:, 0], plains, strict=True):
+        mine = [row for row in rows if row.configuration.plain == plain]
+        _interval_rows(axes, mine, spread.get(plain, float("nan")))
+        axes.set_title(f"against plain {plain.upper()}", fontsize=plots.TEXT, loc="left")
+    ends = [abs(v) for row in rows for v in (_psnr(row).low, _psnr(row).high)]
+    reach = 1.15 * max(*ends, 1e-6)
+    panels[-1, 0].set_xlim(-reach, reach)
+    panels[-1, 0].set_xlabel("difference of PSNR in dB", fontsize=plots.TEXT)
+    return page
+
+
+def _psnr(row: AblationRow) -> Interval:
+    return next(each.interval for each in row.differences if each.metric.key == "psnr")
+
+
+def _interval_rows(axes: plots.Axes, rows: Sequence[AblationRow], spread: float) -> None:
+    if np.isfinite(spread):
+        label = f"sd between seeds: {spread:.3f} dB"
+        axes.axvspan(-spread, spread, color=GREY, alpha=0.2, label=label)
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+        axes.legend(fontsize=plots.TEXT - 1, frameon=False, **place)
+    axes.axvline(0, color="black", linewidth=1)
+    for number, row in enumerate(rows):
+        interval, inside = _psnr(row), "white" if row.seeds == 1 else None
+        axes.plot([interval.low, interval.high], [number] * 2, color="#0072B2", linewidth=2)
+        axes.plot(interval.mean, number, "o", color="#0072B2", markerfacecolor=inside)
+    labels = [
+        f"{row.configuration.label} ({row.seeds} seed{'s' if row.seeds > 1 else ''})"
+        for row in rows
+    ]
+    axes.set_yticks(range(len(rows)), labels, fontsize=plots.TEXT - 1)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="x", alpha=0.3)
+
+
+def grey_levels(changes: Mapping[str, np.ndarray], share: np.ndarray, title: str) -> plots.Figure:
+    """Draw the change of the squared error by grey level of the label, and how many pixels are it.
+
+    Args:
+        changes: From "MAE" or "MSE" to per cent, `(seeds, bins)`.
+        share: Part of the pixels in each bin, in per cent; bins with less than 0.1 % have no
+            point above.
+        title: Above the figure.
+    """
+    page = plots.page(9, 5)
+    page.suptitle(title, fontsize=plots.TEXT + 1)
+    above, below = page.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    centres = (np.arange(BINS) + 0.5) * 256 / BINS
+    for plain, seeds in changes.items():
+        colour, dashes, marker = STYLES[plain]
+        seeds = np.where(share >= SMALLEST_SHARE, seeds, np.nan)
+        above.plot(centres, seeds.T, color=colour, linewidth=0.6, alpha=0.6)
+        above.plot(
+            centres, seeds.mean(axis=0), color=colour, linestyle=dashes, marker=marker,
+            markersize=5, label=f"Asy_{plain} against {plain}, mean of {len(seeds)} seeds",
+        )  # fmt: skip
+    above.axhline(0, color="black", linewidth=1)
+    above.set_ylabel("change of the squared\nerror in per cent", fontsize=plots.TEXT)
+    above.legend(frameon=False, fontsize=plots.TEXT - 1)
+    below.bar(centres, share, width=0.9 * 256 / BINS, color=GREY)
+    below.set_ylabel("pixels\nin per cent", fontsize=plots.TEXT)
+    below.set_xlabel("grey level of the label, 0 to 255", fontsize=plots.TEXT)
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+    return page

@@ -1,0 +1,165 @@
+"""Which runs there are: one for each network, task, configuration of the loss, and seed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recipes.compare.presets import LOSSES, Preset
+from recipes.data import folder_name
+
+NAMES = {"mae": "MAE", "mse": "MSE", "asy_mae": "Asy_MAE", "asy_mse": "Asy_MSE"}
+PLAIN = {"asy_mae": "mae", "asy_mse": "mse"}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A loss, and what is changed about it.
+
+    Attributes:
+        name: Short name, part of the folder's name.
+        label: Name in tables.
+        plain: `"mae"` or `"mse"`: what it is compared with.
+        loss: Setting of the recipe.
+        changes: Further settings of the recipe.
+        rate: Settings of a loss whose mean weight multiplies the learning rate; empty: 1.
+    """
+
+    name: str
+    label: str
+    plain: str
+    loss: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    rate: dict[str, Any] = field(default_factory=dict)
+
+
+def table_configurations(losses: Sequence[str]) -> list[Configuration]:
+    """Return the configurations of the paper's columns, in the order of the paper."""
+    chosen = [loss for loss in LOSSES if loss in losses]
+    return [Configuration(loss, NAMES[loss], PLAIN.get(loss, loss), loss) for loss in chosen]
+
+
+TABLE_1 = {"weighting": "quartile", "quantile": 0.25, "apply_to": "images"}
+
+
+def ablation_configurations(plain: str) -> list[Configuration]:
+    """Return the rows of the ablation for `"mae"` or `"mse"`; each changes what its label says.
+
+    With the absolute error, weights on the images and on the error are the same loss, because
+    |M y - M f| = M |y - f|; those rows are left out.
+    """
+    asymmetric = f"asy_{plain}"
+
+    def row(name: str, label: str, **changes: Any) -> Configuration:
+        return Configuration(f"{asymmetric}_{name}", label, plain, asymmetric, changes)
+
+    rows = [
+        row("normalized", "Eq. 2, label normalised (Eq. 1)", normalize=True),
+        row("balanced", "Eq. 2, balanced", balanced=True),
+        row("table1", "Table 1: Q = 25 %, on the images", **TABLE_1),
+        row("table1_q75", "Table 1: Q = 75 %, on the images", **{**TABLE_1, "quantile": 0.75}),
+        row("table1_normalized", "Table 1: Q = 25 %, label normalised", **TABLE_1, normalize=True),
+        row("table1_balanced", "Table 1: Q = 25 %, balanced", **TABLE_1, balanced=True),
+    ]
+    if plain == "mse":
+        on_error = {"weighting": "quartile", "apply_to": "error"}
+        rows[:0] = [row("images", "Eq. 2, on the images (M squared)", apply_to="images")]
+        rows += [
+            row("q25_error", "quartile 25 %, on the error", **on_error, quantile=0.25),
+            row("q75_error", "quartile 75 %, on the error", **on_error, quantile=0.75),
+        ]
+    return [*rows, *_rate_configurations(plain, asymmetric)]
+
+
+def _rate_configurations(plain: str, asymmetric: str) -> list[Configuration]:
+    """Return the plain loss with the learning rate times the mean weight of an asymmetric one."""
+    eq2, table1 = {"loss": asymmetric}, {"loss": asymmetric, **TABLE_1}
+    label = f"plain {NAMES[plain]}, learning rate x mean weight"
+    return [
+        Configuration(f"{plain}_rate_eq2", f"{label} of Eq. 2", plain, plain, rate=eq2),
+        Configuration(f"{plain}_rate_table1", f"{label} of Table 1", plain, plain, rate=table1),
+    ]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: a network, a task, a configuration and a seed."""
+
+    network: str
+    task: str
+    configuration: Configuration
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of its folder, such as `srcnn-x3-asy_mse-seed0`."""
+        return f"{self.network}-{self.task}-{self.configuration.name}-seed{self.seed}"
+
+
+def plan(preset: Preset) -> list[Cell]:
+    """Return all runs, in the order in which they are trained.
+
+    Whole seeds come first, so that a comparison that is cut off has complete ones; the runs of one
+    seed follow each other, so that a busy machine slows all losses alike.
+    """
+    cells = [
+        Cell(preset.network, task, configuration, seed)
+        for seed in range(preset.seeds)
+        for task in preset.tasks
+        for configuration in table_configurations(preset.losses)
+    ]
+    return cells + [
+        Cell(preset.network, preset.tasks[0], configuration, seed)
+        for seed in range(min(preset.ablation_seeds, preset.seeds))
+        for configuration in ablation_plan(preset.losses)
+    ]
+
+
+def ablation_plan(losses: Sequence[str]) -> list[Configuration]:
+    """Return the rows of the ablation of every pair of plain and asymmetric loss."""
+    pairs = [plain for asymmetric, plain in PLAIN.items() if {asymmetric, plain} <= {*losses}]
+    return [row for plain in pairs for row in ablation_configurations(plain)]
+
+
+def scale_of(task: str) -> int | None:
+    """Return the factor of a super-resolution task, None for denoising."""
+    return int(task.removeprefix("x")) if task.startswith("x") else None
+
+
+def sigma_of(task: str) -> float | None:
+    """Return the level of the noise of a denoising task, None for super-resolution."""
+    return float(task.removeprefix("sigma")) if task.startswith("sigma") else None
+
+
+def averaging(steps: int) -> float:
+    """Return the momentum of the averaged weights: over the last 4 % of the steps, about.
+
+    A fixed momentum would leave much of the initial weights in the average of a short run.
+    """
+    return round(min(0.999, max(0.0, 1 - 25 / steps)), 4)
+
+
+def specification(cell: Cell, preset: Preset, backend: str) -> dict[str, Any]:
+    """Return all that decides the numbers of a cell, for its `cell.json`; no paths."""
+    settings = {**preset.settings, **cell.configuration.changes}
+    settings |= {"loss": cell.configuration.loss, "seed": cell.seed}
+    if scale := scale_of(cell.task):
+        settings["scale"] = scale
+    if cell.network == "dncnn":  # it is trained for one level of noise
+        settings["sigma"] = sigma_of(cell.task)
+    if cell.task in preset.patches:
+        settings.setdefault("patch", preset.patches[cell.task])
+    steps = settings["steps"]
+    settings.setdefault("every", steps // 10 if steps % 10 == 0 else steps)
+    settings.setdefault("ema", averaging(steps))
+    return {
+        "cell": cell.name,
+        "network": cell.network,
+        "task": cell.task,
+        "configuration": asdict(cell.configuration),
+        "settings": settings,
+        "train": folder_name(preset.train),
+        "test": Path(preset.test).name,
+        "names": list(preset.names),
+        "backend": backend,
+    }

@@ -1,0 +1,99 @@
+"""What a report is about, and the helpers that its sections share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from asykeras import plots
+from recipes.compare import figures, findings
+from recipes.compare.findings import Difference
+from recipes.compare.paper import PaperTable, paper_table
+from recipes.compare.plan import table_configurations
+from recipes.compare.presets import PRESETS, Preset
+from recipes.compare.results import Metric, Results, metrics
+from zoo.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is reported.
+
+    Attributes:
+        preset: The protocol as it was run.
+        results: The finished cells.
+        images: The test images by name, uint8.
+        folder: Where the report goes.
+        window: Of SSIM in the tables, `"uniform"` or `"gaussian"`.
+        command: How the comparison was started, for the reader to repeat.
+        notes: Lines for the top: what is missing, what was checked.
+    """
+
+    preset: Preset
+    results: Results
+    images: dict[str, np.ndarray]
+    folder: Path
+    window: str
+    command: str
+    notes: tuple[str, ...]
+
+    @property
+    def metrics(self) -> tuple[Metric, Metric, Metric]:
+        """The paper's three columns."""
+        return metrics(self.window)
+
+    @property
+    def losses(self) -> list[str]:
+        """The columns of the table."""
+        return [configuration.name for configuration in table_configurations(self.preset.losses)]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The asymmetric losses, each with its plain one."""
+        return findings.pairs(self.losses)
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """The tasks of which at least one seed is finished for every loss."""
+        return [task for task in self.preset.tasks if self.seeds(task)]
+
+    @property
+    def paper(self) -> PaperTable:
+        """The table of the paper that is answered."""
+        return paper_table(self.preset.table)
+
+    @property
+    def network(self) -> str:
+        """Name of the network as the paper prints it."""
+        return self.paper.network
+
+    @property
+    def has_the_papers_images(self) -> bool:
+        """Whether the paper's cells are of the same images and task."""
+        own = PRESETS[f"paper-table-{self.preset.table}"]
+        same = (self.preset.test, self.preset.names, self.preset.tasks)
+        return self.preset.table in (4, 5) and same == (own.test, own.names, own.tasks)
+
+    def seeds(self, task: str) -> list[int]:
+        """Return the seeds that are finished for every loss."""
+        return self.results.seeds(task, self.losses)
+
+    def subject(self, task: str) -> str:
+        """Return what a table or a figure shows, for its caption."""
+        seeds = len(self.seeds(task))
+        steps = self.preset.settings["steps"]
+        return f"{self.network} {task}, {steps:,} steps, mean of {seeds} seed{'s' * (seeds > 1)}"
+
+    def difference(self, task: str, asymmetric: str, plain: str, metric: Metric) -> Difference:
+        """Return what a loss changes against another."""
+        return findings.difference(self.results, task, asymmetric, plain, metric)
+
+    def text(self, name: str, text: str) -> None:
+        """Write a text file of the report."""
+        write_atomically(self.folder / name, text.encode())
+
+    def figure(self, name: str, figure: plots.Figure, alt: str, dpi: int = figures.DPI) -> str:
+        """Write a figure; return the line of Markdown that shows it."""
+        figures.save(figure, self.folder / "figures" / f"{name}.png", dpi)
+        return f"![{alt}](figures/{name}.png)\n"

@@ -1,0 +1,135 @@
+"""The evaluations of finished cells as arrays `(seeds, images)`."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recipes.compare.cells import read_json
+from recipes.compare.plan import Cell
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column: where it is found, how it is printed, and which direction is better."""
+
+    key: str
+    name: str
+    unit: str
+    digits: int
+    higher_is_better: bool
+
+    @property
+    def label(self) -> str:
+        """Name with the unit."""
+        return f"{self.name} in {self.unit}" if self.unit else self.name
+
+    def text(self, value: float, sign: bool = False) -> str:
+        """Return a value with the digits of this metric."""
+        return f"{value:{'+' if sign else ''}.{self.digits}f}"
+
+
+def metrics(window: str) -> tuple[Metric, Metric, Metric]:
+    """Return the paper's three columns, SSIM with a `"uniform"` or a `"gaussian"` window."""
+    return (
+        Metric("psnr", "PSNR", "dB", 3, True),
+        Metric(f"ssim_{window}", "SSIM", "", 5, True),
+        Metric("nrmse", "NRMSE", "", 5, False),
+    )
+
+
+@dataclass(frozen=True)
+class Results:
+    """All finished cells.
+
+    Attributes:
+        cells: From the name of a cell to the content of its `evaluation.json`.
+        plan: The cells that there are to be.
+        baselines: From a task to the records of the degraded images without a network.
+        workdir: Where the cells lie.
+    """
+
+    cells: dict[str, dict[str, Any]]
+    plan: Sequence[Cell]
+    baselines: dict[str, dict[str, dict[str, Any]]]
+    workdir: Path
+
+    @classmethod
+    def load(
+        cls, plan: Sequence[Cell], workdir: Path, baselines: dict[str, dict[str, Any]]
+    ) -> "Results":
+        """Read the evaluations of the cells that are finished."""
+        paths = {cell.name: workdir / "cells" / cell.name / "evaluation.json" for cell in plan}
+        read = {name: read_json(path) for name, path in paths.items() if path.exists()}
+        return cls(read, plan, baselines, workdir)
+
+    @property
+    def images(self) -> list[str]:
+        """Names of the test images."""
+        return list(next(iter(self.baselines.values())))
+
+    def seeds(self, task: str, names: Iterable[str]) -> list[int]:
+        """Return the seeds of which all the configurations are finished."""
+        there = {
+            name: {
+                cell.seed
+                for cell in self.plan
+                if cell.task == task and cell.configuration.name == name and cell.name in self.cells
+            }
+            for name in names
+        }
+        return sorted(set.intersection(*there.values())) if there else []
+
+    def cell(self, task: str, name: str, seed: int) -> Cell:
+        """Return a planned cell."""
+        return next(
+            cell
+            for cell in self.plan
+            if (cell.task, cell.configuration.name, cell.seed) == (task, name, seed)
+        )
+
+    def folder(self, task: str, name: str, seed: int) -> Path:
+        """Return the work folder of a cell."""
+        return self.workdir / "cells" / self.cell(task, name, seed).name
+
+    def records(self, task: str, name: str, seed: int) -> dict[str, dict[str, Any]]:
+        """Return the record of each image of a finished cell."""
+        return dict(self.cells[self.cell(task, name, seed).name]["images"])
+
+    def values(self, task: str, name: str, metric: str, seeds: Sequence[int]) -> np.ndarray:
+        """Return a metric, `(seeds, images)`."""
+        return np.array(
+            [
+                [record[metric] for record in self.records(task, name, seed).values()]
+                for seed in seeds
+            ]
+        )
+
+    def grey_levels(self, task: str, name: str, kind: str, seeds: Sequence[int]) -> np.ndarray:
+        """Return sums by grey level, `(seeds, images, bins)`; see `grey_levels`."""
+        return np.array(
+            [
+                [r["grey_levels"][kind] for r in self.records(task, name, seed).values()]
+                for seed in seeds
+            ]
+        )
+
+    def log(self, task: str, name: str, seed: int) -> dict[str, np.ndarray]:
+        """Return the columns of the `training.csv` of a cell, each step once, the last time."""
+        path = self.folder(task, name, seed) / "training.csv"
+        with path.open(newline="") as file:
+            rows = {int(row["step"]): row for row in csv.DictReader(file)}
+        return {
+            key: np.array([float(rows[step][key] or "nan") for step in sorted(rows)])
+            for key in ("step", "loss", "validation_psnr", "images_per_second")
+        }
+
+    def milliseconds_per_step(self, task: str, name: str, seed: int) -> float:
+        """Return the median over the pieces of a run; the first, which compiles, is left out."""
+        cell = self.cells[self.cell(task, name, seed).name]["cell"]
+        speeds = self.log(task, name, seed)["images_per_second"]
+        speeds = speeds[1:] if len(speeds) > 1 else speeds
+        return float(1000 * cell["settings"]["batch"] / np.median(speeds))

@@ -1,0 +1,417 @@
+"""The sections of a report: each writes its files and returns its Markdown."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import zoo
+from recipes.compare import figures, findings, statistics, tables
+from recipes.compare.findings import AblationRow, Difference
+from recipes.compare.grey_levels import BANDS, BINS, change
+from recipes.compare.measure import original, restore_some, restorer, scored
+from recipes.compare.plan import NAMES, ablation_plan, averaging, table_configurations
+from recipes.compare.report import Report
+from recipes.compare.results import Results
+from zoo.restore import to_uint8
+
+METRIC_LABEL = "PSNR in dB / SSIM / NRMSE"
+ABLATION_NOTES = """\
+- With the absolute error, weights on the images and on the error are the same loss,
+  |M y - M f| = M |y - f|, so only MSE has rows for both.
+- Learning rate: the plain loss with its rate times the mean of M (of M squared for MSE with weights
+  on the images), measured on the first training batches; the factor stands in the last column. For
+  Eq. 2 it is so near to 1 that the row shows what a change without meaning does.
+- Balanced: M divided by its mean over each training patch. Quantiles and Eq. 1 are per patch too.
+"""
+
+
+def write(report: Report) -> Path:
+    """Write every file of the report; return the path of `report.md`."""
+    (report.folder / "figures").mkdir(parents=True, exist_ok=True)
+    report.text("scores.csv", tables.scores_csv(report.results))
+    sections = [head(report)]
+    if report.tasks and report.pairs:
+        sections += [in_short(report), *(table(report, task) for task in report.tasks)]
+        sections += [differences(report), paper(report), ablation(report), grey_levels(report)]
+        sections += [pictures(report), curves(report), time_per_step(report)]
+    sections.append(protocol(report))
+    report.text("report.md", "\n".join(section for section in sections if section))
+    return report.folder / "report.md"
+
+
+def head(report: Report) -> str:
+    """Return the title, how the report was made, and what is missing."""
+    done, planned = len(report.results.cells), len(report.results.plan)
+    notes = "\n".join(f"- {note}" for note in report.notes)
+    return (
+        f"# {report.network}: asymmetric losses against plain ones\n\n    {report.command}\n\n"
+        f"Answers the paper's Table {report.preset.table}. {done} of {planned} runs finished. "
+        f"{_machine(report.results)}\n\n{notes}\n"
+    )
+
+
+def in_short(report: Report) -> str:
+    """Return the findings in sentences, each with the noise beside it."""
+    lines = []
+    for task in report.tasks:
+        for asymmetric, plain in report.pairs:
+            found = report.difference(task, asymmetric, plain, report.metrics[0])
+            lines.append(f"- {findings.sentence(found)}.")
+            changes = findings.grey_level_changes(report.results, task, asymmetric, plain)
+            bands = ", ".join(f"{band} {_per_cent(i)}" for band, i in changes.items())
+            ratios = findings.step_time_ratios(report.results, task, asymmetric, plain)
+            lines.append(
+                f"- {task}, {NAMES[asymmetric]}: squared error of pixels that are {bands}; a step "
+                f"takes {np.median(ratios):.2f} times as long."
+            )
+        luck = findings.luck(report.results, task, report.losses, report.metrics)
+        if luck:
+            lines.append(
+                f"- {task}: between two seeds of one plain loss, with nothing else changed, up to "
+                f"{luck[0]} of {luck[1]} cells (image x metric) are better."
+            )
+    return (
+        "## In short\n\n" + "\n".join(lines) + "\n\nBrackets hold the 95 % interval over images "
+        "and seeds; where it holds 0, no difference is shown.\n"
+    )
+
+
+def table(report: Report, task: str) -> str:
+    """Return the paper's table with our numbers, and its bars and radar chart."""
+    columns = tables.our_columns(report.results, task, report.losses, report.metrics)
+    images, metrics = report.results.images, report.metrics
+    degraded = "bicubic" if task.startswith("x") else "noisy"
+    baseline = {degraded: tables.baseline_column(report.results, task, metrics)}
+    beside = [row[1] for row in tables.paper_layout(baseline, images, metrics, str)]
+    header = ["image", degraded, *columns]
+
+    def rows(bold: Callable[[str], str]) -> tables.Rows:
+        ours = tables.paper_layout(columns, images, metrics, bold)
+        return [[row[0], text, *row[1:]] for row, text in zip(ours, beside, strict=True)]
+
+    caption = f"{report.subject(task)}: {METRIC_LABEL}, the best loss in bold"
+    report.text(f"table-{task}.csv", tables.csv_text(header, rows(str)))
+    marked = [[tables.escaped(row[0]), *row[1:]] for row in rows(tables.latex_bold)]
+    report.text(f"table-{task}.tex", tables.latex(header, marked, caption))
+    bars = figures.bars(images, columns, metrics, report.subject(task))
+    radar = figures.radar(images, columns, report.subject(task))
+    return (
+        f"## {task}\n\n{caption}.\n\n{tables.markdown(header, rows(tables.markdown_bold))}\n"
+        + report.figure(f"bars-{task}", bars, f"scores per image, {task}")
+        + report.figure(f"radar-{task}", radar, f"radar chart of PSNR, {task}")
+    )
+
+
+def differences(report: Report) -> str:
+    """Return the statistics that the paper lacks."""
+    found = [
+        report.difference(task, asymmetric, plain, metric)
+        for task in report.tasks
+        for asymmetric, plain in report.pairs
+        for metric in report.metrics
+    ]
+    header = ["task", "losses", "metric", "mean difference", "95 % interval", "per cent"]
+    header += ["Wilcoxon p", "better cells", "per seed", "sd between seeds: plain", "asymmetric"]
+    header += ["verdict"]
+    rows = [_difference_row(each) for each in found]
+    report.text("statistics.csv", tables.csv_text(header, rows))
+    return (
+        f"## Differences: asymmetric minus plain\n\n{tables.markdown(header, rows)}\nInterval: "
+        f"{statistics.HOW}. Wilcoxon: signed-rank, two-sided, over images, the differences of an "
+        "image averaged over seeds. Better cells: image x seed. Neither is corrected for the "
+        f"{len(found)} comparisons.\n"
+    )
+
+
+def paper(report: Report) -> str:
+    """Return the paper's mean improvements beside ours, its own cells, and what to know of them."""
+    header = ["losses", "metric", "paper: mean difference", "per cent", "better cells"]
+    header += [f"ours, {task}: mean [95 % interval]" for task in report.tasks]
+    header += [f"better cells, {task}" for task in report.tasks]
+    rows = []
+    for asymmetric, plain in report.pairs:
+        for metric in report.metrics:
+            mean, per_cent, wins = findings.papers_difference(report.paper, plain, metric)
+            ours = [report.difference(t, asymmetric, plain, metric) for t in report.tasks]
+            row = [f"{NAMES[asymmetric]} - {NAMES[plain]}", metric.label]
+            row += [metric.text(mean, sign=True), f"{per_cent:+.3f}", f"{wins}/10"]
+            row += [_interval_text(each) for each in ours]
+            rows.append(row + [f"{each.improved}/{each.cells}" for each in ours])
+    remarks = "\n".join(f"- {remark}" for remark in report.paper.remarks)
+    return (
+        f"## The paper's mean improvements beside ours\n\n{tables.markdown(header, rows)}\n"
+        f"{_papers_cells(report)}\nWhat to know about the paper's numbers:\n\n{remarks}\n"
+    )
+
+
+def _papers_cells(report: Report) -> str:
+    published, same = report.paper.published, report.has_the_papers_images
+    images = report.results.images if same else [str(number) for number in range(1, 11)]
+    header = ["image", *(f"paper, {NAMES[loss]}" for loss in report.losses)]
+    header += [published["name"]] if "psnr" in published else []
+    rows = tables.papers_cells(report.paper, report.losses, images)
+    means = "; ".join(
+        f"{task} {psnr:.2f} dB / {ssim:.4f}" for task, (psnr, ssim) in published["means"].items()
+    )
+    which = "of the same images" if same else "of its own ten images, which are not the ones above"
+    return (
+        f"The paper's cells, PSNR in dB / SSIM / RMSE as it prints them, {which}:\n\n"
+        f"{tables.markdown(header, rows)}\nPublished for comparison: {published['name']}: "
+        f"{means}.\n"
+    )
+
+
+def ablation(report: Report) -> str:
+    """Return what each form of the loss changes, one thing at a time."""
+    task = report.preset.tasks[0]
+    configurations = [
+        *(c for c in table_configurations(report.preset.losses) if c.name != c.plain),
+        *ablation_plan(report.preset.losses),
+    ]
+    configurations.sort(key=lambda configuration: configuration.plain)
+    rows = findings.ablation(report.results, task, configurations, report.metrics)
+    if len(rows) <= len(report.pairs):  # nothing but the columns of the table
+        return ""
+    header = ["against", "configuration", "seeds"]
+    header += [f"{metric.label} [95 % interval]" for metric in report.metrics]
+    header += ["better cells of each", "factor of the rate"]
+    lines = [_ablation_row(row) for row in rows]
+    report.text("ablation.csv", tables.csv_text(header, lines))
+    spread = {plain: _spread(report, task, plain) for _, plain in report.pairs}
+    noise = ", ".join(f"{NAMES[plain]} {value:.3f} dB" for plain, value in spread.items())
+    chart = figures.ablation(rows, spread, f"{report.network} {task}: what each form changes")
+    return (
+        f"## Ablation, {task}\n\nEach row minus the plain loss of the same seeds. Standard "
+        f"deviation of PSNR between seeds: {noise}. A row with one seed has an interval over "
+        "images alone, which does not hold the noise between seeds.\n\n"
+        f"{tables.markdown(header, lines)}\n{ABLATION_NOTES}\n"
+        + report.figure("ablation", chart, "ablation")
+    )
+
+
+def _spread(report: Report, task: str, plain: str) -> float:
+    seeds = report.results.seeds(task, [plain])
+    return statistics.seed_spread(report.results.values(task, plain, "psnr", seeds))
+
+
+def grey_levels(report: Report) -> str:
+    """Return the change of the error by grey level of the label."""
+    header = ["task", "losses", *(f"{band} [95 % interval]" for band in BANDS)]
+    rows, pictures = [], ""
+    for task in report.tasks:
+        for asymmetric, plain in report.pairs:
+            found = findings.grey_level_changes(report.results, task, asymmetric, plain)
+            texts = [_per_cent(interval) for interval in found.values()]
+            rows.append([task, f"{NAMES[asymmetric]} - {NAMES[plain]}", *texts])
+        pictures += _grey_level_figure(report, task)
+    report.text("grey-levels.csv", tables.csv_text(header, rows))
+    ranges = ", ".join(
+        f"{band} {low * 256 // BINS} to {high * 256 // BINS - 1}"
+        for band, (low, high) in BANDS.items()
+    )
+    return (
+        "## Error by grey level of the label\n\nChange of the mean squared error in per cent of "
+        "the plain loss, the pixels of all test images pooled. Grey levels of the label as it is "
+        f"scored, of 255: {ranges}.\n\n{tables.markdown(header, rows)}\n{pictures}"
+    )
+
+
+def _grey_level_figure(report: Report, task: str) -> str:
+    results, seeds = report.results, report.seeds(task)
+    changes = {
+        NAMES[plain]: change(
+            results.grey_levels(task, plain, "squared", seeds),
+            results.grey_levels(task, asymmetric, "squared", seeds),
+        )
+        for asymmetric, plain in report.pairs
+    }
+    count = results.grey_levels(task, report.losses[0], "count", seeds[:1]).sum(axis=(0, 1))
+    chart = figures.grey_levels(changes, 100 * count / count.sum(), report.subject(task))
+    return report.figure(f"grey-levels-{task}", chart, f"error by grey level, {task}")
+
+
+def pictures(report: Report) -> str:
+    """Return enlarged regions, and the weights of a label."""
+    task, name = report.tasks[0], report.results.images[0]
+    label = _luma(original(report.images[name], task)) / 255
+    regions, weights = figures.regions(_versions(report, task)), figures.weight_maps(label, name)
+    small = figures.PHOTO_DPI
+    return (
+        "## Enlarged regions\n\nThe image that gains most and the one that gains least or loses "
+        "most, and in each the region in which the two networks differ most.\n\n"
+        + report.figure(f"regions-{task}", regions, "enlarged regions", small)
+        + "\n## Weights\n\nWhat the forms of the loss give to the pixels of one label:\n\n"
+        + report.figure("weights", weights, "weight maps", small)
+    )
+
+
+def _versions(report: Report, task: str) -> list[tuple[str, Any, Any]]:
+    """Return two images, restored by the networks of one seed: heading, versions and scores."""
+    asymmetric, plain = report.pairs[-1]
+    seed, results = report.seeds(task)[0], report.results
+    after, before = (results.values(task, n, "psnr", [seed])[0] for n in (asymmetric, plain))
+    gains = after - before
+    chosen = {int(gains.argmax()): "largest", int(gains.argmin()): "smallest"}
+    names = [results.images[index] for index in chosen]
+    restored, records = _restored(report, task, seed, names)
+    pages = []
+    for (index, word), name in zip(chosen.items(), names, strict=True):
+        versions = {network: _luma(images[name]) for network, images in restored.items()}
+        scores = {
+            network: {"psnr": record[name]["psnr"], "ssim": record[name][f"ssim_{report.window}"]}
+            for network, record in records.items()
+        }
+        heading = (
+            f"{name}, {task}, seed {seed}: the {word} difference {NAMES[asymmetric]} minus "
+            f"{NAMES[plain]}, {gains[index]:+.3f} dB"
+        )
+        truth = {"truth": _luma(original(report.images[name], task))}
+        pages.append((heading, versions | truth, scores))
+    return pages
+
+
+def _restored(report: Report, task: str, seed: int, names: list[str]) -> tuple[Any, Any]:
+    """Return what every network of a seed, and none, makes of some images, and all its scores."""
+    results, degraded = report.results, "bicubic" if task.startswith("x") else "noisy"
+    restored = {degraded: restore_some(restorer(None, task), report.images, task, names)}
+    records = {degraded: results.baselines[task]}
+    neighbours = ("mae", "asy_mae", "mse", "asy_mse")  # as in the paper's Figs. 5 and 6
+    for loss in [name for name in neighbours if name in report.losses]:
+        network = zoo.load(str(results.folder(task, loss, seed)))
+        restored[NAMES[loss]] = restore_some(restorer(network, task), report.images, task, names)
+        records[NAMES[loss]] = results.records(task, loss, seed)
+    return restored, records
+
+
+def curves(report: Report) -> str:
+    """Return the training curves."""
+    text = "## Training\n\nThin lines are seeds. The validation images select nothing.\n\n"
+    for task in report.tasks:
+        logs = {
+            NAMES[loss]: [report.results.log(task, loss, seed) for seed in report.seeds(task)]
+            for loss in report.losses
+        }
+        chart = figures.curves(logs, report.subject(task))
+        text += report.figure(f"curves-{task}", chart, f"training curves, {task}")
+    return text
+
+
+def time_per_step(report: Report) -> str:
+    """Return the time of a training step of each loss."""
+    results, rows = report.results, []
+    times = {
+        task: {
+            NAMES[loss]: [
+                results.milliseconds_per_step(task, loss, seed) for seed in report.seeds(task)
+            ]
+            for loss in report.losses
+        }
+        for task in report.tasks
+    }
+    for task in report.tasks:
+        for asymmetric, plain in report.pairs:
+            ratios = findings.step_time_ratios(results, task, asymmetric, plain)
+            names = f"{NAMES[asymmetric]} / {NAMES[plain]}"
+            texts = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+            rows.append([task, names, texts, f"{np.median(ratios):.3f}"])
+    table = tables.markdown(["task", "losses", "ratio of each seed", "median"], rows)
+    chart = figures.step_times(times, f"{report.network}: time of a training step")
+    return (
+        "## Time per step\n\nMedian over the pieces of a run, validation and checkpoints left "
+        "out. The runs follow each other, so other work on the machine is in these ratios; "
+        "`python -m recipes.benchmark loss` lets the losses take turns.\n\n"
+        f"{table}\n{report.figure('step-times', chart, 'step times')}"
+    )
+
+
+def protocol(report: Report) -> str:
+    """Return what the paper states, what it leaves open and what was done, and the settings."""
+    preset = report.preset
+    stated = "\n".join(f"- {line}" for line in preset.stated)
+    choices = [[question, answer] for question, answer in preset.choices.items()]
+    settings = {"ema": averaging(preset.settings["steps"]), **preset.settings}
+    if "patch" not in settings and preset.patches:
+        settings["patch"] = {task: preset.patches[task] for task in preset.tasks}
+    images = ", ".join(report.results.images)
+    return (
+        f"## Protocol\n\nStated by the paper:\n\n{stated}\n\nLeft open by the paper, and what "
+        f"this protocol does:\n\n{tables.markdown(['question', 'choice'], choices)}\nAs it was "
+        "run, where that differs this counts; settings that are not named are the recipe's "
+        f"defaults:\n\n- settings: {_plain(settings)}\n- training images: "
+        f"{_folders(preset.train)}\n- test images: {Path(preset.test).name}: {images}\n"
+        f"- SSIM in the tables: {report.window} window\n"
+    )
+
+
+def _difference_row(found: Difference) -> list[str]:
+    metric = found.metric
+    spreads = [
+        metric.text(value) if np.isfinite(value) else "one seed"
+        for value in (found.spread, found.asymmetric_spread)
+    ]
+    return [
+        found.task,
+        f"{NAMES[found.asymmetric]} - {NAMES[found.plain]}",
+        metric.label,
+        metric.text(found.interval.mean, sign=True),
+        f"[{metric.text(found.interval.low, True)}, {metric.text(found.interval.high, True)}]",
+        f"{found.per_cent:+.3f}",
+        f"{found.p:.4f}",
+        f"{found.improved}/{found.cells}",
+        ", ".join(metric.text(value, sign=True) for value in found.per_seed),
+        *spreads,
+        found.verdict,
+    ]
+
+
+def _per_cent(interval: statistics.Interval) -> str:
+    return f"{interval.mean:+.2f} % [{interval.low:+.2f}, {interval.high:+.2f}]"
+
+
+def _interval_text(found: Difference) -> str:
+    metric, interval = found.metric, found.interval
+    mean, low, high = (
+        metric.text(value, sign=True) for value in (interval.mean, interval.low, interval.high)
+    )
+    return f"{mean} [{low}, {high}]"
+
+
+def _ablation_row(row: AblationRow) -> list[str]:
+    better = "/".join(str(each.improved) for each in row.differences)
+    return [
+        NAMES[row.configuration.plain],
+        row.configuration.label,
+        str(row.seeds),
+        *(_interval_text(each) for each in row.differences),
+        f"{better} of {row.differences[0].cells}",
+        f"{row.rate_factor:.4f}" if row.configuration.rate else "",
+    ]
+
+
+def _luma(image: np.ndarray) -> np.ndarray:
+    """Return what is scored of a whole image, as uint8; colours would hide small differences."""
+    return to_uint8(scored(image, "sigma0"))  # a task without a border
+
+
+def _machine(results: Results) -> str:
+    """Return what the runs were made with."""
+    if not results.cells:
+        return ""
+    name = next(iter(results.cells))
+    versions = results.cells[name]["versions"]
+    card = json.loads((results.workdir / "cells" / name / "network.json").read_text())
+    return f"Keras {versions['keras']} on {versions['backend']}; {card['training']['hardware']}."
+
+
+def _folders(source: str) -> str:
+    """Return the last two parts of each folder: enough to know it, and not where it lies."""
+    return ", ".join("/".join(Path(folder).parts[-2:]) for folder in source.split(","))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    return str(value)

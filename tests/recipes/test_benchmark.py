@@ -1,0 +1,165 @@
+"""The benchmarks' arithmetic and what they print; no time is asserted."""
+
+import importlib.util
+import io
+
+import keras
+import numpy as np
+import pytest
+
+from recipes.benchmark import __main__, ratios, train, turns
+from recipes.benchmark.ratios import quartiles, ratio
+from recipes.benchmark.train import CASES, Measured, row, shown
+from recipes.benchmark.turns import OthersLoad, Worker, WorkerError, answer, requests, take_turns
+
+TORCH = importlib.util.find_spec("torch") is not None
+
+
+class FakeWorker:
+    """Answers at once that a step of a side took so many seconds."""
+
+    def __init__(self, **per_step):
+        self.per_step = per_step
+        self.asked = []
+
+    def ask(self, request):
+        word, number = request.split()
+        self.asked.append((word, int(number)))
+        return self.per_step[word] * int(number)
+
+
+def test_the_sides_of_a_ratio_take_turns(monkeypatch):
+    calls = []
+    times = {"first": 6.0, "second": 3.0}
+    monkeypatch.setattr(ratios, "seconds", lambda side: calls.append(side) or times[side])
+    np.testing.assert_array_equal(ratio("first", "second", 3), [2, 2, 2])
+    assert calls == ["second", "first", "first", "second", "second", "first"]
+
+
+def test_quartiles_of_five():
+    assert quartiles(np.array([5, 1, 3, 2, 4])) == "3.000 (middle half 2.000 to 4.000)"
+    assert shown(np.array([0.5, 0.1, 0.3, 0.2, 0.4])) == "0.300 (0.200 to 0.400)"
+
+
+def test_turns_last_about_one_piece_and_alternate():
+    ours, theirs = FakeWorker(recipe=0.3, memory=0.2), FakeWorker(step=2.0)
+    sides = {"a": (ours, "recipe"), "b": (ours, "memory"), "c": (theirs, "step")}
+    times = take_turns(sides, rounds=2, piece=1.0)
+    np.testing.assert_allclose(times["a"], [0.3, 0.3])
+    np.testing.assert_allclose(times["b"], [0.2, 0.2])
+    np.testing.assert_allclose(times["c"], [2.0, 2.0])
+    # after two single steps per side: 1 s / 0.3 s and 1 s / 0.2 s, in turning order
+    assert ours.asked[-4:] == [("memory", 5), ("recipe", 3), ("recipe", 3), ("memory", 5)]
+    assert theirs.asked == [("step", 1)] * 4  # never less than a step
+
+
+def test_a_line_of_the_table():
+    times = {
+        "recipe": np.array([0.10, 0.20]),
+        "memory": np.array([0.10, 0.18]),  # ratios 1 and 0.9
+        "torch": np.array([0.15, 0.18]),  # ratios 1.5 and 1
+    }
+    line = row(Measured(CASES["dncnn"], "float32", times, [1.234, 0.5], 0.031))
+    assert line.startswith("DnCNN-S, 32 x 40 ")
+    expected = "float32 6.67 0.950 (0.925 to 0.975) 1.250 (1.125 to 1.375) 1.23 0.50 3%"
+    assert line.split()[4:] == expected.split()
+    assert len(line) == len(train.HEADER)
+
+
+def test_a_line_without_pytorch():
+    times = {"recipe": np.array([0.5]), "memory": np.array([0.5])}
+    line = row(Measured(CASES["srcnn"], "bfloat16", times, [1.0], float("nan")))
+    assert line.split()[6:] == "bfloat16 2.00 1.000 (1.000 to 1.000) - 1.00 - nan%".split()
+
+
+def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    times = {"recipe": np.array([0.5]), "memory": np.array([0.5])}
+    asked = []
+
+    def measure(case, precision, *others):
+        asked.append((case.recipe, precision, *others))
+        return Measured(case, precision, times, [1.0], 0.0)
+
+    monkeypatch.setattr(train, "measure", measure)
+    code = __main__.main("train --network dncnn --precision bfloat16 --rounds 2 --data d".split())
+    assert (code, asked) == (0, [("dncnn", "bfloat16", 2, "d", False, False)])
+    assert "pip install torch" in capsys.readouterr().out
+
+
+def test_other_backends_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert __main__.main(["train"]) == 1
+    assert "train needs the TensorFlow backend. Received: jax" in capsys.readouterr().err
+
+
+def test_requests_are_words_with_numbers_until_the_end(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("recipe 5\npeak 0\n"))
+    assert list(requests()) == [("recipe", 5), ("peak", 0)]
+    answer(np.float64(0.25))
+    assert capsys.readouterr().out == "0.25\n"
+
+
+def test_a_process_that_dies_says_why():
+    worker = Worker("no_such_module", [])
+    with pytest.raises(WorkerError, match="no_such_module: .*No module named no_such_module"):
+        worker.ask("step 1")
+    worker.close()
+
+
+def test_the_load_of_others_leaves_out_the_own(monkeypatch):
+    """In 10 s on 2 cores all used 12 s of 20, the own processes 4 of these."""
+    states = iter([(0.0, 100.0, 7.0), (10.0, 112.0, 11.0)])
+    monkeypatch.setattr(OthersLoad, "_state", lambda self: next(states))
+    monkeypatch.setattr(turns.os, "cpu_count", lambda: 2)
+    assert OthersLoad([1]).share() == pytest.approx(0.4)
+
+
+def test_the_load_is_unknown_where_no_process_can_be_looked_at():
+    assert np.isnan(OthersLoad([2**31]).share())
+
+
+@pytest.mark.skipif(not TORCH, reason="needs PyTorch")
+@pytest.mark.parametrize(
+    ("recipe", "parameters"),
+    [("srcnn", 57_281), ("edsr", 1_369_859), ("dncnn", 556_097), ("dphsir", 14_278_451)],
+)
+def test_pytorch_trains_the_same_networks(recipe, parameters):
+    from recipes.benchmark.train_torch import Step
+
+    step = Step(recipe, batch=1, patch=48, bfloat16=False, compiled=False)
+    assert sum(each.numel() for each in step.parameters) == parameters
+    first = step()
+    assert np.isfinite(first)
+    assert step() != first
+
+
+@pytest.mark.skipif(not TORCH, reason="needs PyTorch")
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_pytorch_has_the_same_recurrent_unit(direction):
+    import torch
+
+    from recipes.benchmark.train_torch import Unit
+    from zoo.dphsir import QuasiRecurrentUnit
+
+    ours, theirs = QuasiRecurrentUnit(4, direction=direction), Unit(3, 4, direction)
+    x = np.random.default_rng(0).normal(size=(2, 5, 6, 7, 3)).astype("float32")
+    expected = ours(x)
+    kernel = keras.ops.convert_to_numpy(ours.kernel).transpose(4, 3, 0, 1, 2)
+    theirs.convolution.weight.data = torch.from_numpy(kernel.copy())
+    actual = theirs(torch.from_numpy(x.transpose(0, 4, 1, 2, 3).copy())).detach().numpy()
+    np.testing.assert_allclose(actual.transpose(0, 2, 3, 4, 1), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow only")
+def test_a_recipe_runs_and_answers():
+    options = "--batch 1 --patch 45 --precision float32 --steps 1000 --every 1000".split()
+    worker = Worker(
+        "recipes.benchmark.train_keras", ["srcnn", *options, "--data", "zoo/samples/train"]
+    )
+    answers = [worker.ask(request) for request in ("recipe 2", "memory 3", "recipe 1", "peak 0")]
+    worker.close()
+    assert min(answers) > 0
+    assert worker.process.returncode == 0

@@ -1,0 +1,28 @@
+"""The error of an export."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LONGEST_REASON = 200  # characters
+
+
+class ExportError(ValueError):
+    """A network that cannot be exported as it was asked, with the reason in one sentence."""
+
+
+@contextmanager
+def in_one_sentence(what: str) -> Iterator[None]:
+    """Turn what a converter or a runtime raises, of any kind and length, into an ExportError.
+
+    Args:
+        what: Beginning of the message: what failed.
+    """
+    try:
+        yield
+    except (ExportError, OSError):
+        raise
+    except Exception as error:
+        text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split()  # Keras writes in bold
+        reason = " ".join(text)[:LONGEST_REASON] or type(error).__name__
+        raise ExportError(f"{what}: {reason}") from error

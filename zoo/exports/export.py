@@ -1,0 +1,219 @@
+"""`export`: write a network for another runtime, read it back, compare, and only then keep it."""
+
+import importlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from asykeras import __version__
+from zoo.builders import load
+from zoo.exports.check import check
+from zoo.exports.errors import ExportError, in_one_sentence
+from zoo.exports.formats import FORMATS, Format
+from zoo.exports.precision import in_float32
+from zoo.exports.samples import task_of
+from zoo.exports.signatures import input_specs
+from zoo.files import sha256
+from zoo.weights import locate
+
+
+def export(
+    network: keras.Model | str,
+    out: str | os.PathLike[str],
+    format: str = "savedmodel",
+    int8: bool = False,
+    scale: int | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write a network for a runtime without Keras, and compare it with the network first.
+
+    | format | `out` | runs with | extra to install |
+    |---|---|---|---|
+    | `"savedmodel"` | a folder | TensorFlow, TensorFlow Serving | |
+    | `"onnx"` | `*.onnx` | ONNX Runtime | `onnx` |
+    | `"litert"` | `*.tflite` | LiteRT | `litert` |
+    | `"openvino"` | `*.xml`, and `*.bin` beside it | OpenVINO | `openvino` |
+
+    Every file takes `image`, float32 `(batch, height, width, channels)` in [0, 1], and returns the
+    network's output, unclipped float32; batch, height and width are free. GRUNet takes `sigma`,
+    float32 `(batch, 1)`, too. This is the network alone: SRCNN gets the luma of an image that is
+    enlarged already, as in Keras. A SavedModel has more signatures:
+
+    - `serve`, the default: as above.
+    - `serve_uint8`: the same on uint8, clipped and rounded half up.
+    - `restore` (super-resolution): uint8 RGB, low resolution -> uint8 RGB, `scale` times larger:
+      `zoo.super_resolve` as a whole. `restore_grey` does the same with one channel.
+
+    GRUNet for many bands, or for any number, has a loop: it can be a SavedModel alone.
+
+    The file is written under a temporary name, read by its runtime on the CPU, and compared with
+    the network on sample photographs at two sizes, and by its PSNR on all four of them. A float
+    file that differs by more than 1e-5 (of the largest value, where that is above 1) is not kept.
+    A SavedModel gives exactly what `predict` gives on the same machine; a direct call of the
+    network may differ from both in the last digit.
+
+    Args:
+        network: A published weight, a `.weights.h5` file, a recipe's work folder, or a model of a
+            builder of the zoo. Weights trained in mixed precision are exported in float32.
+        out: The file or folder to write. A report goes beside it, `out` + `.json`.
+        format: One of the table.
+        int8: LiteRT only: weights and activations in 8-bit integers, calibrated on the training
+            photographs of `zoo/samples`. Image and output stay float32 and are converted at the
+            ends. None of the rest falls back to floating point: such a network is refused.
+        scale: Upsampling factor, for a model of SRCNN, which does not show it. Names know theirs.
+        overwrite: Whether what an earlier export left at `out` is replaced.
+
+    Returns:
+        The report that is in the JSON file: format, scale, signatures, SHA-256 of each file,
+        `parity` (largest difference and where), `psnr` (dB, before and after), versions.
+
+    Raises:
+        ExportError: for an unknown format, a missing package, a target that exists or has no
+            folder, a network that the format cannot hold, a difference that is too large. Nothing
+            is written then.
+        WeightsError: if the weights cannot be found or trusted.
+
+    Example:
+        >>> report = zoo.export("srcnn-955-x3", "x3.onnx", format="onnx")
+        >>> report["parity"]["largest_difference"]  # below 1e-5
+    """
+    chosen, target = _format(format, int8), Path(out)
+    names = _names(chosen, target, overwrite)
+    chosen.find_packages()
+    name, its_card, network = _network(network, chosen)
+    task = task_of(network, its_card, scale)
+    report = {
+        "weight": name,
+        "weights_sha256": its_card.get("sha256"),
+        "network": network.name,
+        "parameters": network.count_params(),
+        "format": format,
+        "precision": "int8" if int8 else "float32",
+        **task,
+        "inputs": {spec.name: spec.shape for spec in input_specs(network, "float32")},
+    }
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
+        part = Path(folder) / target.name
+        with in_one_sentence(f"{network.name} cannot be written as {format}"):
+            chosen.write(network, part, task, int8)
+        report |= check(network, chosen, part, task, int8)
+        report |= {"files": _checksums(Path(folder)), "versions": _versions(chosen)}
+        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+        (Path(folder) / names[-1]).write_text(text)
+        _move(Path(folder), names, target.parent)
+    return report
+
+
+def describe(report: dict[str, Any], out: str | os.PathLike[str]) -> str:
+    """Return a report of `export` in two lines.
+
+    Args:
+        report: What `export` returned.
+        out: What it wrote.
+    """
+    parity, psnr = report["parity"], report["psnr"]
+    size = sum(file["bytes"] for file in report["files"].values()) / 1024
+    bound = "" if parity["bound"] is None else f" (at most {parity['bound']:.0e})"
+    change = round(psnr["change"], 3) + 0.0  # no -0.000
+    task = f"x{report['scale']}" if "scale" in report else f"sigma {report['sigma']:g}"
+    return (
+        f"wrote {out}: {report['format']}, {report['precision']}, {size:,.0f} KiB; its report is "
+        f"{out}.json\nlargest difference {parity['largest_difference']:.1e}{bound}; PSNR of the "
+        f"samples, {task}: {psnr['network']:.3f} -> {psnr['exported']:.3f} dB "
+        f"({change:+.3f})"
+    )
+
+
+def _format(name: str, int8: bool) -> Format:
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(
+            "export needs Keras on TensorFlow (KERAS_BACKEND=tensorflow). Received: "
+            f"{keras.backend.backend()}"
+        )
+    if name not in FORMATS:
+        raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: {name!r}")
+    if int8 and not FORMATS[name].quantizes:
+        raise ExportError(f"int8 needs the format litert. Received: {name!r}")
+    return FORMATS[name]
+
+
+def _names(chosen: Format, target: Path, overwrite: bool) -> list[str]:
+    """Return the names to write beside each other, the report last; refuse a bad target."""
+    ending = target.suffix.lower()
+    if ending != chosen.ending and (
+        chosen.ending or ending in {f.ending for f in FORMATS.values()}
+    ):
+        wanted = f"must end with {chosen.ending}" if chosen.ending else "is a folder"
+        raise ExportError(f"the target of the format {chosen.name} {wanted}. Received: {target}")
+    if not target.parent.is_dir():
+        raise ExportError(f"there is no folder {target.parent}")
+    files = [target.with_suffix(each).name for each in chosen.companions]
+    names = [*files, target.name, f"{target.name}.json"]
+    there = [target.with_name(name) for name in names if target.with_name(name).exists()]
+    if there and not overwrite:
+        raise ExportError(f"{there[0]} exists already; --overwrite replaces it")
+    for path in there:
+        folder = chosen.ending == "" and path == target
+        if not (path / "saved_model.pb" if folder else path).is_file():
+            raise ExportError(f"{path} is not what an export left there, and is not overwritten")
+    return names
+
+
+def _network(
+    network: keras.Model | str, chosen: Format
+) -> tuple[str | None, dict[str, Any], keras.Model]:
+    """Return the name and the card, where there are any, and the network in float32."""
+    name: str | None = None
+    its_card: dict[str, Any] = {}
+    if isinstance(network, str):
+        name, (_, its_card), network = network, locate(network), load(network)
+    if not isinstance(network, keras.Model):
+        raise ExportError(f"network must be a name or a keras.Model. Received: {type(network)}")
+    ranks = [len(each.shape) for each in getattr(network, "inputs", None) or []]
+    if ranks not in ([4], [4, 2]) or len(network.outputs) != 1:
+        raise ExportError(
+            "the network must turn an image, or an image and sigma, into one image; of MDSR export "
+            f"one scale, zoo.at_scale(network, 3). Received: {network.name}"
+        )
+    if network.inputs[0].shape[-1] is None and chosen.name != "savedmodel":
+        raise ExportError(
+            f"the format {chosen.name} needs a fixed number of channels, as in "
+            f"zoo.DPHSIR(bands=3). Received: {network.name} for any number"
+        )
+    return name, its_card, in_float32(network)
+
+
+def _checksums(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return size and SHA-256 of each file below a folder, by its relative path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in paths
+    }
+
+
+def _versions(chosen: Format) -> dict[str, str]:
+    # Asked of the modules: the package may be tensorflow-cpu or onnxruntime-gpu.
+    modules = {name: importlib.import_module(name) for name in ("tensorflow", *chosen.packages)}
+    found = {name: getattr(module, "__version__", "") for name, module in modules.items()}
+    return {"asykeras": __version__, "keras": keras.__version__, **found}
+
+
+def _move(folder: Path, names: list[str], parent: Path) -> None:
+    """Move files and folders in place of those there, which go into the temporary folder.
+
+    A stop in between leaves none of the old with some of the new.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+    for name in reversed(names):
+        if (parent / name).exists():
+            os.replace(parent / name, folder / f"old-{name}")
+    for name in names:
+        os.replace(folder / name, parent / name)

@@ -1,0 +1,41 @@
+"""OpenVINO: two files, the graph and its weights."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.exports import savedmodel
+from zoo.exports.loops import refuse_loops
+from zoo.exports.signatures import Run
+
+
+def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
+    """Write the `.xml` file and the `.bin` file beside it, with weights in float32."""
+    import openvino
+
+    refuse_loops("openvino", network)
+    with tempfile.TemporaryDirectory() as folder:
+        # Read from files: OpenVINO's `convert_model` reports its use over the network.
+        savedmodel.write(network, Path(folder) / "network", {})
+        model = openvino.Core().read_model(str(Path(folder) / "network"))
+        openvino.save_model(model, str(path), compress_to_fp16=False)
+
+
+def read(path: Path) -> dict[str, Run]:
+    """Return the network as OpenVINO computes it on the CPU in float32.
+
+    Without the hint it takes bfloat16 where the processor has it.
+    """
+    import openvino
+
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        named = dict(zip(("image", "sigma"), inputs, strict=False))
+        # A copy: the array is overwritten by the next call.
+        return compiled(named)[0].copy()
+
+    return {"serve": run}
