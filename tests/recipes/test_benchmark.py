@@ -1,7 +1,7 @@
 """The benchmarks' arithmetic and what they print; no time is asserted."""
 
-import importlib.util
 import io
+import time
 
 import keras
 import numpy as np
@@ -9,10 +9,10 @@ import pytest
 
 from recipes.benchmark import __main__, ratios, train, turns
 from recipes.benchmark.ratios import quartiles, ratio
-from recipes.benchmark.train import CASES, Measured, row, shown
+from recipes.benchmark.train import CASES, Measured, Way, row, shown
 from recipes.benchmark.turns import OthersLoad, Worker, WorkerError, answer, requests, take_turns
 
-TORCH = importlib.util.find_spec("torch") is not None
+TORCH = train.has_torch()
 
 
 class FakeWorker:
@@ -73,18 +73,18 @@ def test_a_line_without_pytorch():
 
 
 def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(train, "has_torch", lambda: False)
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     times = {"recipe": np.array([0.5]), "memory": np.array([0.5])}
     asked = []
 
-    def measure(case, precision, *others):
-        asked.append((case.recipe, precision, *others))
+    def measure(case, precision, way):
+        asked.append((case.recipe, precision, way))
         return Measured(case, precision, times, [1.0], 0.0)
 
     monkeypatch.setattr(train, "measure", measure)
     code = __main__.main("train --network dncnn --precision bfloat16 --rounds 2 --data d".split())
-    assert (code, asked) == (0, [("dncnn", "bfloat16", 2, "d", False, False)])
+    assert (code, asked) == (0, [("dncnn", "bfloat16", Way("d", 2))])
     assert "pip install torch" in capsys.readouterr().out
 
 
@@ -99,6 +99,13 @@ def test_requests_are_words_with_numbers_until_the_end(monkeypatch, capsys):
     assert list(requests()) == [("recipe", 5), ("peak", 0)]
     answer(np.float64(0.25))
     assert capsys.readouterr().out == "0.25\n"
+
+
+def test_a_process_is_told_which_clock_to_use(monkeypatch):
+    assert turns.clock() == pytest.approx(time.perf_counter(), abs=1)
+    for name, value in turns.ONE_THREAD.items():
+        monkeypatch.setenv(name, value)
+    assert turns.clock() == pytest.approx(time.process_time(), abs=1)
 
 
 def test_a_process_that_dies_says_why():

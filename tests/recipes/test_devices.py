@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -65,16 +66,25 @@ def assert_same_steps(one, several):
         np.testing.assert_allclose(second, first, rtol=0, atol=TOLERANCE)
 
 
+def moved(workdir):
+    """Return by how much the later half of a run changed the weights at most."""
+    arrays = []
+    for path in sorted((workdir / "checkpoints").glob("step-*.h5")):
+        arrays.append([])
+        with h5py.File(path) as file:
+            file["layers"].visititems(
+                lambda _, item: isinstance(item, h5py.Dataset) and arrays[-1].append(item[()])
+            )
+    return max(np.abs(a - b).max() for a, b in zip(*arrays, strict=True))
+
+
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="one device on PyTorch")
 def test_two_devices_take_the_steps_of_one(tmp_path):
     photographs(tmp_path / "photos")
     one = finish(tmp_path, "one", start(tmp_path, "one"))
     two = finish(tmp_path, "two", start(tmp_path, "two", number=2, devices="all"))
-    untrained = finish(
-        tmp_path, "less", start(tmp_path, "less", number=2, devices="2", steps=3, every=3)
-    )
     assert_same_steps(one, two)
-    assert max(np.abs(a - b).max() for a, b in zip(one, untrained, strict=True)) > 1000 * TOLERANCE
+    assert moved(tmp_path / "one") > 1000 * TOLERANCE
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="several processes need JAX")
@@ -89,6 +99,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
     assert_same_steps(one, finish(tmp_path, "two", *pair))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
     photographs(tmp_path / "photos")
     one = finish(tmp_path, "one", start(tmp_path, "one"))
