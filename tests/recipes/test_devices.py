@@ -68,14 +68,20 @@ def assert_same_steps(one, several):
 
 def moved(workdir):
     """Return by how much the later half of a run changed the weights at most."""
-    arrays = []
-    for path in sorted((workdir / "checkpoints").glob("step-*.h5")):
-        arrays.append([])
-        with h5py.File(path) as file:
-            file["layers"].visititems(
-                lambda _, item: isinstance(item, h5py.Dataset) and arrays[-1].append(item[()])
-            )
-    return max(np.abs(a - b).max() for a, b in zip(*arrays, strict=True))
+    earlier, later = (arrays(path) for path in sorted((workdir / "checkpoints").glob("step-*.h5")))
+    return max(np.abs(earlier[name] - later[name]).max() for name in earlier)
+
+
+def arrays(path):
+    found = {}
+
+    def keep(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with h5py.File(path) as file:
+        file["layers"].visititems(keep)
+    return found
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="one device on PyTorch")
