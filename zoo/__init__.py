@@ -4,8 +4,10 @@ from zoo.builders import load
 from zoo.dncnn import DnCNN, fold_batch_norm
 from zoo.dphsir import DPHSIR
 from zoo.edsr import EDSR
+from zoo.exports import ExportError, export
 from zoo.mdsr import MDSR, at_scale
-from zoo.restore import denoise, enlarge_bicubic, super_resolve
+from zoo.network import open_network
+from zoo.restore import denoise, enlarge_bicubic, restore, super_resolve
 from zoo.srcnn import SRCNN
 from zoo.weights import WeightsError, card, list_weights
 
@@ -15,13 +17,17 @@ __all__ = [
     "MDSR",
     "SRCNN",
     "DnCNN",
+    "ExportError",
     "WeightsError",
     "at_scale",
     "card",
     "denoise",
     "enlarge_bicubic",
+    "export",
     "fold_batch_norm",
     "list_weights",
     "load",
+    "open_network",
+    "restore",
     "super_resolve",
 ]

@@ -1,15 +1,24 @@
-"""The command `asykeras`: list, describe and verify weights, and import those of others."""
+"""The command `asykeras`: restore pictures; list, describe, verify and import weights."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from asykeras import __version__
+from zoo.bands import Settings
 from zoo.cards import describe, published
 from zoo.download import DownloadError
+from zoo.exports import ExportError
+from zoo.exports.formats import FORMATS
+from zoo.folder import UsageError, find_jobs, restore_files
 from zoo.images import ImageError
+from zoo.network import PRECISIONS, open_network
+from zoo.photos import MEGAPIXELS
+from zoo.progress import Progress
+from zoo.usage import check_sigma
 from zoo.weights import SUFFIX, WeightsError, card, list_weights, save
 
 
@@ -18,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (WeightsError, ImageError, DownloadError) as error:
+    except UsageError as error:
+        print(f"asykeras: {error}", file=sys.stderr)
+        return 2
+    except (WeightsError, ImageError, DownloadError, ExportError) as error:
         print(f"asykeras: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -71,10 +83,91 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _restore(options: argparse.Namespace) -> int:
+    found = find_jobs(options.inputs, options.out)
+    progress = Progress(quiet=options.quiet)
+    try:
+        sigma = None if options.sigma is None else options.sigma / 255
+        settings = Settings(sigma, options.tile, options.self_ensemble)
+        network = open_network(options.weights, dtype=options.dtype, device=options.device)
+        remark = check_sigma(options.weights, network.usage, options.sigma)
+    except WeightsError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if remark:
+        progress.remark(remark)
+    if network.reach is None:
+        progress.remark(f"{options.weights} is run on whole pictures: {network.whole}")
+    well = restore_files(
+        found,
+        options.out,
+        network,
+        settings,
+        overwrite=options.overwrite,
+        megapixels=options.megapixels,
+        true_colour=options.true_colour,
+        progress=progress,
+    )
+    return 0 if well else 1
+
+
+def _export(options: argparse.Namespace) -> int:
+    from zoo import exports
+
+    report = exports.export(
+        options.name, options.out, options.format, options.int8, overwrite=options.overwrite
+    )
+    print(exports.describe(report, options.out))
+    return 0
+
+
+def _add_export(commands: Any) -> None:
+    command = commands.add_parser("export", help="write a network for another runtime")
+    command.add_argument("name", metavar="NAME", help="published name, file or work folder")
+    command.add_argument("out", metavar="OUT", help="folder, or file.onnx, file.tflite, file.xml")
+    command.add_argument(
+        "--format", choices=FORMATS, default="savedmodel", help="default: savedmodel, a folder"
+    )
+    command.add_argument("--int8", action="store_true", help="litert in 8-bit integers")
+    command.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    command.set_defaults(run=_export)
+
+
+def _add_restore(commands: Any) -> None:
+    command = commands.add_parser("restore", help="restore files and folders of pictures")
+    command.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="PNG, JPEG, WebP, BMP or TIFF file, or a folder"
+    )
+    command.add_argument("-o", "--out", required=True, metavar="OUT", help="folder of the results")
+    command.add_argument(
+        "--weights", required=True, metavar="NAME", help="published name, file or work folder"
+    )
+    command.add_argument("--sigma", type=float, help="level of the noise in grey levels of 255")
+    command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
+    command.add_argument("--overwrite", action="store_true", help="also what is there already")
+    command.add_argument("--dtype", choices=PRECISIONS, default="float32", help="to compute in")
+    command.add_argument(
+        "--self-ensemble", action="store_true", help="mean of 8 turned images, 8 times slower"
+    )
+    command.add_argument("--device", metavar="NAME", help="cpu:0, gpu:0, ...")
+    command.add_argument(
+        "--megapixels", type=float, default=MEGAPIXELS, metavar="N", help="refuse larger files"
+    )
+    command.add_argument(
+        "--true-colour", action="store_true", help="write palettes as RGB, single bits as grey"
+    )
+    command.add_argument("--quiet", action="store_true", help="tell of problems alone")
+    command.set_defaults(run=_restore)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="asykeras", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    _add_restore(commands)
+    _add_export(commands)
 
     command = commands.add_parser("list", help="the published weights")
     command.set_defaults(run=_list)

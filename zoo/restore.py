@@ -1,16 +1,90 @@
-"""Restoration of 8-bit images by a network: what stands around the network, in one place.
+"""Restoration of images by a network: what stands around the network, in one place.
 
 Evaluation, the command line and the demo all call these functions, so that a published number is
-the number of what a user gets.
+the number of what a user gets. `restore` is the one for users: pictures of any depth and size, in
+tiles. `super_resolve` and `denoise` are the protocols of evaluation: one image in one piece.
 """
 
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
-from asykeras.color import rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.resize import bicubic_resize
+from zoo.bands import Settings, plan, restore_bands
+from zoo.channels import channels_for
+from zoo.graph import growth
+from zoo.network import Network, open_network
+from zoo.picture import picture_of
+from zoo.usage import check_sigma
+
+
+def restore(
+    images: Any,
+    model: str | keras.Model | Network,
+    *,
+    sigma: float | None = None,
+    scale: int | None = None,
+    alpha: bool = False,
+    tile: int | None = None,
+    self_ensemble: bool = False,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> Any:
+    """Restore one image or several: enlarge them or remove their noise, as the network does.
+
+    Large images are restored in tiles. They overlap by what the network looks at, so that the
+    result is the one of the whole image (to 1e-5 in float32, before rounding).
+
+    Args:
+        images: An image `(height, width)` or `(height, width, channels)`, a batch of them with four
+            axes, or a list of images of any sizes. uint8, uint16, or floating point with white
+            at 1.
+        model: A published weight or a path, as `zoo.load` takes it; a model; or what `open_network`
+            returned, for many calls.
+        sigma: Standard deviation of the noise in image units, 25 / 255 for 25 grey levels; for
+            networks that take it.
+        scale: For a model that keeps the size of its input: 1 if it is a denoiser, or the factor by
+            which it wants images enlarged first. Names know it from their card.
+        alpha: Whether the last channel is alpha, which is enlarged with bicubic interpolation and
+            not restored.
+        tile: Pixels of the input that are kept of each tile, a side; by default as many as the free
+            memory allows.
+        self_ensemble: Restore all eight turns and mirror images and take the mean: eight times the
+            work for about 0.1 dB.
+        dtype: `"float32"` or `"bfloat16"` to compute in, for names; the result of the network is
+            float32 in any case.
+        device: As in `keras.device`, `"cpu:0"` or `"gpu:1"`.
+
+    Returns:
+        What was given, restored, NumPy arrays of the same dtype: one image, a batch or a list.
+        Integers are clipped and rounded half up; floating point is neither clipped nor rounded.
+
+    Raises:
+        WeightsError: if the name is unknown or its weights cannot be loaded.
+        TypeError: for images of another dtype.
+        ValueError: for another shape, or what the network does not take.
+
+    Example:
+        >>> large = zoo.restore(photo, "srcnn-955-x3")  # uint8 (100, 80, 3) -> (300, 240, 3)
+        >>> clean = zoo.restore([noisy], model, scale=1)
+    """
+    network = (
+        model
+        if isinstance(model, Network)
+        else open_network(model, scale=scale, dtype=dtype, device=device)
+    )
+    settings = Settings(sigma, tile, self_ensemble)
+    remark = check_sigma(network.name, network.usage, None if sigma is None else 255 * sigma)
+    if remark:
+        warnings.warn(remark, stacklevel=2)
+    if isinstance(images, list | tuple):
+        return [_restore_array(network, to_numpy(image), alpha, settings) for image in images]
+    array = to_numpy(images)
+    if array.ndim != 4:
+        return _restore_array(network, array, alpha, settings)
+    return np.stack([_restore_array(network, image, alpha, settings) for image in array])
 
 
 def enlarge_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
@@ -42,19 +116,19 @@ def super_resolve(network: keras.Model, image: np.ndarray, scale: int) -> np.nda
         uint8, `(scale * height, scale * width, 1 or 3)`, clipped and rounded half up.
 
     Raises:
-        ValueError: if the network enlarges by another factor.
+        ValueError: if the network enlarges by another factor, or takes other channels.
     """
-    values = image.astype(np.float64) / 255
-    if image.shape[-1] == network.input_shape[-1]:
-        restored = _enlarge(network, values, scale)
-    elif network.input_shape[-1] == 3:
-        restored = _enlarge(network, np.repeat(values, 3, -1), scale).mean(-1, keepdims=True)
-    else:
-        ycbcr = to_numpy(rgb_to_ycbcr(values))
-        luma = _enlarge(network, ycbcr[..., :1], scale)
-        colour = to_numpy(bicubic_resize(ycbcr[..., 1:], scale))
-        restored = to_numpy(ycbcr_to_rgb(np.concatenate([luma, colour], axis=-1)))
-    return to_uint8(restored)
+    if growth(network) not in (1, scale):
+        raise ValueError(
+            f"the network enlarges by {growth(network)}, so it cannot restore at scale {scale}"
+        )
+    picture = picture_of(image)
+    way = channels_for(picture.colour, picture.channels, network.input_shape[-1], scale)
+    small, aside = way.apart(image[None].astype(np.float64) / 255)
+    if growth(network) == 1:
+        small = to_numpy(bicubic_resize(small, scale))
+    large = to_numpy(network(small.astype(np.float32), training=False)).astype(np.float64)
+    return to_uint8(way.together(large, aside)[0])
 
 
 def denoise(network: keras.Model, noisy: np.ndarray, sigma: float) -> np.ndarray:
@@ -95,20 +169,10 @@ def to_numpy(values: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(values))
 
 
-def _enlarge(network: keras.Model, values: np.ndarray, scale: int) -> np.ndarray:
-    """Return the `scale` times larger image, float64, unclipped."""
-    if _growth(network) == 1:
-        values = to_numpy(bicubic_resize(values, scale))
-    elif _growth(network) != scale:
-        raise ValueError(
-            f"the network enlarges by {_growth(network):g}, so it cannot restore at scale {scale}"
-        )
-    restored = network(values[None].astype(np.float32), training=False)
-    return to_numpy(restored)[0].astype(np.float64)
-
-
-def _growth(network: keras.Model) -> float:
-    """Return how much larger the network's output is than its input."""
-    side = 16
-    shape = network.compute_output_shape((1, side, side, network.input_shape[-1]))
-    return shape[1] / side
+def _restore_array(
+    network: Network, array: np.ndarray, alpha: bool, settings: Settings
+) -> np.ndarray:
+    image = array[..., None] if array.ndim == 2 else array
+    its_plan = plan(network, picture_of(image, alpha), settings)
+    restored = np.concatenate(list(restore_bands(its_plan, lambda top, end: image[top:end])))
+    return restored[..., 0] if array.ndim == 2 else restored

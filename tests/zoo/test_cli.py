@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 import scipy.io
+from PIL import Image
 
 import zoo
-from zoo import cards, cli, verify, weights
+from tests.zoo.pictures import small_grunet
+from zoo import builders, cards, cli, verify, weights
+from zoo.restore import restore
 
 
 @pytest.fixture
@@ -93,7 +96,18 @@ def test_mistakes_of_import_weights_are_one_sentence(file, out, message, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["verify"]])
+RESTORE = ["restore", "IN", "-o", "OUT", "--weights"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["fly"], ["verify"]),
+        *(["restore"], ["restore", "x.png", "--weights", "toy"], ["restore", "x.png", "-o", "y"]),
+        [*RESTORE, "toy", "--sigma", "loud"],
+        [*RESTORE, "toy", "--dtype", "float16"],
+    ],
+)
 def test_wrong_usage_is_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
@@ -113,3 +127,107 @@ def test_the_table_is_put_between_its_marks(published, tmp_path):
     assert cards.put_into(text) == f"before\n{cards.BEGIN}\n{cards.table()}\n{cards.END}\nafter\n"
     with pytest.raises(ValueError, match="the file lacks the marks"):
         cards.put_into("no marks")
+
+
+# ---- restore
+
+
+def save_photo(path, size=(9, 7)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    Image.fromarray(values).save(path)
+    return values
+
+
+@pytest.fixture
+def denoiser(tmp_path, monkeypatch):
+    """The work folder of a denoiser that takes the level of the noise, a small GRUNet."""
+    monkeypatch.setitem(builders.BUILDERS, "DPHSIR", small_grunet)
+    folder = tmp_path / "dphsir"
+    folder.mkdir()
+    settings = {"training": {"settings": {"sigma": 70.0}}}
+    card = {"builder": "DPHSIR", "arguments": {"bands": 1}, **settings}
+    weights.save(small_grunet(1), folder / "network.weights.h5", card)
+    return folder
+
+
+def test_restore_gives_what_the_function_gives(published, tmp_path, capsys):
+    values = save_photo(tmp_path / "in/sub/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights", "toy"]
+    assert cli.main([*command, "--tile", "5", "--device", "cpu:0"]) == 0
+    line = f"{tmp_path}/in/sub/a.png -> {tmp_path}/out/sub/a.png: "
+    assert capsys.readouterr().err.startswith(line)
+    with Image.open(tmp_path / "out/sub/a.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), restore(values, "toy", tile=5))
+    assert cli.main(command) == 0
+    assert "1 results are there already" in capsys.readouterr().err
+    assert cli.main([*command, "--overwrite", "--self-ensemble", "--dtype", "bfloat16"]) == 0
+    with Image.open(tmp_path / "out/sub/a.png") as image:
+        expected = restore(values, "toy", self_ensemble=True, dtype="bfloat16")
+        np.testing.assert_array_equal(np.asarray(image), expected)
+
+
+def test_restore_takes_the_level_in_grey_levels(denoiser, tmp_path):
+    values = save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, "--weights", str(denoiser), "--sigma", "25", "--quiet"]) == 0
+    with Image.open(tmp_path / "out/a.png") as image:
+        expected = restore(values, str(denoiser), sigma=25 / 255)
+        np.testing.assert_array_equal(np.asarray(image), expected)
+
+
+def test_restore_fails_when_a_file_does(published, tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    (tmp_path / "in/b.png").touch()
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights", "toy"]
+    assert cli.main([*command, "--quiet"]) == 1
+    assert capsys.readouterr().err == f"asykeras: {tmp_path}/in/b.png is empty\n"
+    assert (tmp_path / "out/a.png").is_file()
+    assert cli.main([*command, "--quiet", "--overwrite", "--megapixels", "0.00001"]) == 1
+    assert "more than the limit of 1e-05 " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sigma", "25"], "toy enlarges and takes no noise level. Received: sigma 25"),
+        (["--tile", "0"], "tile must be 1 or more. Received: 0"),
+        (["--device", "abacus"], "device 'abacus' cannot be used: "),
+    ],
+)
+def test_options_that_do_not_fit_are_exit_code_2(options, message, published, tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights", "toy"]
+    assert cli.main([*command, *options]) == 2
+    assert f"asykeras: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_level_is_exit_code_2(denoiser, tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, "--weights", str(denoiser)]) == 2
+    assert "must be given the level of the noise" in capsys.readouterr().err
+
+
+def test_a_level_that_does_not_fit_is_said(denoiser, tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, "--weights", str(denoiser), "--sigma", "90"]) == 0
+    assert (
+        "trained for noise from 0 to 70 grey levels of 255, not for 90" in capsys.readouterr().err
+    )
+
+
+def test_restore_with_unknown_weights_is_exit_code_1(tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights", "no"]
+    assert cli.main(command) == 1
+    assert "'no' is neither a published weight" in capsys.readouterr().err
+
+
+def test_an_output_that_is_an_input_is_exit_code_2(published, tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    folder = str(tmp_path / "in")
+    assert cli.main(["restore", folder, "-o", folder, "--weights", "toy"]) == 2
+    assert "cannot be both input and output" in capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""Networks that do next to nothing, and picture files of every kind, for the tests of `restore`."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from PIL import Image
+
+from zoo import dphsir
+from zoo.network import Network
+from zoo.reach import Reach
+from zoo.usage import Usage
+
+TRANSPARENT = 3  # number in the palettes below
+
+
+def network(scale: int = 1, channels: int | None = None) -> Network:
+    """Return a network that repeats every pixel `scale` times."""
+    return Network(
+        name="repeater",
+        usage=Usage(scale=scale),
+        channels=channels,
+        engine=lambda inputs: inputs[0].repeat(scale, axis=1).repeat(scale, axis=2),
+        reach=Reach(0, scale, 1, mirrored=False, placed=False, floats=1.0),
+    )
+
+
+def small_grunet(bands: int | None) -> keras.Model:
+    """Return a network of GRUNet's layers that is quickly built: two levels of four filters."""
+    unit = dphsir.QuasiRecurrentUnit
+    image, sigma = keras.Input((None, None, bands)), keras.Input((1,))
+    x = dphsir._volume(dphsir.MirrorToMultiple(4)(image), sigma)
+    fine = unit(4, direction="both")(x)
+    middle = unit(4, stride=2)(fine)
+    coarse = unit(4, stride=2, direction="backward")(middle)
+    x = layers.Concatenate()([middle, unit(4)(dphsir.EnlargeAligned()(coarse))])
+    x = layers.Concatenate()([fine, unit(4)(dphsir.EnlargeAligned()(x))])
+    noise = dphsir._bands_last(unit(1, direction="both", use_bias=True)(x))
+    restored = layers.Add()([image, dphsir.CropTo()([noise, image])])
+    return keras.Model([image, sigma], restored, name="small_grunet")
+
+
+def pixels(mode: str, height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Return random pixels of a mode: `L`, `LA;16`, `RGB;F`, ...; of `1` and `P`, few values."""
+    rng = np.random.default_rng(seed)
+    name, _, depth = mode.partition(";")
+    channels = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4, "CMYK": 4}[name]
+    shape = (height, width, channels)
+    if depth == "F":
+        return rng.uniform(-0.1, 1.1, shape).astype(np.float32)
+    if depth == "16":
+        return rng.integers(0, 65536, shape, dtype=np.uint16)
+    if name in ("1", "P"):
+        return rng.integers(0, {"1": 2, "P": 6}[name], shape, dtype=np.uint8)
+    return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+def as_image(mode: str, values: np.ndarray) -> Image.Image:
+    """Return pixels of 8 bit as an image of Pillow; palettes have 6 colours, one transparent."""
+    flat = values[..., 0] if values.shape[-1] == 1 else values
+    if mode == "1":
+        return Image.fromarray(flat * 255).convert("1", dither=Image.Dither.NONE)
+    if mode.startswith("P"):
+        image = Image.fromarray(flat, "P")
+        image.putpalette(PALETTE.tobytes())
+        return image
+    return Image.fromarray(flat, mode)
+
+
+PALETTE = np.array(
+    [[0, 0, 0], [250, 10, 20], [30, 240, 50], [60, 70, 230], [200, 200, 90], [255, 255, 255]],
+    np.uint8,
+)
+
+
+def write_png_16(path: Path, values: np.ndarray, before: bytes = b"") -> None:
+    """Write PNG of 16 bit, unfiltered; `before` are chunks that stand before the pixels."""
+    height, width, channels = values.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    lines = values.astype(">u2").reshape(height, -1).view(np.uint8)
+    data = zlib.compress(np.pad(lines, [(0, 0), (1, 0)]).tobytes())
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    body = chunk(b"IHDR", header) + before + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """Return a chunk of PNG."""
+    check = zlib.crc32(name + data)
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)

@@ -1,0 +1,157 @@
+"""What a network looks at, from its graph, against what NaN in one pixel is seen to touch."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import zoo
+from asykeras.resize import bicubic_resize
+from tests.zoo.pictures import small_grunet
+from zoo.dncnn import DnCNN
+from zoo.graph import TilingError, growth, record
+from zoo.placed import placed_network
+from zoo.reach import Reach, reach
+
+
+def chain(*steps, channels=1):
+    image = keras.Input((None, None, channels))
+    x = image
+    for step in steps:
+        x = step(x)
+    return keras.Model(image, x, name="chain")
+
+
+def convolution(size=3, **options):
+    return layers.Conv2D(2, size, padding="same", **options)
+
+
+def touched(network, enlarge=1, side=41):
+    """Return how many pixels of the input lie between a NaN and the tile that it reaches."""
+    image = np.full((side, side, network.inputs[0].shape[-1]), 0.5)
+    middle = side // 2
+    image[middle, middle] = np.nan
+    if enlarge > 1:
+        image = bicubic_resize(image, enlarge)
+    output = ops.convert_to_numpy(network(image[None].astype("float32"), training=False))[0]
+    rows = np.flatnonzero(np.isnan(output).any(axis=(1, 2)))
+    scale = len(output) / side
+    return max(middle - rows[0] // scale, rows[-1] // scale - middle)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        chain(convolution(3)),
+        chain(convolution((5, 3), dilation_rate=2), layers.ReLU(), convolution(1)),
+        chain(layers.ZeroPadding2D(2), layers.Conv2D(2, 5)),
+        chain(layers.DepthwiseConv2D(7, padding="same")),
+        chain(
+            convolution(3), layers.Conv2D(4, 3, padding="same"), lambda x: ops.depth_to_space(x, 2)
+        ),
+        chain(layers.UpSampling2D(2), convolution(3), convolution(3)),
+        chain(lambda x: ops.repeat(ops.repeat(x, 3, axis=1), 3, axis=2), convolution(9)),
+        chain(lambda x: ops.concatenate([convolution(3)(x), convolution(7)(x)], axis=-1)),
+        DnCNN(depth=5),
+        DnCNN(depth=5, batch_norm=False),
+        zoo.EDSR(2, blocks=2, filters=4),
+        zoo.EDSR(3, blocks=1, filters=4),
+    ],
+)
+def test_the_margin_is_what_is_touched(network):
+    found = reach(network)
+    assert found.margin == touched(network)
+    assert found.step == 1
+    assert not found.placed
+
+
+@pytest.mark.parametrize("variant", ["9-1-5", "9-5-5"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bicubic_enlargement_adds_to_the_margin(variant, scale):
+    network = zoo.SRCNN(scale, variant)
+    found = reach(network, enlarge=scale)
+    assert found.scale == scale
+    # Rounding up after the sum may cost a pixel.
+    assert touched(network, scale) <= found.margin <= touched(network, scale) + 1
+
+
+def test_published_depths():
+    assert reach(DnCNN("S", batch_norm=False)).margin == 17
+    # head, 2 x 16 blocks, body, half a pixel each of upsampler and tail
+    assert reach(zoo.EDSR(2)).margin == 36
+    assert reach(zoo.at_scale(zoo.MDSR(), 3)).margin == 44  # two blocks of 5x5 more
+
+
+def test_models_inside_models_are_looked_through():
+    inner = chain(convolution(5), convolution(3), channels=2)
+    assert reach(chain(convolution(3), inner, inner)).margin == 1 + 3 + 3
+    assert reach(keras.Sequential([keras.Input((None, None, 1)), convolution(5)])).margin == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "match"),
+    [
+        (lambda x: x - ops.mean(x), r"\(Mean\) may look at the whole image"),
+        (lambda x: x * layers.GlobalAveragePooling2D(keepdims=True)(x), "may look at the whole"),
+        (lambda x: ops.flip(x, axis=1), r"\(Flip\) may look at the whole image"),
+        (lambda x: ops.concatenate([x, x], axis=1)[:, ::2], "puts images side by side"),
+        (lambda x: layers.UpSampling2D(interpolation="bilinear")(x), "interpolates over"),
+        (
+            lambda x: layers.UpSampling2D()(layers.Conv2D(1, 3, 2, padding="same")(x)),
+            "begins depends on the size",
+        ),
+        (
+            lambda x: layers.UpSampling2D()(layers.Conv2D(1, 2, 2)(x)),
+            "which must be a multiple of 2",
+        ),
+    ],
+)
+def test_a_layer_that_may_see_all_is_named(step, match):
+    with pytest.raises(TilingError, match=match):
+        reach(chain(step))
+
+
+def test_growth_is_a_whole_number():
+    assert growth(zoo.EDSR(4, blocks=1, filters=4)) == 4
+    assert growth(small_grunet(1)) == 1
+    with pytest.raises(ValueError, match="Received: 58 x 58 pixels for 64 x 64"):
+        growth(chain(layers.Conv2D(1, 7)))
+    with pytest.raises(ValueError, match="must have one output .* Received: 3"):
+        growth(zoo.MDSR())
+
+
+def test_a_graph_is_recorded_in_the_order_of_its_calls():
+    network = chain(convolution(3, name="first"), layers.ReLU(name="second"))
+    graph = record(network)
+    assert [call.layer.name for call in graph.calls] == ["first", "second"]
+    assert graph.calls[1].inputs()[0] is graph.calls[0].output
+    assert network.count_params() == 2 * 9 + 2  # the layers are shared, not copied
+
+
+def test_floats_count_the_largest_step():
+    network = chain(convolution(3), layers.Conv2D(8, 3, padding="same"), channels=3)
+    assert reach(network).floats == 2 + 8
+
+
+@pytest.mark.slow
+def test_grunet_is_run_on_a_grid_of_16():
+    found = reach(zoo.DPHSIR(), bands=3)
+    assert found == Reach(160, 1, 16, mirrored=True, placed=True, floats=720.0)
+
+
+@pytest.mark.parametrize("bands", [1, None])
+def test_a_placed_network_on_the_whole_image_is_the_network(bands):
+    network = small_grunet(bands)
+    image = np.random.default_rng(0).uniform(size=(1, 12, 20, 1)).astype("float32")
+    sigma = np.full((1, 1), 0.1, "float32")
+    place = np.array([[0, 12, 0, 20]], "float32")
+    expected = ops.convert_to_numpy(network([image, sigma]))
+    found = ops.convert_to_numpy(placed_network(network)([image, sigma, place]))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    elsewhere = np.array([[8, 32, 0, 20]], "float32")
+    moved = ops.convert_to_numpy(placed_network(network)([image, sigma, elsewhere]))
+    assert np.abs(moved - expected).max() > 1e-4
+
+
+def test_reach_says_what_it_is():
+    assert reach(zoo.SRCNN(3), enlarge=3) == Reach(5, 3, 1, False, False, 864.0)

@@ -1,0 +1,138 @@
+"""A network that is ready to restore: its use, its reach and what runs it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from zoo.builders import load
+from zoo.graph import TilingError, growth
+from zoo.placed import placed_network
+from zoo.reach import Reach, reach
+from zoo.usage import Usage, usage
+from zoo.weights import locate
+
+# Inputs of a network, each with the same number of images, to restored images. What runs behind a
+# tile is no more than this: Keras, or another engine for the exported network.
+Engine = Callable[[list[np.ndarray]], np.ndarray]
+# Compute types by the names that users give, and the policies of Keras.
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that is ready to restore.
+
+    Attributes:
+        name: What messages call it.
+        usage: How it is used.
+        channels: Channels of its images, None for any.
+        engine: What runs it.
+        reach: What a tile needs, None where it cannot be run in tiles.
+        whole: Why it cannot, or nothing.
+    """
+
+    name: str
+    usage: Usage
+    channels: int | None
+    engine: Engine
+    reach: Reach | None
+    whole: str = ""
+
+
+def open_network(
+    model: str | keras.Model,
+    *,
+    scale: int | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> Network:
+    """Return a network that is ready to restore; arguments as those of `restore`.
+
+    Raises:
+        WeightsError: if the name is unknown or its weights cannot be loaded.
+        ValueError: for a device that is not there, or a model whose use is not known.
+    """
+    _check_device(device)
+    if isinstance(model, str):
+        name, its_usage = model, usage(locate(model)[1])
+        with _on(device):
+            network = _load(model, dtype)
+        if scale not in (None, its_usage.scale):
+            raise ValueError(f"{name} has the scale {its_usage.scale}. Received: {scale}")
+    elif dtype is not None:
+        raise ValueError(
+            "dtype is for weights by name; build a model under keras.config.set_dtype_policy. "
+            f"Received: {dtype!r}"
+        )
+    else:
+        name, network, its_usage = model.name, model, _usage_of(model, scale)
+    enlarge = its_usage.scale if its_usage.enlarge_first else 1
+    if growth(network) * enlarge != its_usage.scale:
+        raise ValueError(f"{name} enlarges by {growth(network)}. Received: scale {scale}")
+    channels = network.inputs[0].shape[-1]
+    try:
+        its_reach, whole = reach(network, enlarge), ""
+        runner = placed_network(network) if its_reach.placed else network
+        return Network(name, its_usage, channels, keras_engine(runner, device), its_reach, whole)
+    except TilingError as error:
+        engine = keras_engine(network, device)
+        return Network(name, its_usage, channels, engine, None, str(error))
+
+
+def keras_engine(network: keras.Model, device: str | None = None) -> Engine:
+    """Return what runs a model on arrays: compiled once per shape, without training's traces."""
+    # A model of its own, so that nothing that `fit` or `compile` left on the user's is in the way.
+    runner = keras.Model(network.inputs, network.outputs[0])
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        with _on(device):
+            return keras.ops.convert_to_numpy(
+                runner.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
+            )
+
+    return run
+
+
+def _load(name: str, dtype: str | None) -> keras.Model:
+    """Load a network so that it computes in a dtype."""
+    if dtype is None:
+        return load(name)
+    if dtype not in PRECISIONS:
+        raise ValueError(f"dtype must be one of {sorted(PRECISIONS)}. Received: {dtype!r}")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(PRECISIONS[dtype])
+    try:
+        return load(name)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _usage_of(model: keras.Model, scale: int | None) -> Usage:
+    """Return how a model without a card is used, by what its graph and the caller say."""
+    grows = growth(model)
+    if grows > 1:
+        return Usage(scale=grows if scale is None else scale)
+    if len(model.inputs) == 2:
+        return Usage(takes_sigma=True)
+    if scale is None:
+        raise ValueError(
+            f"{model.name} keeps the size of its input: scale must be 1 for a denoiser, or the "
+            "factor by which it wants images enlarged first. Received: None"
+        )
+    return Usage(scale=scale, enlarge_first=scale > 1)
+
+
+def _on(device: str | None) -> AbstractContextManager[None]:
+    return nullcontext() if device is None else keras.device(device)
+
+
+def _check_device(device: str | None) -> None:
+    try:
+        with _on(device):
+            keras.ops.convert_to_numpy(keras.ops.add(keras.ops.ones((1,)), 1))
+    except Exception as error:  # each backend has its own kinds
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"device {device!r} cannot be used: {reason}") from None

@@ -1,0 +1,108 @@
+"""What a person sees of a restoration: which file, how much is done, how long it will take."""
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to restore."""
+
+    source: Path
+    target: Path
+
+
+class Progress:
+    """Tells a person what happens: on a terminal one line that moves on, else a line per file.
+
+    Args:
+        stream: Where to, standard error by default.
+        quiet: Whether to tell of problems alone.
+    """
+
+    def __init__(self, stream: IO[str] | None = None, quiet: bool = False) -> None:
+        self.stream = sys.stderr if stream is None else stream
+        self.quiet = quiet
+        self.live = not quiet and self.stream.isatty()
+        self.problems = 0
+        self.total = self.finished = self.current = 0
+        self.files = self.number = 0
+        self.name = ""
+        self.began = self.started = time.monotonic()
+
+    def start(self, sizes: Sequence[int]) -> None:
+        """Begin with files of so many pixels each."""
+        self.total, self.files = sum(sizes), len(sizes)
+        self.began = time.monotonic()
+
+    def begin(self, job: Job, pixels: int) -> None:
+        """Begin with a file."""
+        self.finished += self.current
+        self.current, self.number, self.name = pixels, self.number + 1, str(job.source)
+        self.started = time.monotonic()
+        self.advance(0.0)
+
+    def advance(self, share: float) -> None:
+        """Tell how much of the file is done."""
+        if self.live:
+            done = self.finished + share * self.current
+            text = f"{self.number}/{self.files} {self.name} {share:.0%}{self._left(done)}"
+            width = shutil.get_terminal_size().columns - 1
+            self._write("\r\x1b[K" + (text if len(text) <= width else "..." + text[3 - width :]))
+
+    def done(self, job: Job, remark: str) -> None:
+        """Tell that a file is done."""
+        if remark:
+            self.remark(remark)
+        if not self.live:
+            self._line(f"{job.source} -> {job.target}: {time.monotonic() - self.started:.1f} s")
+        elif self.number == self.files:
+            self._line(f"{self.files} files, {_duration(time.monotonic() - self.began)}")
+
+    def skipped(self, count: int) -> None:
+        """Tell how many files are left as they are."""
+        if count:
+            self.remark(f"{count} results are there already and kept (--overwrite replaces them)")
+
+    def remark(self, text: str) -> None:
+        """Tell something worth knowing."""
+        self._line(f"asykeras: {text}")
+
+    def problem(self, text: str) -> None:
+        """Tell that something failed, also when quiet."""
+        self.problems += 1
+        self._write(("\r\x1b[K" if self.live else "") + f"asykeras: {text}\n")
+
+    def _left(self, done: float) -> str:
+        """Return the time left, once there is something to judge by."""
+        elapsed = time.monotonic() - self.began
+        if done <= 0 or elapsed < 1:
+            return ""
+        return f", {_duration(elapsed * (self.total - done) / done)} left"
+
+    def _line(self, text: str) -> None:
+        if not self.quiet:
+            self._write(("\r\x1b[K" if self.live else "") + text + "\n")
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the two units that matter.
+
+    Example:
+        3725 seconds  ->  "1 h 2 min"
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,169 @@
+"""Writers of photographs, by rows where the format allows: PNG and TIFF in any depth.
+
+JPEG, WebP and BMP are Pillow's, which holds the whole picture in memory, and so is the choice of
+the colours of a palette. What belongs to a file beside its pixels goes into the new one: colour
+profile, resolution, EXIF, XMP, texts.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from zoo.exif import set_size, upright_xmp
+from zoo.images import ImageError
+from zoo.photos import Photo
+from zoo.picture import RowWriter
+from zoo.png import Chunks, PngRows
+from zoo.tiff import COLOURS, TiffRows, tiff_metadata
+
+QUALITY = 95  # of JPEG and lossy WebP
+# The most pixels a side that a format can hold.
+LARGEST = {"JPEG": 65_500, "WEBP": 16_383}
+TIFF_BYTES = 2**32 - 2**24  # offsets have 32 bit; some room for tags
+
+
+@contextmanager
+def open_writer(photo: Photo, path: Path, scale: int) -> Iterator[RowWriter]:
+    """Yield the writer of a restored photograph, in the format and with the metadata of the old.
+
+    Args:
+        photo: Header of the file that is restored.
+        path: File to be written.
+        scale: How much larger the restored picture is.
+    """
+    with path.open("wb") as file:
+        if photo.stored == "palette":
+            writer: RowWriter = PaletteRows(photo, file, scale)
+        elif photo.format in ("PNG", "TIFF"):
+            writer = _by_rows(photo, file, scale)
+        else:
+            writer = PillowRows(photo, file, scale)
+        yield writer
+        writer.close()
+
+
+def check_limits(photo: Photo, scale: int) -> None:
+    """Refuse a restored photograph that its format cannot hold, before it is restored.
+
+    Raises:
+        ImageError: if it is too large.
+    """
+    picture = photo.picture
+    side = scale * max(picture.height, picture.width)
+    if side > LARGEST.get(photo.format, side):
+        raise ImageError(
+            f"{photo.path} would have {side} pixels a side; {photo.format} can hold "
+            f"{LARGEST[photo.format]}"
+        )
+    size = scale**2 * picture.height * picture.width * picture.channels * picture.dtype.itemsize
+    if photo.format == "TIFF" and size > TIFF_BYTES:
+        raise ImageError(f"{photo.path} would have {size / 1e9:.1f} GB; TIFF can hold 4 GB")
+
+
+def _by_rows(
+    photo: Photo,
+    file: IO[bytes],
+    scale: int,
+    palette: np.ndarray | None = None,
+) -> RowWriter:
+    """Return the writer of PNG or TIFF; with a palette `(colours, 3 or 4)`, of numbers of it."""
+    picture = photo.picture
+    height, width = scale * picture.height, scale * picture.width
+    bilevel = photo.stored == "bilevel"
+    if photo.format == "PNG":
+        chunks = [*photo.chunks, *_exif_chunk(photo, scale)]
+        depth = 1 if bilevel else 8 * picture.dtype.itemsize
+        kind = 3 if palette is not None else 4 * picture.alpha + 2 * (picture.colour == "rgb")
+        return PngRows(file, (width, height), kind, depth, chunks, palette)
+    return TiffRows(
+        file,
+        (width, height),
+        picture,
+        tiff_metadata(photo.path, photo.tags, picture, scale),
+        bilevel,
+        palette,
+    )
+
+
+class PillowRows(RowWriter):
+    """Collects a picture and lets Pillow write it: JPEG, WebP, BMP."""
+
+    def __init__(self, photo: Photo, file: IO[bytes], scale: int) -> None:
+        """Make room for the picture."""
+        self.photo, self.file, self.scale = photo, file, scale
+        picture = photo.picture
+        mode = {"grey": "L", "rgb": "RGB", "cmyk": "CMYK"}[picture.colour] + "A" * picture.alpha
+        self.image = Image.new(mode, (scale * picture.width, scale * picture.height))
+        self.row = 0
+
+    def write(self, rows: np.ndarray) -> None:
+        """Append rows."""
+        self.image.paste(_as_image(rows, self.image.mode), (0, self.row))
+        self.row += len(rows)
+
+    def close(self) -> None:
+        """Encode the picture."""
+        image = self.image
+        if self.photo.stored == "bilevel":
+            image = image.point(lambda value: 255 * (value >= 128), mode="1")
+        save(self.photo, image, self.file, self.scale)
+
+
+class PaletteRows(PillowRows):
+    """Collects a picture and reduces it to the 256 colours that suit it best."""
+
+    def close(self) -> None:
+        """Choose the colours and write the picture."""
+        image = self.image
+        # Pillow's median cut is the better one, but knows no alpha.
+        method = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT
+        reduced = image.quantize(COLOURS, method=method, kmeans=1)
+        if self.photo.format not in ("PNG", "TIFF"):
+            save(self.photo, reduced, self.file, self.scale)
+            return
+        palette = np.array(reduced.getpalette(image.mode), np.uint8).reshape(-1, len(image.mode))
+        writer = _by_rows(self.photo, self.file, self.scale, palette)
+        writer.write(np.asarray(reduced)[..., None])
+        writer.close()
+
+
+def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
+    """Let Pillow write a picture with the metadata of the photograph that it was."""
+    info, options = photo.info, dict[str, Any]()
+    if "dpi" in info and photo.format in ("JPEG", "BMP"):
+        options["dpi"] = info["dpi"]
+    if photo.format in ("JPEG", "WEBP"):
+        options |= {"quality": QUALITY, "icc_profile": info.get("icc_profile")}
+        options["exif"] = _exif_bytes(photo, scale)
+        if isinstance(info.get("xmp"), bytes):
+            options["xmp"] = upright_xmp(info["xmp"])
+    if photo.format == "JPEG":
+        options |= {"subsampling": "4:4:4", "progressive": bool(info.get("progressive"))}
+        options["comment"] = info.get("comment", b"")
+    if photo.format == "WEBP":
+        lossless = photo.lossless
+        options |= {"lossless": lossless, "exact": lossless}
+    image.save(file, photo.format, **options)
+
+
+def _exif_bytes(photo: Photo, scale: int) -> bytes:
+    """Return the EXIF of a photograph with the new size, empty where it has none."""
+    if not len(photo.exif):
+        return b""
+    exif = photo.exif
+    set_size(exif.get_ifd(ExifTags.IFD.Exif), photo.picture, scale)
+    return exif.tobytes()
+
+
+def _exif_chunk(photo: Photo, scale: int) -> Chunks:
+    data = _exif_bytes(photo, scale).removeprefix(b"Exif\0\0")
+    return [(b"eXIf", data)] if data else []
+
+
+def _as_image(rows: np.ndarray, mode: str) -> Image.Image:
+    lines = np.ascontiguousarray(rows[..., 0] if mode == "L" else rows)
+    return Image.frombuffer(mode, (rows.shape[1], rows.shape[0]), lines, "raw", mode, 0, 1)
