@@ -6,13 +6,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+# What computes with a backend; files, command lines and exports are tested on TensorFlow alone.
+ON_JAX := $(patsubst %,tests/zoo/test_%.py,srcnn edsr mdsr dncnn dphsir restore tiles evaluation weights) \
+	tests/recipes/test_devices.py
+
 .PHONY: demo test
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
 
 test: .venv/ready
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto tests/asykeras tests/zoo
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto tests/asykeras $(ON_JAX)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
 
 .venv/ready: pyproject.toml

@@ -82,6 +82,8 @@ def _open_jax(settings: Settings) -> Devices:
         import jax  # only on the JAX backend
 
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        # Else two programs may run at once, and their collectives meet in another order elsewhere.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
         keras.distribution.initialize(settings.coordinator, settings.processes, settings.process_id)
         names = keras.distribution.list_devices()
     else:

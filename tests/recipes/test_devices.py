@@ -56,7 +56,7 @@ def start(tmp_path, name, **changes):
 
 def finish(tmp_path, name, *processes):
     for process in processes:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=150)
         assert process.returncode == 0, errors
     return list(np.load(tmp_path / f"{name}.npz").values())
 
