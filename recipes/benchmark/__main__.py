@@ -11,7 +11,7 @@ from recipes.benchmark.data import benchmark_data
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
 from recipes.benchmark.loss import benchmark_loss
-from recipes.benchmark.train import CASES, benchmark_train
+from recipes.benchmark.train import CASES, Way, benchmark_train
 from recipes.benchmark.turns import WorkerError
 from zoo.images import ImageError
 
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    for name, rounds in (("train", 8), ("loss", 30), ("data", 0), ("gru", 30), ("import", 30)):
+    for name, rounds in (("train", 6), ("loss", 30), ("data", 0), ("gru", 30), ("import", 30)):
         command = commands.add_parser(name)
         if rounds:
             text = f"turns of each side (default: {rounds})"
@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
     text = "let torch.compile compile PyTorch's networks; needs a C++ compiler and minutes"
     train.add_argument("--compile", action="store_true", help=text)
+    text = "one thread per side and its processor time, for a machine that others use too"
+    train.add_argument("--one-thread", action="store_true", help=text)
     return parser
 
 
@@ -49,9 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"keras {keras.__version__} on {keras.backend.backend()}")
     try:
         if options.what == "train":
-            benchmark_train(
-                options.network, options.precision, options.rounds, options.data, options.compile
-            )
+            way = Way(options.data, options.rounds, options.compile, options.one_thread)
+            benchmark_train(options.network, options.precision, way)
         elif options.what == "data":
             benchmark_data(options.data, options.steps)
         else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from recipes.benchmark.turns import OthersLoad, Worker, take_turns
+from recipes.benchmark.turns import ONE_THREAD, OthersLoad, Worker, take_turns
 
 PIECE = 0.7  # seconds of a turn, roughly
 
@@ -35,7 +35,7 @@ CASES = {
         Case("SRCNN 9-5-5 x3", "srcnn", 32, 88, ("--scale", "3")),
         Case("EDSR baseline x2", "edsr", 8, 96, ("--scale", "2")),
         Case("DnCNN-S", "dncnn", 32, 40, ("--variant", "S")),
-        Case("GRUNet, 3 bands", "dphsir", 2, 32),
+        Case("GRUNet, 3 bands", "dphsir", 8, 64),
     )
 }
 
@@ -57,47 +57,75 @@ class Measured:
     others: float
 
 
-def benchmark_train(
-    recipes: Sequence[str], precisions: Sequence[str], rounds: int, data: str, compiled: bool
-) -> None:
-    """Print speed and memory of the recipes."""
+@dataclass(frozen=True)
+class Way:
+    """How it is measured.
+
+    Attributes:
+        data: Folder of training images.
+        rounds: Turns of each side.
+        compiled: Whether torch.compile compiles PyTorch's networks.
+        one_thread: See `turns.ONE_THREAD`.
+    """
+
+    data: str
+    rounds: int = 6
+    compiled: bool = False
+    one_thread: bool = False
+
+
+def benchmark_train(recipes: Sequence[str], precisions: Sequence[str], way: Way) -> None:
+    """Print speed and memory of the recipes.
+
+    Args:
+        recipes: Keys of `CASES`.
+        precisions: `"float32"`, `"bfloat16"` or both.
+        way: How it is measured.
+
+    Raises:
+        ValueError: on another backend than TensorFlow.
+        WorkerError: if a side fails.
+    """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"train needs the TensorFlow backend. Received: {keras.backend.backend()}")
-    torch = importlib.util.find_spec("torch") is not None
-    if not torch:
+    if not has_torch():
         print("PyTorch is left out: pip install torch (2.13, CPU) to compare with it")
     print(HEADER)
     for recipe in recipes:
         for precision in precisions:
-            measured = measure(CASES[recipe], precision, rounds, data, torch, compiled)
-            print(row(measured), flush=True)
+            print(row(measure(CASES[recipe], precision, way)), flush=True)
     print(LEGEND)
 
 
-def measure(
-    case: Case, precision: str, rounds: int, data: str, torch: bool, compiled: bool
-) -> Measured:
+def has_torch() -> bool:
+    """Return whether PyTorch is installed."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def measure(case: Case, precision: str, way: Way) -> Measured:
     """Let the sides take turns on one network."""
     common = ["--batch", str(case.batch), "--patch", str(case.patch), "--precision", precision]
-    long = ["--steps", "1000000", "--every", "1000000", "--data", data]
-    workers = [
-        Worker("recipes.benchmark.train_keras", [case.recipe, *case.options, *common, *long])
-    ]
+    long = ["--steps", "1000000", "--every", "1000000", "--data", way.data]
+    environment = ONE_THREAD if way.one_thread else {}
+
+    def worker(side: str, *arguments: str) -> Worker:
+        return Worker(f"recipes.benchmark.{side}", [case.recipe, *common, *arguments], environment)
+
+    workers = [worker("train_keras", *case.options, *long)]
     sides = {"recipe": (workers[0], "recipe"), "memory": (workers[0], "memory")}
     try:
-        if torch:
-            also = ["--compile"] if compiled else []
-            workers.append(Worker("recipes.benchmark.train_torch", [case.recipe, *common, *also]))
+        if has_torch():
+            workers.append(worker("train_torch", *["--compile"] * way.compiled))
             sides["torch"] = (workers[1], "step")
-        for worker in workers:
-            worker.ask("peak 0")  # answered when it is ready
-        load = OthersLoad([worker.process.pid for worker in workers])
-        times = take_turns(sides, rounds, PIECE)
+        for each in workers:
+            each.ask("peak 0")  # answered when it is ready
+        load = OthersLoad([each.process.pid for each in workers])
+        times = take_turns(sides, way.rounds, PIECE)
         others = load.share()
-        peaks = [worker.ask("peak 0") for worker in workers]
+        peaks = [each.ask("peak 0") for each in workers]
     finally:
-        for worker in workers:
-            worker.close()
+        for each in workers:
+            each.close()
     return Measured(case, precision, times, peaks, others)
 
 
@@ -109,8 +137,8 @@ LEGEND = """\
 steps/s: of the recipe. recipe / memory: its steps/s over those of the same compiled step fed from
 memory. ours / PyTorch: the latter over PyTorch's. Both: median (middle half) of neighbours in time.
 GiB: largest memory of the recipe's process, and of PyTorch's. others: share of all cores that other
-processes used meanwhile; repeat the run where it is more than a few percent, since PyTorch's
-threads wait for each other."""
+processes used meanwhile. Above a few percent PyTorch's threads wait for each other:
+repeat the run, or use --one-thread, which counts the processor time of one thread per side."""
 
 
 def row(measured: Measured) -> str:

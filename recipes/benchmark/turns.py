@@ -10,10 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+# One thread, and its processor time: what a step costs also while others use the machine.
+ONE_THREAD = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "BENCHMARK_CLOCK": "processor",
+}
 
 
 class WorkerError(RuntimeError):
@@ -26,9 +34,12 @@ class Worker:
     Args:
         module: Name for `python -m`.
         arguments: Words for its command line.
+        environment: Variables that it gets besides those of this process.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str]):
+    def __init__(
+        self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+    ):
         self.module = module
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
@@ -37,6 +48,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
+            env={**os.environ, **(environment or {})},
         )
 
     def ask(self, request: str) -> float:
@@ -68,6 +80,12 @@ def requests() -> Iterator[tuple[str, int]]:
     for line in iter(sys.stdin.readline, ""):
         word, number = line.split()
         yield word, int(number)
+
+
+def clock() -> float:
+    """Return seconds: of the clock on the wall, or of this process under `ONE_THREAD`."""
+    own = os.environ.get("BENCHMARK_CLOCK") == "processor"
+    return time.process_time() if own else time.perf_counter()
 
 
 def answer(number: float) -> None:
