@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from recipes.checkpoints import FOLDER, SUFFIX
+from recipes.checkpoints import SUFFIX, facts_of, newest_first
 from zoo.files import write_atomically
 
 PIECE = 16 * 2**20  # bytes
@@ -44,9 +44,8 @@ def split(workdir: Path, out: Path, size: int = PIECE) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
         raise ParcelError(f"{out} is not empty")
-    newest = sorted((workdir / FOLDER).glob(f"step-*{SUFFIX}"))[-1:]
-    facts = [path.with_name(path.name.removesuffix(SUFFIX) + ".json") for path in newest]
-    files = [workdir / name for name in NAMES] + newest + facts
+    newest = newest_first(workdir)[:1]
+    files = [workdir / name for name in NAMES] + newest + [facts_of(path) for path in newest]
     contents = {}
     for number, path in enumerate(path for path in files if path.exists()):
         name = path.relative_to(workdir).as_posix()

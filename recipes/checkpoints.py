@@ -101,8 +101,8 @@ def save_checkpoint(model: keras.Model, workdir: Path, step: int, settings: Sett
             f"the checkpoint of step {step} cannot be written ({error.strerror}); the one before "
             "it is kept: make room and go on with --resume"
         ) from None
-    for old in _checkpoints(workdir)[KEPT:]:
-        _facts(old).unlink(missing_ok=True)
+    for old in newest_first(workdir)[KEPT:]:
+        facts_of(old).unlink(missing_ok=True)
         old.unlink()
 
 
@@ -118,7 +118,7 @@ def _write(model: keras.Model, path: Path, step: int, settings: Settings) -> Non
         "settings": identity(settings),
         "versions": versions(),
     }
-    write_atomically(_facts(path), json.dumps(facts, indent=2).encode())
+    write_atomically(facts_of(path), json.dumps(facts, indent=2).encode())
 
 
 def load_newest(model: keras.Model, workdir: Path) -> int:
@@ -130,7 +130,7 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
     Raises:
         TrainingError: if there are checkpoints and none of them is whole.
     """
-    found = _checkpoints(workdir)
+    found = newest_first(workdir)
     for path in found:
         try:
             facts = _read_facts(path)
@@ -157,17 +157,19 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
     Nothing where a kill came between the two files: the weights are whole, by their atomic name.
     """
-    if not _facts(path).exists():
+    if not facts_of(path).exists():
         return {}
-    facts: dict[str, Any] = json.loads(_facts(path).read_text())
+    facts: dict[str, Any] = json.loads(facts_of(path).read_text())
     if facts["sha256"] != sha256(path):
         raise ValueError("its SHA-256 is not the one that was written down")
     return facts
 
 
-def _checkpoints(workdir: Path) -> list[Path]:
+def newest_first(workdir: Path) -> list[Path]:
+    """Return the checkpoints of a work folder, whole or damaged."""
     return sorted((workdir / FOLDER).glob(f"step-*{SUFFIX}"), reverse=True)
 
 
-def _facts(path: Path) -> Path:
+def facts_of(path: Path) -> Path:
+    """Return the path of the JSON file beside a checkpoint."""
     return path.with_name(path.name.removesuffix(SUFFIX) + ".json")

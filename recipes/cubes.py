@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from recipes.image_set import Found, Part
-from zoo.images import ImageError
+from zoo.images import ImageError, find_files
 
 SUFFIXES = (".npy", ".mat")
 LAYOUT = ("nRow", "nCol", "nBand")  # fields of a MATLAB file beside a flat bands x pixels array
@@ -35,23 +35,6 @@ class Cube:
     flat: bool = False
 
 
-def find_cubes(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the cube files below a folder, sorted by path; or the one file that is named.
-
-    Raises:
-        ImageError: if the folder does not exist or holds no cube.
-    """
-    root = Path(folder)
-    if root.is_file():
-        return [root]
-    if not root.is_dir():
-        raise ImageError(f"there is no folder {root}")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise ImageError(f"{root} holds no cube (npy, mat)")
-    return paths
-
-
 def cube_part(
     folder: str | os.PathLike[str], bands: int, bands_axis: str = "last", variable: str = ""
 ) -> Part:
@@ -68,7 +51,7 @@ def cube_part(
     """
     if bands_axis not in ("first", "last"):
         raise ImageError(f"bands_axis must be 'first' or 'last'. Received: {bands_axis!r}")
-    paths = find_cubes(folder)
+    paths = find_files(folder, SUFFIXES, "cube")
     found: list[Found] = []
     for path in paths:
         cube = open_cube(path, variable)

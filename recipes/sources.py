@@ -23,11 +23,13 @@ import keras
 import numpy as np
 
 from recipes.cubes import checked_bands, cube_part
-from recipes.image_set import Found, ImageSet, Part, available_memory, collect
+from recipes.image_set import Found, ImageSet, Part, collect
 from zoo.images import ImageError, find_images, read_header, read_image, to_channels
+from zoo.memory import available_memory
 
 CHANNELS = ("luma", "grey", "rgb")
 RATIOS = range(1, 9)  # how much larger than its degraded partner a clean image may be
+UNKNOWN = 4 * 2**30  # bytes of memory that are taken to be left where the system does not tell
 THREADS = 4  # that decode; each holds one image
 TFDS = re.compile(r"tfds:([^:]+):((?:[^:\[]|\[[^]]*\])+)(?::(\w+))?")  # train[:10] is a split
 
@@ -69,7 +71,7 @@ def open_images(
         132 images, 0.01 to 3.24 megapixels, 233 MiB decoded, kept in memory
     """
     parts = _parts(source, channels, bands_axis, variable)
-    allowed = available_memory() // 2 if memory is None else memory
+    allowed = (available_memory() or UNKNOWN) // 2 if memory is None else memory
     return collect(parts, _converter(channels), channels, allowed, scratch, quiet)
 
 
@@ -108,7 +110,7 @@ def open_pairs(
     both = [_parts(source, channels, "last", "") for source in (clean, degraded)]
     found = [[image for part in parts for image in part.found] for parts in both]
     order = pair_order(*found)
-    allowed = available_memory() // 2 if memory is None else memory
+    allowed = (available_memory() or UNKNOWN) // 2 if memory is None else memory
     convert = _converter(channels)
     first = collect(both[0], convert, channels, allowed, scratch, quiet)
     if first.kept == "kept in memory":

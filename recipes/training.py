@@ -10,9 +10,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +22,6 @@ from keras import ops
 
 import zoo
 from asykeras.metrics import PSNR
-from asykeras.resize import bicubic_resize
 from asykeras.types import Tensor
 from recipes.checkpoints import (
     identity,
@@ -46,9 +44,10 @@ from recipes.objective import make_loss, optimizer, schedule
 from recipes.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.settings import Settings, TrainingError, parse
 from recipes.sources import open_images, open_pairs
-from zoo.evaluation import compressed, mean, score_network
-from zoo.images import ImageError, crop_to_multiple, find_images, read_image, to_channels
-from zoo.restore import denoise, super_resolve, to_numpy, to_uint8
+from zoo.evaluation import mean, score_network
+from zoo.images import ImageError, find_images, read_image
+from zoo.policy import computing_in
+from zoo.restore import to_numpy, to_uint8
 from zoo.weights import save
 
 NETWORK = f"network{zoo.weights.SUFFIX}"
@@ -211,7 +210,7 @@ def train(settings: Settings, recipe: Recipe) -> Path:
     with Signals().caught() as signals, open_devices(settings) as devices:
         settings = _settled(settings)
         keras.utils.set_random_seed(settings.seed)
-        with alone(), _policy("float32"):
+        with alone(), computing_in("float32"):
             recipe.build()  # refuses wrong arguments before any image is read
         patches = _patches(settings, recipe, devices)
         validation = find_images(settings.validation) if settings.validation else []
@@ -248,21 +247,6 @@ def _settled(settings: Settings) -> Settings:
     if settings.precision != "auto":
         return settings
     return replace(settings, precision="bfloat16" if accelerated() else "float32")
-
-
-@contextmanager
-def _policy(name: str) -> Iterator[None]:
-    chosen = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(chosen)
-
-
-def policy(settings: Settings) -> str:
-    """Return the dtype policy of Keras for the precision of the settings."""
-    return "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
 
 
 def _patches(settings: Settings, recipe: Recipe, devices: Devices) -> Patches:
@@ -314,7 +298,7 @@ def _symbol(batch: np.ndarray) -> keras.KerasTensor:
 
 
 def _compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patches) -> Restorer:
-    with devices.scope(), _policy(policy(settings)):
+    with devices.scope(), computing_in(settings.precision):
         network = recipe.build()
         if settings.init:
             zoo.weights.load_into(network, settings.init)
@@ -447,7 +431,7 @@ def averaged(model: Restorer) -> list[np.ndarray]:
 def published(recipe: Recipe, model: Restorer) -> keras.Model:
     """Return the published form of what is trained: averaged, float32, on this process alone."""
     weights = averaged(model)
-    with alone(), _policy("float32"):
+    with alone(), computing_in("float32"):
         network = recipe.build()
         network.set_weights(weights)
         return recipe.publish(network)
@@ -460,28 +444,11 @@ def _validate(
     network = published(recipe, model)
     if not report.writes:
         return float("nan"), []
+    kept: list[np.ndarray] | None = [] if report.board else None
     with alone():
-        psnr = mean(score_network(network, images, **recipe.test))["psnr"]
-        shown = images[:PICTURES] if report.board else []
-        return psnr, [restored(network, image, **recipe.test) for image in shown]
-
-
-def restored(
-    network: keras.Model,
-    image: np.ndarray,
-    scale: int = 1,
-    sigma: float = 0.0,
-    quality: int | None = None,
-) -> np.ndarray:
-    """Return an image as the network restores it after the degradation of the validation."""
-    if scale > 1:
-        small = to_numpy(bicubic_resize(crop_to_multiple(image, scale), 1 / scale))
-        return super_resolve(network, small, scale)
-    clean = to_channels(image, "grey") if network.inputs[0].shape[-1] == 1 else image
-    if quality is not None:
-        clean = compressed(clean, quality)
-    noise = np.random.default_rng(0).normal(0, sigma / 255, clean.shape)
-    return to_uint8(denoise(network, clean / 255 + noise, sigma / 255))
+        psnr = mean(score_network(network, images, **recipe.test, kept=kept))["psnr"]
+    shown = (kept or [])[:PICTURES]
+    return psnr, [image if image.dtype == np.uint8 else to_uint8(image) for image in shown]
 
 
 def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> Path:

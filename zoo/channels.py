@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
+from keras.ops import convert_to_numpy
 
 from asykeras.color import rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.resize import bicubic_resize
@@ -76,12 +76,12 @@ def channels_for(colour: str, count: int, network: int | None, scale: int) -> Ch
 
 
 def _luma(pictures: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    ycbcr = _to_numpy(rgb_to_ycbcr(pictures))
-    return ycbcr[..., :1], _to_numpy(bicubic_resize(ycbcr[..., 1:], scale))
+    ycbcr = convert_to_numpy(rgb_to_ycbcr(pictures))
+    return ycbcr[..., :1], convert_to_numpy(bicubic_resize(ycbcr[..., 1:], scale))
 
 
 def _with_colour(luma: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    return _to_numpy(ycbcr_to_rgb(np.concatenate([luma, colour], axis=-1)))
+    return convert_to_numpy(ycbcr_to_rgb(np.concatenate([luma, colour], axis=-1)))
 
 
 def _to_batch(pictures: np.ndarray) -> tuple[np.ndarray, None]:
@@ -115,7 +115,3 @@ def _inks(network: int, scale: int) -> Channels:
         return np.concatenate([colours.owners(pictures), black.owners(pictures)])
 
     return Channels(apart, together, owners)
-
-
-def _to_numpy(values: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(values))

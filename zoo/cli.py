@@ -15,8 +15,9 @@ from zoo.exports import ExportError
 from zoo.exports.formats import FORMATS
 from zoo.folder import UsageError, find_jobs, restore_files
 from zoo.images import ImageError
-from zoo.network import PRECISIONS, open_network
+from zoo.network import open_network
 from zoo.photos import MEGAPIXELS
+from zoo.policy import PRECISIONS
 from zoo.progress import Progress
 from zoo.usage import check_sigma
 from zoo.weights import SUFFIX, WeightsError, card, list_weights, save

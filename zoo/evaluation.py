@@ -32,6 +32,7 @@ def score_network(
     round_luma: bool = False,
     window: str = "gaussian",
     quality: int | None = None,
+    kept: list[np.ndarray] | None = None,
 ) -> list[Scores]:
     """Score a network on images, by `super_resolution`, `denoising` or `deblocking`.
 
@@ -44,6 +45,8 @@ def score_network(
         round_luma: See `super_resolution`.
         window: See `denoising`.
         quality: Quality of JPEG, 1 to 100, for `deblocking`, instead of `scale` or `sigma`.
+        kept: List that the restored images are added to, as they are scored: uint8 of
+            super-resolution, else in [0, 1].
 
     Raises:
         ValueError: if not exactly one of `scale`, `sigma` and `quality` is given, or the network
@@ -53,14 +56,27 @@ def score_network(
     if given.count(None) != 2:
         raise ValueError(f"give one of scale, sigma and quality. Received: {given}")
     if scale is not None:
-        enlarge = partial(super_resolve, network, scale=scale)
+        enlarge = keeping(partial(super_resolve, network, scale=scale), kept)
         return super_resolution(enlarge, images, scale, round_luma)
     if network.inputs[0].shape[-1] == 1:
         images = [to_channels(image, "grey") for image in images]
-    if quality is not None:
-        return deblocking(partial(denoise, network, sigma=0.0), images, quality, window)
     level = float(sigma or 0)
-    return denoising(partial(denoise, network, sigma=level / 255), images, level, window)
+    clean = keeping(partial(denoise, network, sigma=level / 255), kept)
+    if quality is not None:
+        return deblocking(clean, images, quality, window)
+    return denoising(clean, images, level, window)
+
+
+def keeping(restore: Restore, kept: list[np.ndarray] | None) -> Restore:
+    """Return a function that restores and also adds each result to a list, if there is one."""
+    if kept is None:
+        return restore
+
+    def restore_and_keep(degraded: np.ndarray) -> np.ndarray:
+        kept.append(restore(degraded))
+        return kept[-1]
+
+    return restore_and_keep
 
 
 def score(clean: np.ndarray, restored: np.ndarray, **options: Any) -> Scores:

@@ -55,6 +55,35 @@ def check_room(folder: str | os.PathLike[str], size: int) -> None:
         raise OSError(error.errno, error.strerror, str(folder)) from None
 
 
+@contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
+    """Hold a lock file in the block; the lock ends with the process, however that ends.
+
+    Yields:
+        True where the lock is held, False where another process holds it, None where the system has
+        no such locks (Windows): there nothing guards against two at once.
+
+    Raises:
+        OSError: naming the folder, if the file cannot be opened.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield None
+        return
+    try:
+        lock = open(path, "w")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(Path(path).parent)) from None
+    with lock as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with open(path, "rb") as file:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo.bands import Settings, plan, restore_bands
-from zoo.files import replacing
+from zoo.files import locked, replacing
 from zoo.images import SUFFIXES, ImageError
 from zoo.network import Network
 from zoo.photos import MEGAPIXELS, open_rows, read_header
@@ -237,23 +237,15 @@ def _alone(folder: Path) -> Iterator[None]:
     """Keep other runs out of a folder, and clear away what a killed one left.
 
     Only while no other run is at work is a half-written file known to be an orphan. Where the
-    system has no such locks (Windows), nothing is cleared away.
+    system has no locks (Windows), nothing is cleared away.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     path = folder / LOCK
-    try:
-        lock = path.open("w")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"another run is writing into {folder}") from None
+    with locked(path) as held:
+        if held is False:
+            raise UsageError(f"another run is writing into {folder}")
+        if not held:
+            yield
+            return
         for orphan in folder.rglob(PARTS):
             shutil.rmtree(orphan, ignore_errors=True)
         try:

@@ -30,14 +30,28 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
     Raises:
         ImageError: if the folder does not exist or holds no image.
     """
+    return find_files(folder, SUFFIXES, "image")
+
+
+def find_files(folder: str | os.PathLike[str], suffixes: Sequence[str], kind: str) -> list[Path]:
+    """Return the files with some endings below a folder, sorted by path.
+
+    Args:
+        folder: Folder, searched recursively; or one file, of any ending.
+        suffixes: The endings, with their full stop, in lower case.
+        kind: What the files hold, for messages.
+
+    Raises:
+        ImageError: if the folder does not exist or holds no such file.
+    """
     root = Path(folder)
     if root.is_file():
         return [root]
     if not root.is_dir():
         raise ImageError(f"there is no folder {root}")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in suffixes)
     if not paths:
-        raise ImageError(f"{root} holds no image ({', '.join(s[1:] for s in SUFFIXES)})")
+        raise ImageError(f"{root} holds no {kind} ({', '.join(s[1:] for s in suffixes)})")
     return paths
 
 
@@ -199,12 +213,3 @@ def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     """Cut the bottom and the right so that height and width divide by `scale`."""
     height, width = image.shape[:2]
     return image[: height - height % scale, : width - width % scale]
-
-
-def describe(images: Sequence[np.ndarray]) -> str:
-    """Return one line about decoded images: how many, how large, how much memory."""
-    sizes = sorted(image.shape[0] * image.shape[1] for image in images)
-    return (
-        f"{len(images)} images, {sizes[0] / 1e6:.2f} to {sizes[-1] / 1e6:.2f} megapixels, "
-        f"{sum(image.nbytes for image in images) / 2**20:.0f} MiB in memory"
-    )

@@ -10,6 +10,7 @@ import numpy as np
 from zoo.builders import load
 from zoo.graph import TilingError, growth
 from zoo.placed import placed_network
+from zoo.policy import computing_in
 from zoo.reach import Reach, reach
 from zoo.usage import Usage, usage
 from zoo.weights import locate
@@ -17,8 +18,6 @@ from zoo.weights import locate
 # Inputs of a network, each with the same number of images, to restored images. What runs behind a
 # tile is no more than this: Keras, or another engine for the exported network.
 Engine = Callable[[list[np.ndarray]], np.ndarray]
-# Compute types by the names that users give, and the policies of Keras.
-PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -100,14 +99,8 @@ def _load(name: str, dtype: str | None) -> keras.Model:
     """Load a network so that it computes in a dtype."""
     if dtype is None:
         return load(name)
-    if dtype not in PRECISIONS:
-        raise ValueError(f"dtype must be one of {sorted(PRECISIONS)}. Received: {dtype!r}")
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(PRECISIONS[dtype])
-    try:
+    with computing_in(dtype):
         return load(name)
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _usage_of(model: keras.Model, scale: int | None) -> Usage:

@@ -1,17 +1,17 @@
 """Tiles: which parts of an image are restored one by one, so that they join without a seam."""
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
+from zoo.memory import available_memory
 from zoo.reach import Reach
 
 # Of the free memory, what the tiles in work may take; never more than LARGEST_BUDGET bytes, so that
 # 100 megapixels are restored in less than 1.5 GB, of which Pillow has 0.4 for the picture.
 SHARE, LARGEST_BUDGET = 1 / 3, 640 * 2**20
+UNKNOWN = 2**31  # bytes of memory that are taken to be free where the system does not tell
 # Larger tiles gain nothing: of 1024 pixels a margin of 20 is 8 % more work.
 LARGEST_SIDE = 1024
 # Bytes that were seen in use per byte that the largest step of a network holds.
@@ -106,18 +106,9 @@ def memory_budget() -> float:
     return min(SHARE * free_memory(), LARGEST_BUDGET)
 
 
-def free_memory() -> float:
-    """Return the bytes of memory that are free; 2 GiB where the system does not tell."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * float(line.split()[1])
-    except OSError:
-        pass
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf, macOS not this name
-        return 2.0**31
+def free_memory() -> int:
+    """Return the bytes of memory that are free."""
+    return available_memory() or UNKNOWN
 
 
 def batches(items: Sequence[Item], at_once: int) -> Iterator[list[Item]]:

@@ -14,8 +14,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from recipes.objective import make_loss
 from recipes.progress import Stopped
 from recipes.settings import Settings, TrainingError
 from recipes.training import NETWORK, Recipe, train, unit_range
-from zoo.files import write_atomically
+from zoo.files import locked, write_atomically
 from zoo.images import ImageError
 from zoo.restore import to_numpy
 
@@ -43,6 +42,7 @@ RECIPES: dict[str, tuple[type[Settings], Callable[[Any], Recipe]]] = {
     "dphsir": (dphsir.DphsirSettings, dphsir.recipe),
 }
 CUT, BUSY = 3, 4  # exit codes: the time is over; another process trains this cell
+LOCK = "lock"  # held while a cell is at work
 BATCHES = 16  # from which the mean weight of a loss is taken
 SAMPLED = 200  # values of the first input that are kept, about
 
@@ -51,8 +51,8 @@ def run(folder: Path, minutes: float) -> int:
     """Train and evaluate the cell of a folder as far as it is not done; return the exit code."""
     job = json.loads((folder / "cell.json").read_text())
     begun = time.monotonic()
-    with _lock(folder) as alone:
-        if not alone:
+    with locked(folder / LOCK) as held:
+        if held is False:
             return BUSY
         try:
             if not (folder / NETWORK).exists() or not (folder / "witness.json").exists():
@@ -96,7 +96,6 @@ def train_cell(folder: Path, job: dict[str, Any], minutes: float) -> None:
 
 def evaluate_cell(folder: Path, job: dict[str, Any]) -> None:
     """Score the network that a user would load, and write what makes the cell a finished one."""
-    keras.config.set_dtype_policy("float32")
     images = read_tests(Path(job["paths"]["test"]), tuple(job["cell"]["names"]))
     restore = restorer(zoo.load(str(folder)), job["cell"]["task"])
     evaluation = {
@@ -163,23 +162,6 @@ def _witnessed(recipe: Recipe, witness: dict[str, Any]) -> Recipe:
         return recipe.degradation()
 
     return replace(recipe, build=build, degradation=degradation)
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[bool]:
-    """Hold the folder; yield False if another process does. The lock ends with its process."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows: there nothing guards against two at once
-        yield True
-        return
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from asykeras.color import rgb_to_luma
 from asykeras.metrics import ssim
 from recipes.compare.grey_levels import errors_by_grey_level
 from recipes.compare.plan import scale_of, sigma_of
-from zoo.evaluation import denoising, super_resolution
+from zoo.evaluation import denoising, keeping, super_resolution
 from zoo.images import ImageError, crop_to_multiple, find_images, read_image, to_channels
 from zoo.restore import denoise, enlarge_bicubic, super_resolve, to_numpy
 
@@ -96,10 +96,7 @@ def _by_protocol(
     """Return the scores of the zoo's protocol, and what it scored: in [0, 1] or uint8."""
     kept: list[np.ndarray] = []
 
-    def keep(degraded: np.ndarray) -> np.ndarray:
-        kept.append(restore(degraded))
-        return kept[-1]
-
+    keep = keeping(restore, kept)
     if scale := scale_of(task):
         scores = super_resolution(keep, list(images.values()), scale)
     else:

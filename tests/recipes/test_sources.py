@@ -14,9 +14,10 @@ from scipy import io
 
 from recipes import image_set
 from recipes.cubes import open_cube, read_cube
-from recipes.image_set import ImageSet, available_memory, in_words
+from recipes.image_set import ImageSet, in_words
 from recipes.sources import folder_name, open_images, open_pairs
 from zoo.images import ImageError, read_image, to_channels
+from zoo.memory import available_memory
 
 rng = np.random.default_rng(0)
 IMAGES = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((30, 41), (25, 17), (9, 60))]

@@ -10,7 +10,7 @@ from keras import ops
 import zoo
 from asykeras.resize import bicubic_resize
 from tests.zoo.pictures import small_grunet
-from zoo import bands, tiles
+from zoo import bands, memory, tiles
 from zoo.bands import Settings, eightfold, plan
 from zoo.network import Network, open_network
 from zoo.picture import Picture, picture_of
@@ -77,7 +77,7 @@ def test_memory_grows_with_images_channels_and_scale():
 def test_free_memory_is_that_of_the_machine(monkeypatch):
     assert 2**24 < tiles.free_memory() < 2**50
     assert 0 < tiles.memory_budget() <= tiles.LARGEST_BUDGET
-    monkeypatch.setattr(tiles.Path, "read_text", lambda self: "MemAvailable: 3000 kB\n")
+    monkeypatch.setattr(memory.Path, "read_text", lambda self: "MemAvailable: 3000 kB\n")
     assert tiles.free_memory() == 3000 * 1024
     assert tiles.memory_budget() == 1000 * 1024
 
@@ -86,8 +86,8 @@ def test_free_memory_where_the_system_does_not_tell(monkeypatch):
     def absent(*_):
         raise OSError
 
-    monkeypatch.setattr(tiles.Path, "read_text", absent)
-    monkeypatch.setattr(tiles.os, "sysconf", absent)
+    monkeypatch.setattr(memory.Path, "read_text", absent)
+    monkeypatch.setattr(memory.os, "sysconf", absent)
     assert tiles.free_memory() == 2**31
 
 

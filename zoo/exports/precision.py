@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import keras
 
+from zoo.policy import computing_in
+
 
 def in_float32(network: keras.Model) -> keras.Model:
     """Return a network whose layers all compute in float32, with the same weights.
@@ -13,12 +15,8 @@ def in_float32(network: keras.Model) -> keras.Model:
     """
     if {layer.compute_dtype for layer in _layers(network)} <= {"float32"}:
         return network
-    policy = keras.config.dtype_policy()
-    try:
-        keras.config.set_dtype_policy("float32")  # what inputs and models take theirs from
+    with computing_in("float32"):  # what inputs and models take theirs from
         clone = keras.models.clone_model(network, clone_function=_clone, recursive=True)
-    finally:
-        keras.config.set_dtype_policy(policy)
     clone.set_weights(network.get_weights())
     return clone
 

@@ -14,6 +14,7 @@ from recipes.compare import __main__ as compare
 from recipes.compare import cell
 from recipes.compare.cells import launch, run_cells
 from recipes.compare.smoke import generate
+from zoo.files import locked
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy")
@@ -135,7 +136,7 @@ def test_a_cell_that_is_cut_goes_on_to_the_same_network(finished, tmp_path):
 def test_a_cell_is_held_by_one_process(tmp_path):
     pytest.importorskip("fcntl")
     folder = one_cell(tmp_path)
-    with cell._lock(folder) as alone:
+    with locked(folder / cell.LOCK) as alone:
         assert alone
         assert cell.run(folder, 0.0) == cell.BUSY
     assert not (folder / "run.json").exists()

@@ -1,0 +1,48 @@
+"""How much memory is left."""
+
+import os
+from pathlib import Path
+
+NO_LIMIT = 2**62
+# Files of a control group, of its second and first version: limit, use, and the field of the
+# statistics that counts files which the kernel remembers.
+GROUPS = (
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
+
+
+def available_memory() -> int | None:
+    """Return the bytes of memory that this process can still take; None where nothing is known.
+
+    On Linux that is what the kernel calls available, or what the control group leaves if that is
+    less; elsewhere half of the memory of the machine.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        known = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+        return min(known["MemAvailable"], _left_by_control_group())
+    except (OSError, KeyError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return None
+
+
+def _left_by_control_group() -> int:
+    """Return what a container may still take; a very large number where there is no limit."""
+    for folder, limit, used, cache in GROUPS:
+        try:
+            left = int(Path(folder, limit).read_text()) - int(Path(folder, used).read_text())
+            lines = Path(folder, "memory.stat").read_text().splitlines()
+            # files that the kernel remembers count as used, and are dropped when memory is short
+            return left + int(dict(line.split() for line in lines)[cache])
+        except (OSError, ValueError, KeyError):  # no such file, or the word "max": no limit
+            continue
+    return NO_LIMIT
