@@ -8,7 +8,8 @@ import numpy as np
 
 from asykeras.resize import bicubic_resize, mirror_border
 from zoo.channels import Channels, channels_for
-from zoo.network import Engine, Network
+from zoo.engines import Engine
+from zoo.network import Network
 from zoo.picture import Picture, Rows
 from zoo.reach import Reach
 from zoo.tiles import (

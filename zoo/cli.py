@@ -11,6 +11,7 @@ from asykeras import __version__
 from zoo.bands import Settings
 from zoo.cards import describe, published
 from zoo.download import DownloadError
+from zoo.engines import ENGINES
 from zoo.exports import ExportError
 from zoo.exports.formats import FORMATS
 from zoo.folder import UsageError, find_jobs, restore_files
@@ -90,7 +91,9 @@ def _restore(options: argparse.Namespace) -> int:
     try:
         sigma = None if options.sigma is None else options.sigma / 255
         settings = Settings(sigma, options.tile, options.self_ensemble)
-        network = open_network(options.weights, dtype=options.dtype, device=options.device)
+        network = open_network(
+            options.weights, dtype=options.dtype, device=options.device, engine=options.engine
+        )
         remark = check_sigma(options.weights, network.usage, options.sigma)
     except WeightsError:
         raise
@@ -152,6 +155,8 @@ def _add_restore(commands: Any) -> None:
         "--self-ensemble", action="store_true", help="mean of 8 turned images, 8 times slower"
     )
     command.add_argument("--device", metavar="NAME", help="cpu:0, gpu:0, ...")
+    text = "what runs the network: Keras, or another runtime on the exported network"
+    command.add_argument("--engine", choices=ENGINES, default="keras", help=text)
     command.add_argument(
         "--megapixels", type=float, default=MEGAPIXELS, metavar="N", help="refuse larger files"
     )

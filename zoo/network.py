@@ -1,23 +1,17 @@
 """A network that is ready to restore: its use, its reach and what runs it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from zoo.builders import load
+from zoo.engines import Engine, exported_engine, keras_engine, on_device
 from zoo.graph import TilingError, growth
 from zoo.placed import placed_network
 from zoo.policy import computing_in
 from zoo.reach import Reach, reach
 from zoo.usage import Usage, usage
 from zoo.weights import locate
-
-# Inputs of a network, each with the same number of images, to restored images. What runs behind a
-# tile is no more than this: Keras, or another engine for the exported network.
-Engine = Callable[[list[np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -47,21 +41,33 @@ def open_network(
     scale: int | None = None,
     dtype: str | None = None,
     device: str | None = None,
+    engine: str = "keras",
 ) -> Network:
     """Return a network that is ready to restore; arguments as those of `restore`.
 
+    Args:
+        model: Published weight, path, or model.
+        scale: See `restore`.
+        dtype: See `restore`; with another engine, what that computes in.
+        device: See `restore`; for Keras alone.
+        engine: What runs the network: `"keras"`, `"onnxruntime"` or `"openvino"`.
+
     Raises:
         WeightsError: if the name is unknown or its weights cannot be loaded.
-        ValueError: for a device that is not there, or a model whose use is not known.
+        ValueError: for a device that is not there, a model whose use is not known, or an engine
+            that cannot be used.
     """
+    foreign = engine != "keras"
+    if foreign and device is not None:
+        raise ValueError(f"the engine {engine} runs on the CPU. Received: device {device!r}")
     _check_device(device)
     if isinstance(model, str):
         name, its_usage = model, usage(locate(model)[1])
-        with _on(device):
-            network = _load(model, dtype)
+        with on_device(device):
+            network = _load(model, "float32" if foreign else dtype)
         if scale not in (None, its_usage.scale):
             raise ValueError(f"{name} has the scale {its_usage.scale}. Received: {scale}")
-    elif dtype is not None:
+    elif dtype is not None and not foreign:
         raise ValueError(
             "dtype is for weights by name; build a model under keras.config.set_dtype_policy. "
             f"Received: {dtype!r}"
@@ -72,27 +78,14 @@ def open_network(
     if growth(network) * enlarge != its_usage.scale:
         raise ValueError(f"{name} enlarges by {growth(network)}. Received: scale {scale}")
     channels = network.inputs[0].shape[-1]
+    its_reach, whole, runner = None, "", network
     try:
-        its_reach, whole = reach(network, enlarge), ""
+        its_reach = reach(network, enlarge)
         runner = placed_network(network) if its_reach.placed else network
-        return Network(name, its_usage, channels, keras_engine(runner, device), its_reach, whole)
     except TilingError as error:
-        engine = keras_engine(network, device)
-        return Network(name, its_usage, channels, engine, None, str(error))
-
-
-def keras_engine(network: keras.Model, device: str | None = None) -> Engine:
-    """Return what runs a model on arrays: compiled once per shape, without training's traces."""
-    # A model of its own, so that nothing that `fit` or `compile` left on the user's is in the way.
-    runner = keras.Model(network.inputs, network.outputs[0])
-
-    def run(inputs: list[np.ndarray]) -> np.ndarray:
-        with _on(device):
-            return keras.ops.convert_to_numpy(
-                runner.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
-            )
-
-    return run
+        whole = str(error)
+    run = exported_engine(runner, engine, dtype) if foreign else keras_engine(runner, device)
+    return Network(name, its_usage, channels, run, its_reach, whole)
 
 
 def _load(name: str, dtype: str | None) -> keras.Model:
@@ -118,13 +111,9 @@ def _usage_of(model: keras.Model, scale: int | None) -> Usage:
     return Usage(scale=scale, enlarge_first=scale > 1)
 
 
-def _on(device: str | None) -> AbstractContextManager[None]:
-    return nullcontext() if device is None else keras.device(device)
-
-
 def _check_device(device: str | None) -> None:
     try:
-        with _on(device):
+        with on_device(device):
             keras.ops.convert_to_numpy(keras.ops.add(keras.ops.ones((1,)), 1))
     except Exception as error:  # each backend has its own kinds
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

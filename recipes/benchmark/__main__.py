@@ -11,6 +11,7 @@ from recipes.benchmark.data import benchmark_data
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
 from recipes.benchmark.loss import benchmark_loss
+from recipes.benchmark.restore import benchmark_restore
 from recipes.benchmark.train import CASES, Way, benchmark_train
 from recipes.benchmark.turns import WorkerError
 from zoo.images import ImageError
@@ -26,7 +27,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    for name, rounds in (("train", 6), ("loss", 30), ("data", 0), ("gru", 30), ("import", 30)):
+    rounds_of = {"train": 6, "restore": 6, "loss": 30, "data": 0, "gru": 30, "import": 30}
+    for name, rounds in rounds_of.items():
         command = commands.add_parser(name)
         if rounds:
             text = f"turns of each side (default: {rounds})"
@@ -36,8 +38,9 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--data", default="zoo/samples/train", help=text)
     data, train = commands.choices["data"], commands.choices["train"]
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
-    train.add_argument("--network", choices=CASES, nargs="+", default=list(CASES))
-    train.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
+    for command in (train, commands.choices["restore"]):
+        command.add_argument("--network", choices=CASES, nargs="+", default=list(CASES))
+        command.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
     text = "let torch.compile compile PyTorch's networks; needs a C++ compiler and minutes"
     train.add_argument("--compile", action="store_true", help=text)
     text = "one thread per side and its processor time, for a machine that others use too"
@@ -53,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.what == "train":
             way = Way(options.data, options.rounds, options.compile, options.one_thread)
             benchmark_train(options.network, options.precision, way)
+        elif options.what == "restore":
+            benchmark_restore(options.network, options.precision, options.rounds)
         elif options.what == "data":
             benchmark_data(options.data, options.steps)
         else:

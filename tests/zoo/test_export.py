@@ -181,10 +181,10 @@ def test_restore_is_super_resolve_as_a_whole(name, tmp_path):
     assert report["parity"]["uint8"] == {"serve_uint8": 0, "restore": 0, "restore_grey": 0}
     photos = np.random.default_rng(0).integers(0, 256, (2, 11, 14, 3), np.uint8)
     for key, small in (("restore", photos), ("restore_grey", photos[..., :1])):
-        large = functions[key]([small])
         run = Served(network, lambda inputs: output(network, *inputs))
-        expected = np.stack([super_resolve(run, one, report["scale"]) for one in small])
-        np.testing.assert_array_equal(large, expected)
+        for one in small:  # in a batch of two the last digits, and so a rounding, may differ
+            expected = super_resolve(run, one, report["scale"])
+            np.testing.assert_array_equal(functions[key]([one[None]])[0], expected)
 
 
 @on_tensorflow

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 
 from asykeras.resize import bicubic_resize
+from zoo.engines import keras_engine
 from zoo.evaluation import mean, protocol, score_network
 from zoo.exports.errors import ExportError, in_one_sentence
 from zoo.exports.formats import Format
 from zoo.exports.samples import crop, network_inputs, photographs, with_bands
 from zoo.exports.signatures import Run
 from zoo.images import crop_to_multiple
-from zoo.network import keras_engine
 from zoo.restore import super_resolve, to_numpy, to_uint8
 
 # Batch, height and width of the network's input: two sizes, the second odd.

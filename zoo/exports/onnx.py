@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from zoo.exports.loops import refuse_loops
-from zoo.exports.signatures import Run, concrete_function
+from zoo.exports.signatures import INPUTS, Run, concrete_function
 
 
 def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
@@ -55,7 +55,7 @@ def _convert(network: keras.Model) -> Any:
     function = concrete_function(network)
     inputs = [each.name for each in function.inputs if each.dtype != tf.resource]
     outputs = [each.name for each in function.outputs]
-    names = {**dict(zip(inputs, ("image", "sigma"), strict=False)), outputs[0]: "restored"}
+    names = {**dict(zip(inputs, INPUTS, strict=False)), outputs[0]: "restored"}
     frozen = from_function(function, inputs, outputs)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")

@@ -9,7 +9,9 @@ import numpy as np
 
 from zoo.exports import savedmodel
 from zoo.exports.loops import refuse_loops
-from zoo.exports.signatures import Run
+from zoo.exports.signatures import INPUTS, Run
+
+HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names
 
 
 def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
@@ -24,17 +26,18 @@ def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = F
         openvino.save_model(model, str(path), compress_to_fp16=False)
 
 
-def read(path: Path) -> dict[str, Run]:
-    """Return the network as OpenVINO computes it on the CPU in float32.
+def read(path: Path, precision: str = "float32") -> dict[str, Run]:
+    """Return the network as OpenVINO computes it on the CPU, in float32 or bfloat16.
 
     Without the hint it takes bfloat16 where the processor has it.
     """
     import openvino
 
-    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    hint = {"INFERENCE_PRECISION_HINT": HINTS[precision]}
+    compiled = openvino.Core().compile_model(str(path), "CPU", hint)
 
     def run(inputs: list[np.ndarray]) -> np.ndarray:
-        named = dict(zip(("image", "sigma"), inputs, strict=False))
+        named = dict(zip(INPUTS, inputs, strict=False))
         # A copy: the array is overwritten by the next call.
         return compiled(named)[0].copy()
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.exports.signatures import Run, signatures
+from zoo.exports.signatures import INPUTS, Run, signatures
 
 
 def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, Run]:
     loaded = tf.saved_model.load(str(path))
 
     def run(name: str, inputs: list[np.ndarray]) -> np.ndarray:
-        named = zip(("image", "sigma"), inputs, strict=False)
+        named = zip(INPUTS, inputs, strict=False)
         outputs = loaded.signatures[name](**{key: tf.constant(each) for key, each in named})
         return outputs["output_0"].numpy()
 

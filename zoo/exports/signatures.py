@@ -15,6 +15,8 @@ from zoo.graph import growth
 
 # A function of an exported file: image and perhaps sigma, each a batch, to restored images.
 Run = Callable[[list[np.ndarray]], np.ndarray]
+# Names of a network's inputs, in their order. The last is of tiles alone: see `zoo.placed`.
+INPUTS = ("image", "sigma", "place")
 Signature = tuple[Callable[..., Tensor], list[keras.InputSpec]]
 
 
@@ -37,17 +39,17 @@ def signatures(network: keras.Model, task: dict[str, Any]) -> dict[str, Signatur
 
 
 def input_specs(network: keras.Model, dtype: str) -> list[keras.InputSpec]:
-    """Return the network's inputs, named `image` and `sigma`, all sizes free."""
+    """Return the network's inputs, named as in `INPUTS`, all sizes free."""
     specs = [_spec("image", (None, None, None, network.inputs[0].shape[-1]), dtype)]
-    if len(network.inputs) == 2:
-        specs.append(_spec("sigma", (None, 1), "float32"))
+    for name, each in zip(INPUTS[1:], network.inputs[1:], strict=False):
+        specs.append(_spec(name, (None, each.shape[-1]), "float32"))
     return specs
 
 
 def keras_signature(network: keras.Model) -> list[Any]:
     """Return the inputs as `keras.Model.export` wants them: as one argument."""
     specs = input_specs(network, "float32")
-    return [specs] if len(specs) == 2 else specs
+    return [specs] if len(specs) > 1 else specs
 
 
 def concrete_function(network: keras.Model) -> Any:
@@ -61,7 +63,7 @@ def concrete_function(network: keras.Model) -> Any:
 
 
 def _serve(network: keras.Model, *inputs: Tensor) -> Tensor:
-    return network(list(inputs) if len(inputs) == 2 else inputs[0], training=False)
+    return network(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
 
 
 def _serve_uint8(network: keras.Model, image: Tensor, *sigma: Tensor) -> Tensor:

@@ -1,0 +1,120 @@
+"""Restoration: megapixels per second of Keras, ONNX Runtime, OpenVINO and PyTorch on one tile.
+
+Each side is a process of its own (`recipes.benchmark.restore_zoo`, `recipes.benchmark.restore_torch`)
+that runs the same network, with other random weights, on the same tile; they take turns.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from recipes.benchmark.train import shown
+from recipes.benchmark.turns import OthersLoad, Worker, take_turns
+
+PIECE = 0.7  # seconds of a turn, roughly
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, and the pixels of the tile that it gets.
+
+    Attributes:
+        name: For the table.
+        side: Of the tile, in pixels of the network's input.
+        scale: Output pixels per input pixel, a side.
+    """
+
+    name: str
+    side: int
+    scale: int = 1
+
+
+CASES = {
+    "srcnn": Case("SRCNN 9-5-5", 512),
+    "edsr": Case("EDSR baseline x2", 256, 2),
+    "dncnn": Case("DnCNN-S, folded", 256),
+    "dphsir": Case("GRUNet, 3 bands", 128),
+}
+# Sides by precision. ONNX Runtime has no bfloat16 on the CPU.
+SIDES = {
+    "float32": ("keras", "onnxruntime", "openvino", "torch"),
+    "bfloat16": ("keras", "openvino", "torch"),
+}
+HEADER = (
+    f"{'network, tile':28}{'precision':10}{'restore':>8}{'Keras':>7}"
+    f"{'Keras / ONNX Runtime':>24}{'Keras / OpenVINO':>24}{'Keras / PyTorch':>24}"
+    f"{'GiB':>24}{'others':>7}"
+)
+LEGEND = """\
+restore, Keras: megapixels of the output per second, of `zoo.restore` (bicubic, colour and tiles
+included) and of the network alone. The ratios are of the networks alone: above 1 Keras is faster;
+median (middle half) of neighbours in time. GiB: largest memory of Keras / ONNX Runtime / OpenVINO /
+PyTorch. others: share of all cores that other processes used meanwhile: repeat above a few percent."""
+
+
+def benchmark_restore(networks: Sequence[str], precisions: Sequence[str], rounds: int) -> None:
+    """Print the speed and memory of each network on each engine that is installed.
+
+    Args:
+        networks: Keys of `CASES`.
+        precisions: `"float32"`, `"bfloat16"` or both.
+        rounds: Turns of each side.
+
+    Raises:
+        ValueError: on another backend than TensorFlow.
+        WorkerError: if a side fails.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"restore needs the TensorFlow backend: not {keras.backend.backend()}")
+    print(HEADER)
+    for network in networks:
+        for precision in precisions:
+            print(row(network, precision, rounds), flush=True)
+    print(LEGEND)
+
+
+def row(network: str, precision: str, rounds: int) -> str:
+    """Measure one network in one precision, and return its line of the table."""
+    case, workers = CASES[network], dict[str, Worker]()
+    for side in SIDES[precision]:
+        if importlib.util.find_spec("tensorflow" if side == "keras" else side):
+            module = "restore_torch" if side == "torch" else "restore_zoo"
+            words = [network, str(case.side), "--precision", precision]
+            words += [] if side == "torch" else ["--engine", side]
+            workers[side] = Worker(f"recipes.benchmark.{module}", words)
+    try:
+        for each in workers.values():
+            each.ask("peak 0")  # answered when it is ready
+        load = OthersLoad([each.process.pid for each in workers.values()])
+        sides = {name: (worker, "run") for name, worker in workers.items()}
+        times = take_turns({**sides, "restore": (workers["keras"], "restore")}, rounds, PIECE)
+        others = load.share()
+        peaks = {name: each.ask("peak 0") for name, each in workers.items()}
+    finally:
+        for each in workers.values():
+            each.close()
+    return _line(case, precision, times, peaks, others)
+
+
+def _line(
+    case: Case,
+    precision: str,
+    times: dict[str, np.ndarray],
+    peaks: dict[str, float],
+    others: float,
+) -> str:
+    pixels = (case.side * case.scale) ** 2 / 1e6
+    rates = [pixels / float(np.median(times[name])) for name in ("restore", "keras")]
+    ratios = [
+        shown(times[name] / times["keras"]) if name in times else "-"
+        for name in SIDES["float32"][1:]
+    ]
+    memory = " / ".join(f"{peaks[name]:.2f}" if name in peaks else "-" for name in SIDES["float32"])
+    return (
+        f"{f'{case.name}, {case.side} x {case.side}':28}{precision:10}{rates[0]:8.3f}{rates[1]:7.3f}"
+        + "".join(f"{ratio:>24}" for ratio in ratios)
+        + f"{memory:>24}{others:7.0%}"
+    )

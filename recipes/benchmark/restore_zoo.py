@@ -1,0 +1,74 @@
+"""The zoo's side of `restore`: a network on Keras, ONNX Runtime or OpenVINO.
+
+Run by `recipes.benchmark.restore`: python -m recipes.benchmark.restore_zoo NETWORK SIDE OPTIONS...
+
+`run N`: N calls of the engine on one tile. `restore N`: N calls of `zoo.restore` on a picture of
+the same output. `peak 0`: the most memory held so far.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+
+import zoo
+from recipes.benchmark.turns import answer, clock, peak_memory, requests
+from zoo.engines import Engine, exported_engine, keras_engine
+from zoo.graph import growth
+from zoo.policy import computing_in
+
+SIGMA = 25 / 255
+BUILDERS = {
+    "srcnn": lambda: zoo.SRCNN(2),
+    "edsr": lambda: zoo.EDSR(scale=2),
+    "dncnn": lambda: zoo.fold_batch_norm(zoo.DnCNN()),
+    "dphsir": lambda: zoo.DPHSIR(bands=3),
+}
+
+
+def build(name: str, precision: str, engine: str) -> tuple[keras.Model, Engine]:
+    """Return a network of random weights and what runs it."""
+    with computing_in(precision if engine == "keras" else "float32"):
+        network = BUILDERS[name]()
+    if engine == "keras":
+        return network, keras_engine(network)
+    return network, exported_engine(network, engine, precision)
+
+
+def main() -> None:
+    """Answer requests until they end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("network", choices=BUILDERS)
+    parser.add_argument("side", type=int)
+    parser.add_argument("--engine", default="keras")
+    parser.add_argument("--precision", default="float32")
+    options = parser.parse_args()
+    network, engine = build(options.network, options.precision, options.engine)
+    channels = network.inputs[0].shape[-1] or 3
+    values = np.random.default_rng(0).random((1, options.side, options.side, channels), np.float32)
+    inputs = [values]
+    if len(network.inputs) == 2:
+        inputs.append(np.full((1, 1), SIGMA, np.float32))
+    enlarged = options.network == "srcnn"
+    small = options.side // 2 if enlarged else options.side
+    picture = np.round(values[0, :small, :small] * 255).astype(np.uint8)
+    scale = 2 if enlarged else growth(network)
+    ready = zoo.open_network(network, scale=scale)
+    sigma = SIGMA if len(network.inputs) == 2 else None
+    work = {
+        "run": lambda: engine(inputs),
+        "restore": lambda: zoo.restore(picture, ready, sigma=sigma),
+    }
+    for word, number in requests():
+        if word == "peak":
+            answer(peak_memory())
+            continue
+        work[word]()  # back into the caches, after the other sides' turns
+        begun = clock()
+        for _ in range(number):
+            work[word]()
+        answer(clock() - begun)
+
+
+if __name__ == "__main__":
+    main()
