@@ -1,4 +1,4 @@
-"""The command `asykeras`: restore pictures; list, describe, verify and import weights."""
+"""The command `asykeras`: restore and show pictures; list, verify, export and import weights."""
 
 import argparse
 import json
@@ -17,6 +17,7 @@ from zoo.exports.formats import FORMATS
 from zoo.folder import UsageError, find_jobs, restore_files
 from zoo.images import ImageError
 from zoo.network import open_network
+from zoo.page import PageError, serve
 from zoo.photos import MEGAPIXELS
 from zoo.policy import PRECISIONS
 from zoo.progress import Progress
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"asykeras: {error}", file=sys.stderr)
         return 2
-    except (WeightsError, ImageError, DownloadError, ExportError) as error:
+    except (WeightsError, ImageError, DownloadError, ExportError, PageError) as error:
         print(f"asykeras: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -126,6 +127,21 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _demo(options: argparse.Namespace) -> int:
+    serve(options.weights or list_weights(), options.port, not options.no_browser)
+    return 0
+
+
+def _add_demo(commands: Any) -> None:
+    command = commands.add_parser("demo", help="a page in the browser that restores pictures")
+    command.add_argument(
+        "--weights", nargs="+", metavar="NAME", help="names, files or work folders to choose from"
+    )
+    command.add_argument("--port", type=int, default=7860, help="of this machine; default: 7860")
+    command.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    command.set_defaults(run=_demo)
+
+
 def _add_export(commands: Any) -> None:
     command = commands.add_parser("export", help="write a network for another runtime")
     command.add_argument("name", metavar="NAME", help="published name, file or work folder")
@@ -174,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_restore(commands)
     _add_export(commands)
+    _add_demo(commands)
 
     command = commands.add_parser("list", help="the published weights")
     command.set_defaults(run=_list)

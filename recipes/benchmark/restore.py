@@ -1,7 +1,7 @@
 """Restoration: megapixels per second of Keras, ONNX Runtime, OpenVINO and PyTorch on one tile.
 
-Each side is a process of its own (`recipes.benchmark.restore_zoo`, `recipes.benchmark.restore_torch`)
-that runs the same network, with other random weights, on the same tile; they take turns.
+Each side is a process of its own (`recipes.benchmark.restore_zoo`, `..._torch`) that runs the same
+network, with random weights, on a tile of the same size; they take turns.
 """
 
 import importlib.util
@@ -46,13 +46,14 @@ SIDES = {
 HEADER = (
     f"{'network, tile':28}{'precision':10}{'restore':>8}{'Keras':>7}"
     f"{'Keras / ONNX Runtime':>24}{'Keras / OpenVINO':>24}{'Keras / PyTorch':>24}"
-    f"{'GiB':>24}{'others':>7}"
+    f"{'GiB':>26}{'others':>7}"
 )
 LEGEND = """\
 restore, Keras: megapixels of the output per second, of `zoo.restore` (bicubic, colour and tiles
-included) and of the network alone. The ratios are of the networks alone: above 1 Keras is faster;
-median (middle half) of neighbours in time. GiB: largest memory of Keras / ONNX Runtime / OpenVINO /
-PyTorch. others: share of all cores that other processes used meanwhile: repeat above a few percent."""
+included) and of the network alone. The ratios are of the networks alone, above 1 where Keras is the
+faster; median (middle half) of neighbours in time. GiB: largest memory of Keras / ONNX Runtime /
+OpenVINO / PyTorch. others: share of all cores that other processes used meanwhile; repeat the run
+where it is more than a few percent."""
 
 
 def benchmark_restore(networks: Sequence[str], precisions: Sequence[str], rounds: int) -> None:
@@ -113,8 +114,9 @@ def _line(
         for name in SIDES["float32"][1:]
     ]
     memory = " / ".join(f"{peaks[name]:.2f}" if name in peaks else "-" for name in SIDES["float32"])
+    name = f"{case.name}, {case.side} x {case.side}"
     return (
-        f"{f'{case.name}, {case.side} x {case.side}':28}{precision:10}{rates[0]:8.3f}{rates[1]:7.3f}"
+        f"{name:28}{precision:10}{rates[0]:8.3f}{rates[1]:7.3f}"
         + "".join(f"{ratio:>24}" for ratio in ratios)
-        + f"{memory:>24}{others:7.0%}"
+        + f"{memory:>26}{others:7.0%}"
     )

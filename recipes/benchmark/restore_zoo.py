@@ -7,6 +7,8 @@ the same output. `peak 0`: the most memory held so far.
 """
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -55,7 +57,7 @@ def main() -> None:
     scale = 2 if enlarged else growth(network)
     ready = zoo.open_network(network, scale=scale)
     sigma = SIGMA if len(network.inputs) == 2 else None
-    work = {
+    work: dict[str, Callable[[], Any]] = {
         "run": lambda: engine(inputs),
         "restore": lambda: zoo.restore(picture, ready, sigma=sigma),
     }
