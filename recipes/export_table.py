@@ -4,8 +4,9 @@
     python -m recipes.export_table --weights srcnn-955-x3 --data DIR --sets set5 set14
 
 Each weight is exported in each format into a temporary folder and compared as `zoo.export` does;
-the int8 file is also scored on the test sets of its card, where DIR holds them. Needs the extras
-`onnx`, `litert` and `openvino`. About half a minute per weight on 2 CPU cores.
+the int8 file, and the network of Keras in bfloat16 (`--dtype bfloat16`), are also scored on the
+test sets of its card, where DIR holds them. Needs the extras `onnx`, `litert` and `openvino`. About
+half a minute per weight on 2 CPU cores.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import zoo
 from zoo.exports import ExportError, export
 from zoo.exports.check import Served
 from zoo.exports.formats import FORMATS
+from zoo.policy import computing_in
 from zoo.verify import measure, test_folder
 from zoo.weights import WeightsError
 
@@ -34,26 +36,29 @@ def row(weight: str, folder: Path, data: str | None, sets: Sequence[str]) -> str
     out = folder / "int8.tflite"
     report = export(weight, out, "litert", int8=True)
     cells.append(f"{out.stat().st_size / 1024:.0f} KiB")
-    scores = {"samples": (report["psnr"]["network"], report["psnr"]["exported"])}
-    scores |= score_sets(weight, out, data, sets)
-    cells.append(
-        "; ".join(f"{a:.2f} -> {b:.2f} ({b - a:+.3f}) on {test}" for test, (a, b) in scores.items())
-    )
+    network = zoo.load(weight)
+    int8: Any = Served(network, FORMATS["litert"].read(out)["serve"])
+    with computing_in("bfloat16"):
+        bfloat16 = zoo.load(weight)
+    on_samples = {"samples": (report["psnr"]["network"], report["psnr"]["exported"])}
+    for scores in (
+        on_samples | score_sets(weight, (network, int8), data, sets),
+        score_sets(weight, (network, bfloat16), data, sets),
+    ):
+        cells.append("; ".join(f"{test} {b:.2f} ({b - a:+.3f})" for test, (a, b) in scores.items()))
     return "| " + " | ".join([*cells, f"{max(changes):.0e}"]) + " |"
 
 
 def score_sets(
-    weight: str, file: Path, data: str | None, sets: Sequence[str]
+    weight: str, networks: tuple[Any, Any], data: str | None, sets: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
-    """Return the PSNR of the network and of an int8 file on the test sets that are at hand."""
-    network = zoo.load(weight)
-    served: Any = Served(network, FORMATS["litert"].read(file)["serve"])
+    """Return the PSNR of two networks in dB, on the test sets of a card that are at hand."""
     scores = {}
     for test in zoo.card(weight)["tests"]:
         folder = test_folder(test["data"], data) if test["data"] in sets else None
         if folder is not None and not test.get("round_luma"):
-            both = [measure(each, folder, test)["psnr"] for each in (network, served)]
-            scores[test["data"]] = (both[0], both[1])
+            first, second = (measure(each, folder, test)["psnr"] for each in networks)
+            scores[test["data"]] = (first, second)
     return scores
 
 
@@ -64,10 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="DIR", help="folder with set5, set14, ...")
     parser.add_argument("--sets", nargs="+", default=["set5"], metavar="SET")
     options = parser.parse_args(arguments)
-    print(
-        "| weight | " + " | ".join(FORMATS) + " | int8 | PSNR of int8, dB | change of the others |"
-    )
-    print("|---" * (len(FORMATS) + 4) + "|")
+    head = ["weight", *FORMATS, "int8", "PSNR of int8, dB", "of bfloat16", "change of the others"]
+    print("| " + " | ".join(head) + " |")
+    print("|---" * len(head) + "|")
     try:
         for weight in options.weights:
             with tempfile.TemporaryDirectory() as folder:

@@ -194,10 +194,11 @@ class QuasiRecurrentUnit(keras.Layer):
         gates = self._convolve(x)
         if self.use_bias:
             gates = gates + self.bias
-        reverses = {"forward": [False], "backward": [True], "both": [False, True]}[self.direction]
-        z, *keep = ops.split(gates, len(reverses) + 1, axis=-1)
-        states = [_scan(z, f, reverse) for f, reverse in zip(keep, reverses, strict=True)]
-        return states[0] if len(states) == 1 else states[0] + states[1]
+        if self.direction != "both":
+            return _scan(gates, reverse=self.direction == "backward")
+        z, forward, backward = ops.split(gates, 3, axis=-1)
+        ahead = _scan(ops.concatenate([z, forward], axis=-1))
+        return ahead + _scan(ops.concatenate([z, backward], axis=-1), reverse=True)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape with the size divided by the stride, rounded up."""
@@ -317,15 +318,14 @@ class CropTo(keras.Layer):
         return (batch, height, width, channels)
 
 
-def _scan(z: Tensor, f: Tensor, reverse: bool = False) -> Tensor:
-    """Return h of every band from the gates before activation, (B, bands, H, W, filters) each."""
-    if z.shape[1] == 1:
-        return (1 - ops.sigmoid(f)) * ops.tanh(z)
-    if z.shape[1] is not None and z.shape[1] <= FEW_BANDS:
+def _scan(gates: Tensor, reverse: bool = False) -> Tensor:
+    """Return h of every band from the gates before activation, (B, bands, H, W, 2 filters)."""
+    if gates.shape[1] is not None and gates.shape[1] <= FEW_BANDS:
+        z, f = ops.split(gates, 2, axis=-1)
         return _unrolled(ops.tanh(z), ops.sigmoid(f), reverse)
+    bands = ops.swapaxes(gates, 0, 1)
+    start = ops.zeros_like(ops.split(bands[0], 2, axis=-1)[0])
     # One array to scan: Keras' loop on TensorFlow refuses several of unknown length.
-    bands = ops.swapaxes(ops.concatenate([z, f], axis=-1), 0, 1)
-    start = ops.zeros_like(z[:, 0])
     _, h = ops.scan(_step, start, bands, reverse=reverse)
     return ops.swapaxes(h, 0, 1)
 

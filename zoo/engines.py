@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from zoo.policy import PRECISIONS
+
 # Inputs of a network, each with the same number of images, to restored images.
 Engine = Callable[[list[np.ndarray]], np.ndarray]
 # Engines by the names that users give -> the extra with their packages.
@@ -47,7 +49,7 @@ def exported_engine(network: keras.Model, engine: str, dtype: str | None = None)
     from zoo.exports.errors import in_one_sentence
 
     _check_engine(engine, dtype)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             with in_one_sentence(f"{network.name} cannot be run by {engine}"):
                 if engine == "onnxruntime":
@@ -81,5 +83,7 @@ def _check_engine(engine: str, dtype: str | None) -> None:
             f"the engine {engine} needs {', '.join(missing)}: "
             f"pip install 'asykeras[{ENGINES[engine]}]'"
         )
+    if dtype not in (None, *PRECISIONS):
+        raise ValueError(f"dtype must be one of {sorted(PRECISIONS)}. Received: {dtype!r}")
     if dtype == "bfloat16" and engine == "onnxruntime":
         raise ValueError("onnxruntime computes in float32 here. Received: bfloat16")

@@ -21,7 +21,8 @@ def test_a_weight_has_a_line_with_every_format(capsys):
     assert len(cells) == len(head.strip("|").split("|"))
     assert cells[:2] == ["`srcnn-955-x4`", "0"]
     assert all(0 < float(cell) < 1e-5 for cell in cells[2:5])
-    assert cells[6].startswith("27.76 -> 27.7")
+    assert cells[6].startswith("samples 27.7")
+    assert cells[7].startswith("samples 27.76 (-0.00")
 
 
 def test_an_unknown_weight_is_one_sentence(capsys):
