@@ -1,0 +1,182 @@
+"""The iterations of plug-and-play against the same loop in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import zoo
+from zoo.plug_and_play import (
+    Blur,
+    Denoising,
+    Inpainting,
+    Schedule,
+    SuperResolution,
+    denoiser_of,
+    plug_and_play,
+)
+from zoo.plug_and_play.denoisers import turned
+
+rng = np.random.default_rng(0)
+BOX = np.full((3, 3), 1 / 9)
+SHORT = Schedule(first=30, last=15, iterations=9, lam=0.4, noise=0.05)
+
+
+def shrink(pictures, sigma):
+    """Pull pictures towards a slope: a denoiser that is no symmetric one."""
+    slope = np.linspace(0, 1, pictures.shape[2], dtype=np.float32)[None, None, :, None]
+    return (pictures + sigma * slope) / (1 + sigma)
+
+
+def in_numpy(task, y, start, schedule, method, augment=False):
+    """Return v after each iteration, the step to the data by the dense normal equations."""
+    shape = start.shape
+    units = np.eye(start[0].size, dtype=np.float32)
+    columns = [ops.convert_to_numpy(task.forward(u.reshape(1, *shape[1:]))).ravel() for u in units]
+    matrix = np.stack(columns, axis=1).astype(np.float64)
+    v, u, found = start.astype(np.float64), np.zeros(shape), []
+    levels = 255 * schedule.levels().astype(np.float64)
+    for k, level in enumerate(levels):
+        rho = schedule.lam * schedule.noise**2 / (level / 255) ** 2
+        normal = matrix.T @ matrix + rho * np.eye(matrix.shape[1])
+        right = matrix.T @ y.ravel() + rho * (v - u).ravel()
+        x = np.linalg.solve(normal, right).reshape(shape)
+        seen = x + u
+        down, right = (1, -1)[augment and k % 2 > 0], (1, -1)[augment and k % 4 > 1]
+        seen = seen[:, ::down, ::right]
+        if augment and k % 8 > 3:
+            v = shrink(seen.swapaxes(1, 2), level / 255).swapaxes(1, 2)
+        else:
+            v = shrink(seen, level / 255)
+        v = v[:, ::down, ::right]
+        u = u + x - v if method == "admm" else u
+        found.append(v)
+    return found
+
+
+@pytest.mark.parametrize("method", ["admm", "hqs"])
+@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("task", [Blur(BOX), SuperResolution(BOX, 2)], ids=["blur", "x2"])
+def test_iterations_equal_those_in_numpy(task, method, augment):
+    clean = rng.random((1, 6, 8, 1)).astype("float32")
+    y = ops.convert_to_numpy(task.forward(clean))
+    start = rng.random(clean.shape).astype("float32")
+    found, changes = plug_and_play(
+        task, y, shrink, SHORT, method=method, augment=augment, start=start
+    )
+    expected = in_numpy(task, y, start, SHORT, method, augment)
+    np.testing.assert_allclose(found, expected[-1], rtol=0, atol=1e-5)
+    steps = np.diff([start, *expected], axis=0)
+    np.testing.assert_allclose(changes, np.sqrt((steps**2).mean(axis=(1, 2, 3, 4))), atol=1e-5)
+
+
+def test_the_schedule_is_that_of_the_paper():
+    schedule = Schedule(30, 15, iterations=24)
+    levels = schedule.levels() * 255
+    assert levels[0] == pytest.approx(30)
+    assert levels[-1] == pytest.approx(15)
+    np.testing.assert_allclose(np.diff(np.log(levels)), np.log(0.5) / 23, rtol=1e-4)
+    # lam 0.23, sigma 0.255 / 255 at sigma_k = 30 / 255
+    assert schedule.weights()[0] == pytest.approx(0.23 * 0.001**2 / (30 / 255) ** 2)
+    assert Schedule(noise=0.1).weights()[0] == pytest.approx(0.23 * 0.01 / (35 / 255) ** 2)
+
+
+def test_it_stops_where_nothing_changes():
+    y = np.full((1, 4, 4, 1), 0.5, np.float32)
+    still = lambda pictures, sigma: pictures  # noqa: E731
+    found, changes = plug_and_play(Denoising(), y, still, SHORT, tolerance=1e-4)
+    assert len(changes) == 1
+    assert changes[0] < 1e-4
+    np.testing.assert_allclose(found, y, atol=1e-6)
+    assert len(plug_and_play(Denoising(), y, still, SHORT)[1]) == SHORT.iterations
+
+
+def test_a_warm_start_goes_on():
+    task = Blur(BOX)
+    y = ops.convert_to_numpy(task.forward(rng.random((1, 6, 6, 1)).astype("float32")))
+    both = Schedule(20, 20, iterations=6, noise=0.05)
+    half = Schedule(20, 20, iterations=3, noise=0.05)
+    first, _ = plug_and_play(task, y, shrink, half, method="hqs")
+    second, _ = plug_and_play(task, y, shrink, half, method="hqs", start=first)
+    whole, _ = plug_and_play(task, y, shrink, both, method="hqs")
+    np.testing.assert_allclose(second, whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_networks_of_the_zoo_are_denoisers(augment):
+    y = rng.random((1, 16, 20, 3)).astype("float32")
+    mask = rng.random((16, 20)) < 0.5
+    network = zoo.DnCNN(depth=3, batch_norm=False)
+    two = Schedule(iterations=2)
+    found, _ = plug_and_play(Inpainting(mask), y * mask[..., None], network, two, augment=augment)
+    assert found.shape == y.shape
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.slow
+def test_grunet_is_a_denoiser_in_the_compiled_loop():
+    y = rng.random((1, 16, 20, 5)).astype("float32")
+    network = zoo.DPHSIR()
+    found, _ = plug_and_play(Denoising(), y, network, Schedule(iterations=1), group=2)
+    run = denoiser_of(network)
+    x = ops.convert_to_numpy(Denoising().prox(y, y, Schedule(iterations=1).weights()[0]))
+    parts = [run(ops.convert_to_tensor(x[..., a:b]), 35 / 255) for a, b in ((0, 2), (2, 4), (3, 5))]
+    expected = np.concatenate([*parts[:2], parts[2][..., 1:]], axis=-1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_a_network_of_one_channel_restores_band_by_band():
+    network = zoo.DnCNN(depth=3, batch_norm=False)
+    pictures = rng.random((2, 9, 8, 4)).astype("float32")
+    found = ops.convert_to_numpy(denoiser_of(network)(ops.convert_to_tensor(pictures), 0.1))
+    for band in range(4):
+        alone = ops.convert_to_numpy(network(pictures[..., band : band + 1]))
+        np.testing.assert_allclose(found[..., band : band + 1], alone, rtol=0, atol=1e-6)
+
+
+def test_a_network_for_one_level_sees_that_level():
+    image = keras.Input((None, None, 1))
+    network = keras.Model(image, keras.layers.Rescaling(1.0, offset=1.0)(image))
+    pictures = np.zeros((1, 2, 2, 1), np.float32)
+    found = denoiser_of(network, level=0.1)(pictures, 0.2)
+    # scaled by a half there and by two back, what the network adds counts twice
+    np.testing.assert_allclose(ops.convert_to_numpy(found), 2.0)
+
+
+def test_every_turn_is_undone():
+    pictures = rng.random((1, 3, 5, 2)).astype("float32")
+    for turn in range(8):
+        same = turned(lambda x, sigma: x, ops.convert_to_tensor(turn))(pictures, 0.1)
+        np.testing.assert_array_equal(ops.convert_to_numpy(same), pictures)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "pnp"}, "method must be one of admm, hqs. Received: 'pnp'"),
+        ({"measurement": np.full((1, 4, 4, 1), np.nan)}, "measurement must be finite"),
+        ({"measurement": np.ones((4, 4, 1))}, r"measurement must be \(batch, height, width, chan"),
+        ({"start": np.ones((1, 4, 5, 1))}, r"start must have the shape \(1, 4, 4, 1\)\. Received"),
+        ({"start": np.full((1, 4, 4, 1), np.inf)}, "start must be finite"),
+        ({"group": 0}, "group must be 1 or more. Received: 0"),
+    ],
+)
+def test_bad_input_is_one_sentence(options, message):
+    given = {"measurement": np.ones((1, 4, 4, 1)), **options}
+    with pytest.raises(ValueError, match=message):
+        plug_and_play(Denoising(), denoiser=shrink, **given)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"first": 0}, "first must be above 0. Received: 0"),
+        ({"last": float("nan")}, "last must be above 0. Received: nan"),
+        ({"iterations": 0}, "iterations must be above 0"),
+        ({"lam": -1}, "lam must be above 0"),
+        ({"noise": -0.1}, "noise must be 0 or more. Received: -0.1"),
+    ],
+)
+def test_bad_schedules_are_one_sentence(options, message):
+    with pytest.raises(ValueError, match=message):
+        Schedule(**options)

@@ -1,0 +1,195 @@
+"""Plug-and-play restoration: a denoiser as the prior of any linear task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from asykeras.types import Tensor
+from zoo.plug_and_play.denoisers import Denoiser, denoiser_of, turned
+from zoo.plug_and_play.task import Task
+
+METHODS = ("admm", "hqs")
+LEAST_NOISE = 0.255 / 255  # of a measurement, in image units: the authors' value
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What the iterations go through: levels of the denoiser and weights of the step to the data.
+
+    The levels fall from `first` to `last` in equal steps of their logarithm, and
+    rho_k = lam sigma^2 / sigma_k^2. In code: `zoo.plug_and_play.Schedule(35, 10)`.
+
+    Attributes:
+        first: Level of the first iteration, in grey levels of 255.
+        last: Level of the last.
+        iterations: Their number.
+        lam: Weight of the prior.
+        noise: Level of the measurement's noise, in image units; 0.001, the authors' value, where
+            it is less.
+
+    Raises:
+        ValueError: for a level, number or weight that is not above 0, or noise below it.
+    """
+
+    first: float = 35.0
+    last: float = 10.0
+    iterations: int = 24
+    lam: float = 0.23
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no schedule."""
+        for name in ("first", "last", "iterations", "lam"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be above 0. Received: {value!r}")
+        if not (np.isfinite(self.noise) and self.noise >= 0):
+            raise ValueError(f"noise must be 0 or more. Received: {self.noise!r}")
+
+    def levels(self) -> np.ndarray:
+        """Return sigma_k in image units."""
+        return np.geomspace(self.first, self.last, self.iterations).astype(np.float32) / 255
+
+    def weights(self) -> np.ndarray:
+        """Return rho_k."""
+        noise = max(self.noise, LEAST_NOISE)
+        return (self.lam * noise**2 / self.levels().astype(np.float64) ** 2).astype(np.float32)
+
+
+def plug_and_play(
+    task: Task,
+    measurement: Any,
+    denoiser: keras.Model | Denoiser,
+    schedule: Schedule | None = None,
+    *,
+    method: str = "admm",
+    augment: bool = False,
+    tolerance: float = 0.0,
+    start: Any = None,
+    group: int | None = None,
+    level: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Restore pictures by alternating between the measurement and a denoiser.
+
+    From v = start and u = 0, for each k:
+
+        x = prox(v - u, rho_k)        the x with the least |A x - y|^2 + rho_k |x - (v - u)|^2
+        v = denoise(x + u, sigma_k)
+        u = u + x - v                 ADMM; with HQS u stays 0
+
+    The loop is compiled as a whole, on every backend.
+
+    Args:
+        task: What the pictures went through.
+        measurement: y, of the shape that the task makes, in image units (white at 1).
+        denoiser: See `denoiser_of`.
+        schedule: Levels and weights; by default those of the authors for super-resolution.
+        method: `"admm"` or `"hqs"` (half-quadratic splitting).
+        augment: Whether the denoiser sees the pictures turned and mirrored, another of the eight
+            ways in each iteration, as the authors do ("periodic geometric self-ensemble").
+        tolerance: Stop when the root mean square change of v falls below it; 0 never stops.
+        start: First v; by default what the task makes of the measurement. A result of an earlier
+            call goes on from there.
+        group: See `denoiser_of`.
+        level: See `denoiser_of`.
+
+    Returns:
+        The pictures v, float32, unclipped; and the root mean square change of v in each iteration
+        that was made.
+
+    Raises:
+        ValueError: for an unknown method, values that are not finite, or shapes that do not fit.
+
+    Example:
+        >>> task = Blur(kernel)
+        >>> clean, changes = plug_and_play(task, blurred, zoo.load(NAME), Schedule(35, 10))
+
+    Reference: Lai et al., "Deep plug-and-play prior for hyperspectral image restoration",
+    Neurocomputing 2022, arXiv:2209.08240, Sec. 3; HQS: Zhang et al., "Plug-and-play image
+    restoration with deep denoiser prior", TPAMI 2021.
+    """
+    schedule = Schedule() if schedule is None else schedule
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}")
+    y = _checked("measurement", measurement)
+    shape = task.picture_shape(y.shape)
+    if start is None:
+        v = np.asarray(ops.convert_to_numpy(task.start(y)), np.float32)
+    else:
+        v = _checked("start", start)
+    if v.shape != shape:
+        raise ValueError(f"start must have the shape {shape}. Received: {v.shape}")
+    run = denoiser_of(denoiser, group=group, level=level)
+    loop = _Loop(task, run, schedule, method, augment, tolerance)
+    if isinstance(denoiser, keras.Model):
+        loop.network = denoiser  # so that its variables belong to what is compiled
+    pictures, changes, made = loop.predict_on_batch([y, v])
+    return np.asarray(pictures), np.asarray(changes)[0, : int(made[0])]
+
+
+class _Loop(keras.Model):
+    """All iterations: `[measurement, start]` -> pictures, changes, number of iterations."""
+
+    def __init__(
+        self,
+        task: Task,
+        denoiser: Denoiser,
+        schedule: Schedule,
+        method: str,
+        augment: bool,
+        tolerance: float,
+    ) -> None:
+        super().__init__(name="plug_and_play", dtype="float32")
+        self.task = task
+        self.denoise = denoiser
+        self.schedule = schedule
+        self.keeps_u = method == "admm"
+        self.augment = augment
+        self.tolerance = tolerance
+
+    def call(self, inputs: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the loop."""
+        y, start = inputs
+        levels, weights = (
+            ops.convert_to_tensor(each)
+            for each in (self.schedule.levels(), self.schedule.weights())
+        )
+        count = self.schedule.iterations
+        numbers = ops.arange(count)
+
+        def goes_on(k: Tensor, v: Tensor, u: Tensor, changes: Tensor) -> Tensor:
+            last = ops.sum(ops.where(numbers == k - 1, changes, 0.0))
+            return ops.logical_and(k < count, ops.logical_or(k == 0, last >= self.tolerance))
+
+        def step(k: Tensor, v: Tensor, u: Tensor, changes: Tensor) -> tuple[Tensor, ...]:
+            level, weight = (ops.take(each, k, axis=0) for each in (levels, weights))
+            denoise = turned(self.denoise, k % 8) if self.augment else self.denoise
+            x = self.task.prox(y, v - u, weight)
+            new = ops.reshape(ops.cast(denoise(x + u, level), "float32"), ops.shape(v))
+            u = u + x - new if self.keeps_u else u
+            change = ops.sqrt(ops.mean((new - v) ** 2))
+            return k + 1, new, u, ops.where(numbers == k, change, changes)
+
+        begin = (
+            ops.convert_to_tensor(0, "int32"),
+            start,
+            ops.zeros_like(start),
+            ops.zeros((count,)),
+        )
+        made, v, _, changes = ops.while_loop(goes_on, step, begin)
+        # An axis for the batch, which `predict` wants of every output.
+        return v, ops.expand_dims(changes, 0), ops.expand_dims(made, 0)
+
+
+def _checked(name: str, values: Any) -> np.ndarray:
+    array = np.asarray(ops.convert_to_numpy(values), np.float32)
+    if array.ndim != 4 or array.size == 0:
+        raise ValueError(
+            f"{name} must be (batch, height, width, channels). Received: shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite. Received: NaN or infinite values")
+    return array
