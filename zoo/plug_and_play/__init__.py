@@ -3,8 +3,9 @@
 from zoo.plug_and_play.blur import BicubicSuperResolution, Blur, SuperResolution, pad_borders
 from zoo.plug_and_play.denoisers import denoiser_of
 from zoo.plug_and_play.pixelwise import CompressedSensing, Denoising, Inpainting, SpectralResponse
-from zoo.plug_and_play.solver import Schedule, plug_and_play
+from zoo.plug_and_play.solver import Restored, Schedule, plug_and_play
 from zoo.plug_and_play.task import LinearTask, Task
+from zoo.plug_and_play.variation import total_variation
 
 __all__ = [
     "BicubicSuperResolution",
@@ -13,6 +14,7 @@ __all__ = [
     "Denoising",
     "Inpainting",
     "LinearTask",
+    "Restored",
     "Schedule",
     "SpectralResponse",
     "SuperResolution",
@@ -20,4 +22,5 @@ __all__ = [
     "denoiser_of",
     "pad_borders",
     "plug_and_play",
+    "total_variation",
 ]

@@ -59,6 +59,21 @@ class Schedule:
         return (self.lam * noise**2 / self.levels().astype(np.float64) ** 2).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Restored:
+    """What `plug_and_play` returns.
+
+    Attributes:
+        pictures: v of the last iteration, float32, unclipped.
+        changes: Root mean square change of v in each iteration that was made.
+        psnr: PSNR of v in each iteration, in dB with white at 1; empty where the truth is unknown.
+    """
+
+    pictures: np.ndarray
+    changes: np.ndarray
+    psnr: np.ndarray
+
+
 def plug_and_play(
     task: Task,
     measurement: Any,
@@ -69,9 +84,10 @@ def plug_and_play(
     augment: bool = False,
     tolerance: float = 0.0,
     start: Any = None,
+    truth: Any = None,
     group: int | None = None,
     level: float | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Restored:
     """Restore pictures by alternating between the measurement and a denoiser.
 
     From v = start and u = 0, for each k:
@@ -93,19 +109,20 @@ def plug_and_play(
         tolerance: Stop when the root mean square change of v falls below it; 0 never stops.
         start: First v; by default what the task makes of the measurement. A result of an earlier
             call goes on from there.
+        truth: The pictures without degradation, to follow the PSNR; it changes nothing else.
         group: See `denoiser_of`.
         level: See `denoiser_of`.
 
     Returns:
-        The pictures v, float32, unclipped; and the root mean square change of v in each iteration
-        that was made.
+        The pictures, and what each iteration did.
 
     Raises:
         ValueError: for an unknown method, values that are not finite, or shapes that do not fit.
 
     Example:
         >>> task = Blur(kernel)
-        >>> clean, changes = plug_and_play(task, blurred, zoo.load(NAME), Schedule(35, 10))
+        >>> restored = plug_and_play(task, blurred, zoo.load(NAME), Schedule(35, 10))
+        >>> restored.pictures
 
     Reference: Lai et al., "Deep plug-and-play prior for hyperspectral image restoration",
     Neurocomputing 2022, arXiv:2209.08240, Sec. 3; HQS: Zhang et al., "Plug-and-play image
@@ -122,16 +139,21 @@ def plug_and_play(
         v = _checked("start", start)
     if v.shape != shape:
         raise ValueError(f"start must have the shape {shape}. Received: {v.shape}")
+    known = v if truth is None else _checked("truth", truth)
+    if known.shape != shape:
+        raise ValueError(f"truth must have the shape {shape}. Received: {known.shape}")
     run = denoiser_of(denoiser, group=group, level=level)
     loop = _Loop(task, run, schedule, method, augment, tolerance)
     if isinstance(denoiser, keras.Model):
         loop.network = denoiser  # so that its variables belong to what is compiled
-    pictures, changes, made = loop.predict_on_batch([y, v])
-    return np.asarray(pictures), np.asarray(changes)[0, : int(made[0])]
+    pictures, changes, errors, made = (np.asarray(x) for x in loop.predict_on_batch([y, v, known]))
+    changes, errors = changes[0, : made[0]], errors[0, : made[0]]
+    psnr = -10 * np.log10(np.maximum(errors, 1e-20)) if truth is not None else errors[:0]
+    return Restored(pictures, changes, psnr)
 
 
 class _Loop(keras.Model):
-    """All iterations: `[measurement, start]` -> pictures, changes, number of iterations."""
+    """All iterations: `[measurement, start, truth]` -> pictures, changes, errors, their number."""
 
     def __init__(
         self,
@@ -150,9 +172,9 @@ class _Loop(keras.Model):
         self.augment = augment
         self.tolerance = tolerance
 
-    def call(self, inputs: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def call(self, inputs: list[Tensor]) -> tuple[Tensor, ...]:
         """Run the loop."""
-        y, start = inputs
+        y, start, truth = inputs
         levels, weights = (
             ops.convert_to_tensor(each)
             for each in (self.schedule.levels(), self.schedule.weights())
@@ -160,28 +182,27 @@ class _Loop(keras.Model):
         count = self.schedule.iterations
         numbers = ops.arange(count)
 
-        def goes_on(k: Tensor, v: Tensor, u: Tensor, changes: Tensor) -> Tensor:
+        def goes_on(k: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor) -> Tensor:
             last = ops.sum(ops.where(numbers == k - 1, changes, 0.0))
             return ops.logical_and(k < count, ops.logical_or(k == 0, last >= self.tolerance))
 
-        def step(k: Tensor, v: Tensor, u: Tensor, changes: Tensor) -> tuple[Tensor, ...]:
+        def step(
+            k: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor
+        ) -> tuple[Tensor, ...]:
             level, weight = (ops.take(each, k, axis=0) for each in (levels, weights))
             denoise = turned(self.denoise, k % 8) if self.augment else self.denoise
             x = self.task.prox(y, v - u, weight)
             new = ops.reshape(ops.cast(denoise(x + u, level), "float32"), ops.shape(v))
             u = u + x - new if self.keeps_u else u
-            change = ops.sqrt(ops.mean((new - v) ** 2))
-            return k + 1, new, u, ops.where(numbers == k, change, changes)
+            change, error = ops.sqrt(ops.mean((new - v) ** 2)), ops.mean((new - truth) ** 2)
+            changes = ops.where(numbers == k, change, changes)
+            return k + 1, new, u, changes, ops.where(numbers == k, error, errors)
 
-        begin = (
-            ops.convert_to_tensor(0, "int32"),
-            start,
-            ops.zeros_like(start),
-            ops.zeros((count,)),
-        )
-        made, v, _, changes = ops.while_loop(goes_on, step, begin)
+        nothing = ops.zeros((count,))
+        begin = (ops.convert_to_tensor(0, "int32"), start, ops.zeros_like(start), nothing, nothing)
+        made, v, _, changes, errors = ops.while_loop(goes_on, step, begin)
         # An axis for the batch, which `predict` wants of every output.
-        return v, ops.expand_dims(changes, 0), ops.expand_dims(made, 0)
+        return v, *(ops.expand_dims(each, 0) for each in (changes, errors, made))
 
 
 def _checked(name: str, values: Any) -> np.ndarray:

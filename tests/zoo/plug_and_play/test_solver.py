@@ -61,13 +61,16 @@ def test_iterations_equal_those_in_numpy(task, method, augment):
     clean = rng.random((1, 6, 8, 1)).astype("float32")
     y = ops.convert_to_numpy(task.forward(clean))
     start = rng.random(clean.shape).astype("float32")
-    found, changes = plug_and_play(
-        task, y, shrink, SHORT, method=method, augment=augment, start=start
+    found = plug_and_play(
+        task, y, shrink, SHORT, method=method, augment=augment, start=start, truth=clean
     )
     expected = in_numpy(task, y, start, SHORT, method, augment)
-    np.testing.assert_allclose(found, expected[-1], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found.pictures, expected[-1], rtol=0, atol=1e-5)
     steps = np.diff([start, *expected], axis=0)
-    np.testing.assert_allclose(changes, np.sqrt((steps**2).mean(axis=(1, 2, 3, 4))), atol=1e-5)
+    changes = np.sqrt((steps**2).mean(axis=(1, 2, 3, 4)))
+    np.testing.assert_allclose(found.changes, changes, atol=1e-5)
+    errors = ((np.array(expected) - clean) ** 2).mean(axis=(1, 2, 3, 4))
+    np.testing.assert_allclose(found.psnr, -10 * np.log10(errors), atol=1e-3)
 
 
 def test_the_schedule_is_that_of_the_paper():
@@ -84,11 +87,12 @@ def test_the_schedule_is_that_of_the_paper():
 def test_it_stops_where_nothing_changes():
     y = np.full((1, 4, 4, 1), 0.5, np.float32)
     still = lambda pictures, sigma: pictures  # noqa: E731
-    found, changes = plug_and_play(Denoising(), y, still, SHORT, tolerance=1e-4)
-    assert len(changes) == 1
-    assert changes[0] < 1e-4
-    np.testing.assert_allclose(found, y, atol=1e-6)
-    assert len(plug_and_play(Denoising(), y, still, SHORT)[1]) == SHORT.iterations
+    found = plug_and_play(Denoising(), y, still, SHORT, tolerance=1e-4)
+    assert len(found.changes) == 1
+    assert found.changes[0] < 1e-4
+    assert found.psnr.size == 0
+    np.testing.assert_allclose(found.pictures, y, atol=1e-6)
+    assert len(plug_and_play(Denoising(), y, still, SHORT).changes) == SHORT.iterations
 
 
 def test_a_warm_start_goes_on():
@@ -96,9 +100,9 @@ def test_a_warm_start_goes_on():
     y = ops.convert_to_numpy(task.forward(rng.random((1, 6, 6, 1)).astype("float32")))
     both = Schedule(20, 20, iterations=6, noise=0.05)
     half = Schedule(20, 20, iterations=3, noise=0.05)
-    first, _ = plug_and_play(task, y, shrink, half, method="hqs")
-    second, _ = plug_and_play(task, y, shrink, half, method="hqs", start=first)
-    whole, _ = plug_and_play(task, y, shrink, both, method="hqs")
+    first = plug_and_play(task, y, shrink, half, method="hqs").pictures
+    second = plug_and_play(task, y, shrink, half, method="hqs", start=first).pictures
+    whole = plug_and_play(task, y, shrink, both, method="hqs").pictures
     np.testing.assert_allclose(second, whole, rtol=0, atol=1e-6)
 
 
@@ -108,7 +112,8 @@ def test_networks_of_the_zoo_are_denoisers(augment):
     mask = rng.random((16, 20)) < 0.5
     network = zoo.DnCNN(depth=3, batch_norm=False)
     two = Schedule(iterations=2)
-    found, _ = plug_and_play(Inpainting(mask), y * mask[..., None], network, two, augment=augment)
+    task = Inpainting(mask)
+    found = plug_and_play(task, y * mask[..., None], network, two, augment=augment).pictures
     assert found.shape == y.shape
     assert np.isfinite(found).all()
 
@@ -117,7 +122,7 @@ def test_networks_of_the_zoo_are_denoisers(augment):
 def test_grunet_is_a_denoiser_in_the_compiled_loop():
     y = rng.random((1, 16, 20, 5)).astype("float32")
     network = zoo.DPHSIR()
-    found, _ = plug_and_play(Denoising(), y, network, Schedule(iterations=1), group=2)
+    found = plug_and_play(Denoising(), y, network, Schedule(iterations=1), group=2).pictures
     run = denoiser_of(network)
     x = ops.convert_to_numpy(Denoising().prox(y, y, Schedule(iterations=1).weights()[0]))
     parts = [run(ops.convert_to_tensor(x[..., a:b]), 35 / 255) for a, b in ((0, 2), (2, 4), (3, 5))]
@@ -157,6 +162,7 @@ def test_every_turn_is_undone():
         ({"measurement": np.full((1, 4, 4, 1), np.nan)}, "measurement must be finite"),
         ({"measurement": np.ones((4, 4, 1))}, r"measurement must be \(batch, height, width, chan"),
         ({"start": np.ones((1, 4, 5, 1))}, r"start must have the shape \(1, 4, 4, 1\)\. Received"),
+        ({"truth": np.ones((1, 4, 4, 2))}, r"truth must have the shape \(1, 4, 4, 1\)\. Received"),
         ({"start": np.full((1, 4, 4, 1), np.inf)}, "start must be finite"),
         ({"group": 0}, "group must be 1 or more. Received: 0"),
     ],
