@@ -147,7 +147,7 @@ def _open_npy(path: Path) -> Cube:
 
 
 def _open_mat(path: Path, variable: str) -> Cube:
-    shapes, read = _mat_arrays(path)
+    shapes, read = mat_arrays(path)
     cubes = [name for name, shape in shapes.items() if len(shape) == 3 and 0 not in shape]
     if variable or len(cubes) == 1:
         name = variable or cubes[0]
@@ -180,7 +180,7 @@ def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {'x'.join(map(str, s))}" for name, s in shapes.items()) or "nothing"
 
 
-def _mat_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
+def mat_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
     """Return the shapes of the numeric arrays of a MATLAB file, and how to read one of them."""
     import h5py
 
@@ -195,7 +195,7 @@ def _mat_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str],
 
 
 def _hdf5_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
-    """As `_mat_arrays`, for version 7.3, where the axes stand in the opposite order."""
+    """As `mat_arrays`, for version 7.3, where the axes stand in the opposite order."""
     import h5py
 
     def numeric(item: Any) -> bool:

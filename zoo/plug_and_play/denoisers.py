@@ -11,6 +11,7 @@ from asykeras.types import Tensor
 # Pictures (batch, height, width, bands) and the level of their noise, a scalar in image units, to
 # clean pictures.
 Denoiser = Callable[[Tensor, Tensor], Tensor]
+GREY = 0.5
 
 
 def denoiser_of(
@@ -25,7 +26,9 @@ def denoiser_of(
         group: Bands that go through the network together, to bound its memory: the last group
             overlaps the one before. None: all.
         level: For a network that was trained for one level of noise, in image units (25 / 255):
-            pictures are scaled so that their noise has that level. None: as they are.
+            the contrast of the pictures is changed, around the middle grey, so that their noise has
+            that level. It makes up for a network that was trained for all levels in part only.
+            None: as they are.
 
     Returns:
         A function of pictures and a level.
@@ -47,7 +50,8 @@ def denoiser_of(
         if level is None:
             return model(pictures, training=False)
         factor = level / sigma
-        return model(pictures * factor, training=False) / factor
+        contrasted = GREY + factor * (pictures - GREY)
+        return GREY + (model(contrasted, training=False) - GREY) / factor
 
     channels = model.inputs[0].shape[-1]
     return in_groups(band_by_band(whole) if channels == 1 else whole, group)

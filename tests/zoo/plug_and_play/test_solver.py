@@ -144,7 +144,7 @@ def test_a_network_for_one_level_sees_that_level():
     network = keras.Model(image, keras.layers.Rescaling(1.0, offset=1.0)(image))
     pictures = np.zeros((1, 2, 2, 1), np.float32)
     found = denoiser_of(network, level=0.1)(pictures, 0.2)
-    # scaled by a half there and by two back, what the network adds counts twice
+    # half the contrast there and twice back, so what the network adds counts twice
     np.testing.assert_allclose(ops.convert_to_numpy(found), 2.0)
 
 

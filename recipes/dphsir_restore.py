@@ -1,0 +1,222 @@
+r"""Plug-and-play restoration of photographs and hyperspectral cubes by a denoiser.
+
+    python -m recipes.dphsir_restore blurred.png --task deblur --kernel kernel.npy --out restored \
+        --denoiser dncnn.weights.h5
+    python -m recipes.dphsir_restore cube.mat --task sr --scale 2 --simulate --out x2 --denoiser tv
+    python -m recipes.dphsir_restore kodim01.png kodim02.png --task inpaint --missing 0.7 \
+        --simulate --baselines --out table --denoiser dncnn.weights.h5 --level 25
+
+With `--simulate` the files are the truth and are degraded first; the scores MPSNR, MSSIM and SAM
+are printed and written. Without it they are the measurements. A folder OUT gets for each file the
+restored file (`.png`, `.npy`, `.mat`, ENVI, as it was), a figure and, with a truth, `scores.json`.
+Tasks: see `recipes.degraded`. Denoisers: names and files of the zoo's weights (GRUNet, DnCNN), or
+`tv`, total variation, which needs none.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import zoo
+from asykeras import plots
+from recipes.classical import baselines
+from recipes.degraded import (
+    TASKS,
+    Options,
+    gaussian_kernel,
+    make_task,
+    measure,
+    picture_shape,
+    schedule_of,
+)
+from recipes.restoration_figure import figure
+from recipes.spectral_metrics import scores
+from recipes.volumes import Volume, read_volume, write_volume
+from zoo.files import write_atomically
+from zoo.images import ImageError
+from zoo.plug_and_play import Task, pad_borders, plug_and_play, total_variation
+from zoo.plug_and_play.solver import METHODS
+from zoo.weights import WeightsError
+
+BANDS_AT_ONCE = 31  # of a cube that go through the denoiser together
+
+
+def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Restore one file; return the scores by method, nothing where the truth is unknown.
+
+    Raises:
+        ImageError: if the file cannot be read.
+        ValueError: if the task or the denoiser cannot be used on it.
+    """
+    volume = read_volume(path, options.bands_axis, options.variable)
+    task, measured, truth = _prepared(volume, options)
+    schedule = schedule_of(options.task, options.noise, options.iterations)
+    changed = {"first": options.first, "last": options.last, "lam": options.lam}
+    schedule = replace(schedule, **{k: v for k, v in changed.items() if v is not None})
+    padded, inner = measured, (slice(None),) * 4
+    if options.task == "deblur" and not (options.circular or options.simulate):
+        padded, inner = pad_borders(measured, _kernel(options))
+    found = plug_and_play(
+        task,
+        padded,
+        options.network,
+        schedule,
+        method=options.method,
+        augment=options.augment,
+        tolerance=options.tolerance,
+        truth=None if truth is None or padded is not measured else truth[None],
+        group=BANDS_AT_ONCE,
+        level=None if options.level is None else options.level / 255,
+    )
+    restored = {options.denoiser: found.pictures[inner][0]}
+    if options.baselines:
+        kernel, noise = _kernel(options), options.noise / 255
+        restored |= baselines(options.task, task, measured, kernel, noise)
+    out = Path(options.out)
+    write_volume(volume, restored[options.denoiser], out / path.stem)
+    table: dict[str, dict[str, float]] = {}
+    if truth is not None:
+        begin = np.asarray(task.start(measured))[0]
+        table = {name: scores(truth, each) for name, each in {"input": begin, **restored}.items()}
+    drawn = figure(volume, measured[0], restored[options.denoiser], truth, found)
+    plots.save(drawn, out / f"{path.stem}-figure.png")
+    return table
+
+
+def _prepared(
+    volume: Volume, options: argparse.Namespace
+) -> tuple[Task, np.ndarray, np.ndarray | None]:
+    """Return the task, the measurement with an axis for the batch, and the truth."""
+    name = options.task
+    chosen = Options(
+        scale=options.scale,
+        missing=options.missing,
+        noise=options.noise,
+        kernel=_kernel(options),
+        mask=None if options.mask is None else _array(options.mask),
+        seed=options.seed,
+        step=options.step,
+        bands=options.bands,
+    )
+    if not options.simulate:
+        measured = volume.values[None]
+        task = make_task(name, picture_shape(name, volume.values.shape, chosen), chosen)
+        return task, measured, None
+    truth = volume.values
+    if name in ("sr", "bicubic"):
+        height, width = (side - side % chosen.scale for side in truth.shape[:2])
+        truth = truth[:height, :width]
+    shape = (truth.shape[0], truth.shape[1], truth.shape[2])
+    task = make_task(name, shape, chosen)
+    return task, measure(task, truth, chosen), truth
+
+
+def _kernel(options: argparse.Namespace) -> np.ndarray:
+    return gaussian_kernel() if options.kernel is None else _array(options.kernel)
+
+
+def _array(path: str) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), np.float64)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path} cannot be read as .npy: {error}") from None
+
+
+def _network(name: str) -> Any:
+    """Return the denoiser of a name.
+
+    Raises:
+        WeightsError: if it is unknown, or no denoiser.
+    """
+    if name == "tv":
+        return total_variation()
+    network = zoo.open_network(name)
+    if network.usage.scale != 1:
+        raise WeightsError(f"{name} enlarges: it is no denoiser")
+    return zoo.load(name)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = _parser().parse_args(arguments)
+    out = Path(options.out)
+    try:
+        options.network = _network(options.denoiser)
+        out.mkdir(parents=True, exist_ok=True)
+        everything = {}
+        for path in options.inputs:
+            table = restore_file(Path(path), options)
+            everything[Path(path).stem] = table
+            for method, row in table.items():
+                print(
+                    f"{Path(path).stem:24} {method:24} MPSNR {row['mpsnr']:6.2f} dB  "
+                    f"MSSIM {row['mssim']:.4f}  SAM {row['sam']:.4f}",
+                    flush=True,
+                )
+        if any(everything.values()):
+            _print_means(everything)
+            record = {"options": _record(options), "scores": everything}
+            write_atomically(out / "scores.json", json.dumps(record, indent=2).encode())
+    except (ImageError, WeightsError, ImportError, ValueError) as error:
+        print(f"dphsir_restore: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"dphsir_restore: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_means(everything: dict[str, dict[str, dict[str, float]]]) -> None:
+    for method in next(iter(everything.values())):
+        mean = np.mean([table[method]["mpsnr"] for table in everything.values()])
+        print(f"{'mean of ' + str(len(everything)):24} {method:24} MPSNR {mean:6.2f} dB")
+
+
+def _record(options: argparse.Namespace) -> dict[str, Any]:
+    left_out = ("inputs", "out", "network")
+    return {name: value for name, value in vars(options).items() if name not in left_out}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.dphsir_restore",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="FILE")
+    add("--task", choices=TASKS, required=True)
+    add("--denoiser", required=True, metavar="NAME", help="weights of the zoo, or tv")
+    add("--out", required=True, metavar="DIR")
+    add("--simulate", action="store_true", help="the files are the truth: degrade them first")
+    add("--baselines", action="store_true", help="also restore by classical methods")
+    add("--level", type=float, help="grey levels that a network for one level was trained for")
+    add("--noise", type=float, default=0.0, help="of the measurement, in grey levels of 255")
+    add("--kernel", metavar="FILE.npy", help="default: Gaussian 8x8 of sigma 3")
+    add("--mask", metavar="FILE.npy", help="1 where known; default: random")
+    add("--scale", type=int, default=2)
+    add("--missing", type=float, default=0.3, help="share of the pixels (inpaint)")
+    add("--bands", type=int, default=0, help="of the picture (cassi, spectral)")
+    add("--step", type=int, default=2, help="columns between bands (cassi)")
+    add("--circular", action="store_true", help="the blur wraps around; implied by --simulate")
+    add("--first", type=float, help="first level in grey levels")
+    add("--last", type=float, help="last level")
+    add("--lam", type=float, help="weight of the prior")
+    add("--iterations", type=int)
+    add("--method", choices=METHODS, default="admm")
+    add("--augment", action="store_true", help="turn the pictures another way in each iteration")
+    add("--tolerance", type=float, default=0.0, help="stop at this root mean square change")
+    add("--bands-axis", choices=("first", "last"), default="last", help="of .mat and .npy")
+    add("--variable", default="", help="array of a .mat file with several cubes")
+    add("--seed", type=int, default=0, help="of masks and noise")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
