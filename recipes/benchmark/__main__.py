@@ -11,6 +11,7 @@ from recipes.benchmark.data import benchmark_data
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
 from recipes.benchmark.loss import benchmark_loss
+from recipes.benchmark.plug import benchmark_plug
 from recipes.benchmark.restore import benchmark_restore
 from recipes.benchmark.train import CASES, Way, benchmark_train
 from recipes.benchmark.turns import WorkerError
@@ -27,7 +28,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    rounds_of = {"train": 6, "restore": 6, "loss": 30, "data": 0, "gru": 30, "import": 30}
+    rounds_of = {
+        "train": 6,
+        "restore": 6,
+        "plug": 6,
+        "loss": 30,
+        "data": 0,
+        "gru": 30,
+        "import": 30,
+    }
     for name, rounds in rounds_of.items():
         command = commands.add_parser(name)
         if rounds:
@@ -63,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             without_data = {
                 "loss": benchmark_loss,
+                "plug": benchmark_plug,
                 "gru": benchmark_gru,
                 "import": benchmark_import,
             }

@@ -3,7 +3,7 @@
 from zoo.plug_and_play.blur import BicubicSuperResolution, Blur, SuperResolution, pad_borders
 from zoo.plug_and_play.denoisers import denoiser_of
 from zoo.plug_and_play.pixelwise import CompressedSensing, Denoising, Inpainting, SpectralResponse
-from zoo.plug_and_play.solver import Restored, Schedule, plug_and_play
+from zoo.plug_and_play.solver import Restored, Schedule, Solver, plug_and_play
 from zoo.plug_and_play.task import LinearTask, Task
 from zoo.plug_and_play.variation import total_variation
 
@@ -16,6 +16,7 @@ __all__ = [
     "LinearTask",
     "Restored",
     "Schedule",
+    "Solver",
     "SpectralResponse",
     "SuperResolution",
     "Task",

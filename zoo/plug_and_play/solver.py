@@ -9,7 +9,7 @@ from keras import ops
 
 from asykeras.types import Tensor
 from zoo.plug_and_play.denoisers import Denoiser, denoiser_of, turned
-from zoo.plug_and_play.task import Task
+from zoo.plug_and_play.task import Shape, Task
 
 METHODS = ("admm", "hqs")
 LEAST_NOISE = 0.255 / 255  # of a measurement, in image units: the authors' value
@@ -61,7 +61,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Restored:
-    """What `plug_and_play` returns.
+    """What a `Solver` returns.
 
     Attributes:
         pictures: v of the last iteration, float32, unclipped.
@@ -74,21 +74,8 @@ class Restored:
     psnr: np.ndarray
 
 
-def plug_and_play(
-    task: Task,
-    measurement: Any,
-    denoiser: keras.Model | Denoiser,
-    schedule: Schedule | None = None,
-    *,
-    method: str = "admm",
-    augment: bool = False,
-    tolerance: float = 0.0,
-    start: Any = None,
-    truth: Any = None,
-    group: int | None = None,
-    level: float | None = None,
-) -> Restored:
-    """Restore pictures by alternating between the measurement and a denoiser.
+class Solver:
+    """Restores pictures by alternating between the measurement and a denoiser.
 
     From v = start and u = 0, for each k:
 
@@ -96,60 +83,95 @@ def plug_and_play(
         v = denoise(x + u, sigma_k)
         u = u + x - v                 ADMM; with HQS u stays 0
 
-    The loop is compiled as a whole, on every backend.
+    The loop is compiled as a whole, on every backend, once for each size of pictures.
 
     Args:
         task: What the pictures went through.
-        measurement: y, of the shape that the task makes, in image units (white at 1).
         denoiser: See `denoiser_of`.
         schedule: Levels and weights; by default those of the authors for super-resolution.
         method: `"admm"` or `"hqs"` (half-quadratic splitting).
         augment: Whether the denoiser sees the pictures turned and mirrored, another of the eight
             ways in each iteration, as the authors do ("periodic geometric self-ensemble").
         tolerance: Stop when the root mean square change of v falls below it; 0 never stops.
-        start: First v; by default what the task makes of the measurement. A result of an earlier
-            call goes on from there.
-        truth: The pictures without degradation, to follow the PSNR; it changes nothing else.
         group: See `denoiser_of`.
         level: See `denoiser_of`.
 
-    Returns:
-        The pictures, and what each iteration did.
-
     Raises:
-        ValueError: for an unknown method, values that are not finite, or shapes that do not fit.
+        ValueError: for an unknown method, or what `denoiser_of` refuses.
 
     Example:
-        >>> task = Blur(kernel)
-        >>> restored = plug_and_play(task, blurred, zoo.load(NAME), Schedule(35, 10))
+        >>> solver = Solver(Blur(kernel), zoo.load(NAME), Schedule(35, 10))
+        >>> restored = solver(blurred)  # (batch, height, width, bands), white at 1
         >>> restored.pictures
 
     Reference: Lai et al., "Deep plug-and-play prior for hyperspectral image restoration",
     Neurocomputing 2022, arXiv:2209.08240, Sec. 3; HQS: Zhang et al., "Plug-and-play image
     restoration with deep denoiser prior", TPAMI 2021.
     """
-    schedule = Schedule() if schedule is None else schedule
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}")
-    y = _checked("measurement", measurement)
-    shape = task.picture_shape(y.shape)
-    if start is None:
-        v = np.asarray(ops.convert_to_numpy(task.start(y)), np.float32)
-    else:
-        v = _checked("start", start)
-    if v.shape != shape:
-        raise ValueError(f"start must have the shape {shape}. Received: {v.shape}")
-    known = v if truth is None else _checked("truth", truth)
-    if known.shape != shape:
-        raise ValueError(f"truth must have the shape {shape}. Received: {known.shape}")
-    run = denoiser_of(denoiser, group=group, level=level)
-    loop = _Loop(task, run, schedule, method, augment, tolerance)
-    if isinstance(denoiser, keras.Model):
-        loop.network = denoiser  # so that its variables belong to what is compiled
-    pictures, changes, errors, made = (np.asarray(x) for x in loop.predict_on_batch([y, v, known]))
-    changes, errors = changes[0, : made[0]], errors[0, : made[0]]
-    psnr = -10 * np.log10(np.maximum(errors, 1e-20)) if truth is not None else errors[:0]
-    return Restored(pictures, changes, psnr)
+
+    def __init__(
+        self,
+        task: Task,
+        denoiser: keras.Model | Denoiser,
+        schedule: Schedule | None = None,
+        *,
+        method: str = "admm",
+        augment: bool = False,
+        tolerance: float = 0.0,
+        group: int | None = None,
+        level: float | None = None,
+    ) -> None:
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}")
+        self.task = task
+        run = denoiser_of(denoiser, group=group, level=level)
+        schedule = Schedule() if schedule is None else schedule
+        self._loop = _Loop(task, run, schedule, method, augment, tolerance)
+        if isinstance(denoiser, keras.Model):
+            self._loop.network = denoiser  # so that its variables belong to what is compiled
+
+    def __call__(self, measurement: Any, start: Any = None, truth: Any = None) -> Restored:
+        """Restore pictures.
+
+        Args:
+            measurement: y, of the shape that the task makes, in image units (white at 1).
+            start: First v; by default what the task makes of the measurement. A result of an
+                earlier call goes on from there.
+            truth: The pictures without degradation, to follow the PSNR; it changes nothing else.
+
+        Raises:
+            ValueError: for values that are not finite, or shapes that do not fit.
+        """
+        y = _checked("measurement", measurement)
+        shape = self.task.picture_shape(y.shape)
+        begin = ops.convert_to_numpy(self.task.start(y)) if start is None else start
+        v = _checked("start", begin, shape)
+        known = v if truth is None else _checked("truth", truth, shape)
+        outputs = self._loop.predict_on_batch([y, v, known])
+        pictures, changes, errors, made = (np.asarray(each) for each in outputs)
+        changes, errors = changes[0, : made[0]], errors[0, : made[0]]
+        psnr = -10 * np.log10(np.maximum(errors, 1e-20)) if truth is not None else errors[:0]
+        return Restored(pictures, changes, psnr)
+
+
+def plug_and_play(
+    task: Task,
+    measurement: Any,
+    denoiser: keras.Model | Denoiser,
+    schedule: Schedule | None = None,
+    *,
+    start: Any = None,
+    truth: Any = None,
+    **options: Any,
+) -> Restored:
+    """Restore pictures once: `Solver(task, denoiser, schedule, **options)(measurement, ...)`.
+
+    Arguments, and what is raised: see `Solver`.
+
+    Example:
+        >>> restored = plug_and_play(Blur(kernel), blurred, zoo.load(NAME), Schedule(35, 10))
+    """
+    return Solver(task, denoiser, schedule, **options)(measurement, start, truth)
 
 
 class _Loop(keras.Model):
@@ -205,8 +227,10 @@ class _Loop(keras.Model):
         return v, *(ops.expand_dims(each, 0) for each in (changes, errors, made))
 
 
-def _checked(name: str, values: Any) -> np.ndarray:
+def _checked(name: str, values: Any, shape: Shape | None = None) -> np.ndarray:
     array = np.asarray(ops.convert_to_numpy(values), np.float32)
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}. Received: {array.shape}")
     if array.ndim != 4 or array.size == 0:
         raise ValueError(
             f"{name} must be (batch, height, width, channels). Received: shape {array.shape}"

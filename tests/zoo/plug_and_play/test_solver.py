@@ -11,6 +11,7 @@ from zoo.plug_and_play import (
     Denoising,
     Inpainting,
     Schedule,
+    Solver,
     SuperResolution,
     denoiser_of,
     plug_and_play,
@@ -93,6 +94,22 @@ def test_it_stops_where_nothing_changes():
     assert found.psnr.size == 0
     np.testing.assert_allclose(found.pictures, y, atol=1e-6)
     assert len(plug_and_play(Denoising(), y, still, SHORT).changes) == SHORT.iterations
+
+
+def test_a_solver_is_compiled_once_and_takes_other_sizes():
+    seen = []
+
+    def denoise(pictures, sigma):
+        seen.append(tuple(pictures.shape))  # while it is traced
+        return shrink(pictures, sigma)
+
+    solver = Solver(Denoising(), denoise, SHORT)
+    small, large = (rng.random((1, side, 5, 1)).astype("float32") for side in (4, 6))
+    first = solver(small).pictures
+    traced = len(seen)
+    np.testing.assert_array_equal(solver(small).pictures, first)
+    assert len(seen) == traced
+    assert solver(large).pictures.shape == large.shape
 
 
 def test_a_warm_start_goes_on():
