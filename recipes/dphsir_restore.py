@@ -42,7 +42,8 @@ from zoo.files import write_atomically
 from zoo.images import ImageError
 from zoo.plug_and_play import Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.solver import METHODS
-from zoo.weights import WeightsError
+from zoo.usage import usage
+from zoo.weights import WeightsError, locate
 
 BANDS_AT_ONCE = 31  # of a cube that go through the denoiser together
 
@@ -74,17 +75,18 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
         group=BANDS_AT_ONCE,
         level=None if options.level is None else options.level / 255,
     )
-    restored = {options.denoiser: found.pictures[inner][0]}
+    name = Path(options.denoiser).name
+    restored = {name: found.pictures[inner][0]}
     if options.baselines:
         kernel, noise = _kernel(options), options.noise / 255
         restored |= baselines(options.task, task, measured, kernel, noise)
     out = Path(options.out)
-    write_volume(volume, restored[options.denoiser], out / path.stem)
+    write_volume(volume, restored[name], out / path.stem)
     table: dict[str, dict[str, float]] = {}
     if truth is not None:
         begin = np.asarray(task.start(measured))[0]
-        table = {name: scores(truth, each) for name, each in {"input": begin, **restored}.items()}
-    drawn = figure(volume, measured[0], restored[options.denoiser], truth, found)
+        table = {key: scores(truth, each) for key, each in {"input": begin, **restored}.items()}
+    drawn = figure(volume, measured[0], restored[name], truth, found)
     plots.save(drawn, out / f"{path.stem}-figure.png")
     return table
 
@@ -136,8 +138,7 @@ def _network(name: str) -> Any:
     """
     if name == "tv":
         return total_variation()
-    network = zoo.open_network(name)
-    if network.usage.scale != 1:
+    if usage(locate(name)[1]).scale != 1:
         raise WeightsError(f"{name} enlarges: it is no denoiser")
     return zoo.load(name)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from asykeras import __version__
-from zoo.bands import Settings
 from zoo.cards import describe, published
 from zoo.download import DownloadError
 from zoo.engines import ENGINES
@@ -18,9 +17,10 @@ from zoo.folder import UsageError, find_jobs, restore_files
 from zoo.images import ImageError
 from zoo.network import open_network
 from zoo.page import PageError, serve
-from zoo.photos import MEGAPIXELS
+from zoo.pictures.photos import MEGAPIXELS
 from zoo.policy import PRECISIONS
 from zoo.progress import Progress
+from zoo.tiling.bands import Settings
 from zoo.usage import check_sigma
 from zoo.weights import SUFFIX, WeightsError, card, list_weights, save
 

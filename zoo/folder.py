@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zoo.bands import Settings, plan, restore_bands
 from zoo.files import locked, replacing
 from zoo.images import SUFFIXES, ImageError
 from zoo.network import Network
-from zoo.photos import MEGAPIXELS, open_rows, read_header
+from zoo.pictures.photos import MEGAPIXELS, open_rows, read_header
+from zoo.pictures.writers import check_limits, open_writer
 from zoo.progress import Job, Progress
-from zoo.writers import check_limits, open_writer
+from zoo.tiling.bands import Settings, plan, restore_bands
 
 LOCK = ".asykeras-restore.lock"
 PARTS = ".part-*"  # what `zoo.files.replacing` leaves when it is killed

@@ -6,10 +6,10 @@ import keras
 
 from zoo.builders import load
 from zoo.engines import Engine, exported_engine, keras_engine, on_device
-from zoo.graph import TilingError, growth
-from zoo.placed import placed_network
 from zoo.policy import computing_in
-from zoo.reach import Reach, reach
+from zoo.tiling.graph import TilingError, growth
+from zoo.tiling.placed import placed_network
+from zoo.tiling.reach import Reach, reach
 from zoo.usage import Usage, usage
 from zoo.weights import locate
 

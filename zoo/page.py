@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zoo.bands import Settings
 from zoo.folder import restore_file
 from zoo.network import Network, open_network
-from zoo.photos import open_rows, read_header
+from zoo.pictures.photos import open_rows, read_header
 from zoo.progress import Job
+from zoo.tiling.bands import Settings
 from zoo.usage import check_sigma, usage
 from zoo.weights import locate
 

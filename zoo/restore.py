@@ -12,11 +12,11 @@ import keras
 import numpy as np
 
 from asykeras.resize import bicubic_resize
-from zoo.bands import Settings, plan, restore_bands
 from zoo.channels import channels_for
-from zoo.graph import growth
 from zoo.network import Network, open_network
-from zoo.picture import picture_of
+from zoo.pictures.picture import picture_of
+from zoo.tiling.bands import Settings, plan, restore_bands
+from zoo.tiling.graph import growth
 from zoo.usage import check_sigma
 
 

@@ -97,16 +97,25 @@ def row(network: str, precision: str, rounds: int) -> str:
     finally:
         for each in workers.values():
             each.close()
-    return _line(case, precision, times, peaks, others)
+    return line(case, precision, times, peaks, others)
 
 
-def _line(
+def line(
     case: Case,
     precision: str,
     times: dict[str, np.ndarray],
     peaks: dict[str, float],
     others: float,
 ) -> str:
+    """Return a line of the table.
+
+    Args:
+        case: What was measured.
+        precision: In which.
+        times: Seconds per call of the sides that were at hand, and of `restore`.
+        peaks: Largest memory of the sides in GiB.
+        others: Share of the machine that other processes had meanwhile.
+    """
     pixels = (case.side * case.scale) ** 2 / 1e6
     rates = [pixels / float(np.median(times[name])) for name in ("restore", "keras")]
     ratios = [

@@ -16,8 +16,8 @@ import numpy as np
 import zoo
 from recipes.benchmark.turns import answer, clock, peak_memory, requests
 from zoo.engines import Engine, exported_engine, keras_engine
-from zoo.graph import growth
 from zoo.policy import computing_in
+from zoo.tiling.graph import growth
 
 SIGMA = 25 / 255
 BUILDERS = {

@@ -222,7 +222,8 @@ def _report(
         notes.append(f"Not finished yet: {len(outcome.left)} runs; the same command goes on.")
     folder = Path(options.report) if options.report else workdir / "report"
     command = _command(options)
-    return Report(preset, results, images, folder, options.window, command, tuple(notes))
+    shown = read_tests(Path(options.pictures), ()) if options.pictures else images
+    return Report(preset, results, images, shown, folder, options.window, command, tuple(notes))
 
 
 def _baseline(
@@ -269,6 +270,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="DATA", help="holds the folders of images")
     parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
     parser.add_argument("--report", metavar="DIR", help="default: WORKDIR/report")
+    parser.add_argument(
+        "--pictures", metavar="DIR", help="show these in the report, whatever it is scored on"
+    )
     parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
     parser.add_argument("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
     parser.add_argument("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")

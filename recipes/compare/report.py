@@ -24,6 +24,7 @@ class Report:
         preset: The protocol as it was run.
         results: The finished cells.
         images: The test images by name, uint8.
+        shown: Images for the enlarged regions and the weight maps: `images`, or others.
         folder: Where the report goes.
         window: Of SSIM in the tables, `"uniform"` or `"gaussian"`.
         command: How the comparison was started, for the reader to repeat.
@@ -33,6 +34,7 @@ class Report:
     preset: Preset
     results: Results
     images: dict[str, np.ndarray]
+    shown: dict[str, np.ndarray]
     folder: Path
     window: str
     command: str

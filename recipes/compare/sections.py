@@ -11,7 +11,14 @@ import zoo
 from recipes.compare import figures, findings, statistics, tables
 from recipes.compare.findings import AblationRow, Difference
 from recipes.compare.grey_levels import BANDS, BINS, change
-from recipes.compare.measure import original, restore_some, restorer, scored
+from recipes.compare.measure import (
+    Restore,
+    measure,
+    original,
+    restore_some,
+    restorer,
+    scored,
+)
 from recipes.compare.plan import NAMES, ablation_plan, averaging, table_configurations
 from recipes.compare.report import Report
 from recipes.compare.results import Results
@@ -235,13 +242,14 @@ def _grey_level_figure(report: Report, task: str) -> str:
 
 def pictures(report: Report) -> str:
     """Return enlarged regions, and the weights of a label."""
-    task, name = report.tasks[0], report.results.images[0]
-    label = _luma(original(report.images[name], task)) / 255
+    task, name = report.tasks[0], next(iter(report.shown))
+    label = _luma(original(report.shown[name], task)) / 255
     regions, weights = figures.regions(_versions(report, task)), figures.weight_maps(label, name)
     small = figures.PHOTO_DPI
+    which = "" if report.shown is report.images else " Not test images: they may be published."
     return (
         "## Enlarged regions\n\nThe image that gains most and the one that gains least or loses "
-        "most, and in each the region in which the two networks differ most.\n\n"
+        f"most, and in each the region in which the two networks differ most.{which}\n\n"
         + report.figure(f"regions-{task}", regions, "enlarged regions", small)
         + "\n## Weights\n\nWhat the forms of the loss give to the pixels of one label:\n\n"
         + report.figure("weights", weights, "weight maps", small)
@@ -251,15 +259,23 @@ def pictures(report: Report) -> str:
 def _versions(report: Report, task: str) -> list[tuple[str, Any, Any]]:
     """Return two images, restored by the networks of one seed: heading, versions and scores."""
     asymmetric, plain = report.pairs[-1]
-    seed, results = report.seeds(task)[0], report.results
-    after, before = (results.values(task, n, "psnr", [seed])[0] for n in (asymmetric, plain))
+    seed, images = report.seeds(task)[0], report.shown
+    restores = _restores(report, task, seed)
+    records = {name: measure(restore, images, task) for name, restore in restores.items()}
+    names = list(images)
+    after, before = (
+        np.array([records[NAMES[loss]][name]["psnr"] for name in names])
+        for loss in (asymmetric, plain)
+    )
     gains = after - before
     chosen = {int(gains.argmax()): "largest", int(gains.argmin()): "smallest"}
-    names = [results.images[index] for index in chosen]
-    restored, records = _restored(report, task, seed, names)
+    wanted = [names[index] for index in chosen]
+    restored = {
+        name: restore_some(restore, images, task, wanted) for name, restore in restores.items()
+    }
     pages = []
-    for (index, word), name in zip(chosen.items(), names, strict=True):
-        versions = {network: _luma(images[name]) for network, images in restored.items()}
+    for (index, word), name in zip(chosen.items(), wanted, strict=True):
+        versions = {network: _luma(each[name]) for network, each in restored.items()}
         scores = {
             network: {"psnr": record[name]["psnr"], "ssim": record[name][f"ssim_{report.window}"]}
             for network, record in records.items()
@@ -268,22 +284,19 @@ def _versions(report: Report, task: str) -> list[tuple[str, Any, Any]]:
             f"{name}, {task}, seed {seed}: the {word} difference {NAMES[asymmetric]} minus "
             f"{NAMES[plain]}, {gains[index]:+.3f} dB"
         )
-        truth = {"truth": _luma(original(report.images[name], task))}
+        truth = {"truth": _luma(original(images[name], task))}
         pages.append((heading, versions | truth, scores))
     return pages
 
 
-def _restored(report: Report, task: str, seed: int, names: list[str]) -> tuple[Any, Any]:
-    """Return what every network of a seed, and none, makes of some images, and all its scores."""
-    results, degraded = report.results, "bicubic" if task.startswith("x") else "noisy"
-    restored = {degraded: restore_some(restorer(None, task), report.images, task, names)}
-    records = {degraded: results.baselines[task]}
+def _restores(report: Report, task: str, seed: int) -> dict[str, Restore]:
+    """Return what restores an image: no network, and every network of a seed."""
+    found = {"bicubic" if task.startswith("x") else "noisy": restorer(None, task)}
     neighbours = ("mae", "asy_mae", "mse", "asy_mse")  # as in the paper's Figs. 5 and 6
     for loss in [name for name in neighbours if name in report.losses]:
-        network = zoo.load(str(results.folder(task, loss, seed)))
-        restored[NAMES[loss]] = restore_some(restorer(network, task), report.images, task, names)
-        records[NAMES[loss]] = results.records(task, loss, seed)
-    return restored, records
+        network = zoo.load(str(report.results.folder(task, loss, seed)))
+        found[NAMES[loss]] = restorer(network, task)
+    return found
 
 
 def curves(report: Report) -> str:

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from recipes.benchmark import __main__, ratios, train, turns
+from recipes.benchmark import __main__, ratios, restore, train, turns
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.benchmark.train import CASES, Measured, Way, row, shown
 from recipes.benchmark.turns import OthersLoad, Worker, WorkerError, answer, requests, take_turns
 
 TORCH = train.has_torch()
+needs_torch = pytest.mark.skipif(not TORCH, reason="needs PyTorch")
 
 
 class FakeWorker:
@@ -170,3 +171,50 @@ def test_a_recipe_runs_and_answers():
     worker.close()
     assert min(answers) > 0
     assert worker.process.returncode == 0
+
+
+def test_a_line_of_the_restoration_table():
+    times = {
+        "keras": np.array([0.10, 0.10]),
+        "onnxruntime": np.array([0.20, 0.20]),
+        "openvino": np.array([0.05, 0.05]),
+        "restore": np.array([0.125, 0.125]),
+    }
+    peaks = {"keras": 1.0, "onnxruntime": 1.25, "openvino": 0.5}
+    case = restore.Case("EDSR", side=100, scale=2)
+    words = restore.line(case, "float32", times, peaks, others=0.02).split()
+    assert words[:7] == ["EDSR,", "100", "x", "100", "float32", "0.320", "0.400"]
+    assert words[7:] == [
+        *("2.000", "(2.000", "to", "2.000)", "0.500", "(0.500", "to", "0.500)", "-"),
+        *("1.00", "/", "1.25", "/", "0.50", "/", "-", "2%"),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow only")
+@pytest.mark.parametrize(
+    ("module", "words", "asked"),
+    [
+        ("restore_zoo", ["dncnn", "32", "--engine", "keras"], "run 2,restore 1,peak 0"),
+        ("restore_zoo", ["srcnn", "32", "--engine", "openvino"], "run 2,restore 1,peak 0"),
+        ("plug_zoo", [], "run 1,peak 0"),
+        pytest.param("restore_torch", ["dncnn", "32"], "run 2,peak 0", marks=needs_torch),
+        pytest.param("plug_torch", [], "run 1,peak 0", marks=needs_torch),
+    ],
+)
+def test_sides_of_the_other_benchmarks_answer(module, words, asked):
+    worker = Worker(f"recipes.benchmark.{module}", words)
+    answers = [worker.ask(request) for request in asked.split(",")]
+    worker.close()
+    assert min(answers) > 0
+
+
+@needs_torch
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="one backend is enough")
+def test_pytorch_runs_the_same_networks_in_restoration():
+    from recipes.benchmark.restore_torch import NETWORKS
+    from recipes.benchmark.restore_zoo import BUILDERS
+
+    for name, (build, _) in NETWORKS.items():
+        counts = sum(each.numel() for each in build().parameters())
+        assert counts == BUILDERS[name]().count_params()

@@ -5,9 +5,9 @@ import pytest
 
 from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
-from tests.zoo.pictures import network
+from tests.zoo.examples import network
 from zoo.channels import channels_for
-from zoo.picture import Picture
+from zoo.pictures.picture import Picture
 from zoo.restore import restore
 
 rng = np.random.default_rng(0)

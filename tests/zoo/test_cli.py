@@ -8,7 +8,7 @@ import scipy.io
 from PIL import Image
 
 import zoo
-from tests.zoo.pictures import small_grunet
+from tests.zoo.examples import small_grunet
 from zoo import builders, cards, cli, verify, weights
 from zoo.restore import restore
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.zoo.pictures import network
+from tests.zoo.examples import network
 from zoo import folder, progress
-from zoo.bands import Settings
 from zoo.folder import UsageError, find_jobs, restore_files
-from zoo.photos import read_header
+from zoo.pictures.photos import read_header
 from zoo.progress import Job, Progress
+from zoo.tiling.bands import Settings
 
 ROOT = Path(__file__).parents[2]
 VALUES = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
@@ -262,7 +262,8 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path):
 SLOW_RUN = """
 import sys, time
 from tests.zoo.test_folder import network, run
-from zoo import bands, folder
+from zoo import folder
+from zoo.tiling import bands
 whole = folder.restore_bands
 def slowly(plan, rows):
     for band in whole(plan, rows):
@@ -271,7 +272,7 @@ def slowly(plan, rows):
         yield band
 folder.restore_bands = slowly
 bands.spans = lambda length, keep, margin, step: whole_spans(length, 1, 0)
-from zoo.tiles import spans as whole_spans
+from zoo.tiling.tiles import spans as whole_spans
 run([sys.argv[1]], sys.argv[2])
 """
 
@@ -357,7 +358,7 @@ import sys, threading, time
 from pathlib import Path
 import numpy as np, keras
 from keras import layers, ops
-from zoo.bands import Settings
+from zoo.tiling.bands import Settings
 from zoo.folder import Job, restore_file
 from zoo.network import open_network
 

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from zoo import cli
-from zoo.bands import Settings
 from zoo.folder import restore_file
 from zoo.images import ImageError
 from zoo.network import open_network
 from zoo.page import SHOWN, restore_upload, shown
 from zoo.progress import Job
+from zoo.tiling.bands import Settings
 
 ROOT = Path(__file__).parents[2]
 WEIGHT = "srcnn-955-x2"

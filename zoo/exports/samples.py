@@ -9,9 +9,9 @@ import numpy as np
 from asykeras.color import rgb_to_ycbcr
 from asykeras.resize import bicubic_resize
 from zoo.exports.errors import ExportError
-from zoo.graph import growth
 from zoo.images import crop_to_multiple, find_images, read_image, to_channels
 from zoo.restore import to_numpy
+from zoo.tiling.graph import growth
 from zoo.usage import usage
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -11,11 +11,11 @@ from keras import ops
 from asykeras.color import rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.resize import bicubic_resize
 from asykeras.types import Tensor
-from zoo.graph import growth
+from zoo.tiling.graph import growth
 
 # A function of an exported file: image and perhaps sigma, each a batch, to restored images.
 Run = Callable[[list[np.ndarray]], np.ndarray]
-# Names of a network's inputs, in their order. The last is of tiles alone: see `zoo.placed`.
+# Names of a network's inputs, in their order. The last is of tiles alone: see `zoo.tiling.placed`.
 INPUTS = ("image", "sigma", "place")
 Signature = tuple[Callable[..., Tensor], list[keras.InputSpec]]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from zoo.picture import Picture
+from zoo.pictures.picture import Picture
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

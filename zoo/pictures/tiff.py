@@ -10,9 +10,9 @@ import numpy as np
 from PIL import ExifTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from zoo.exif import set_size, upright_xmp
 from zoo.images import ImageError
-from zoo.picture import Picture, RowWriter, packed
+from zoo.pictures.exif import set_size, upright_xmp
+from zoo.pictures.picture import Picture, RowWriter, packed
 
 COLOURS = 256  # of a palette
 Tags = dict[int, tuple[int, Any]]  # type and values

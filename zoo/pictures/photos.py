@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from zoo.exif import TURNS, reset_orientation, upright
 from zoo.images import ImageError
-from zoo.picture import Picture, Rows
-from zoo.png import Chunks, png_chunks, png_depth
-from zoo.tiff import check_strips, tiff_tags
+from zoo.pictures.exif import TURNS, reset_orientation, upright
+from zoo.pictures.picture import Picture, Rows
+from zoo.pictures.png import Chunks, png_chunks, png_depth
+from zoo.pictures.tiff import check_strips, tiff_tags
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 # Pillow's own limit against files that are small on disk and huge in memory.

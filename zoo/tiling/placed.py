@@ -6,8 +6,8 @@ import keras
 from keras import ops, tree
 
 from asykeras.types import Tensor
-from zoo.graph import record
-from zoo.reach import follow
+from zoo.tiling.graph import record
+from zoo.tiling.reach import follow
 
 
 def placed_network(network: keras.Model) -> keras.Model:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from zoo.memory import available_memory
-from zoo.reach import Reach
+from zoo.tiling.reach import Reach
 
 # Of the free memory, what the tiles in work may take; never more than LARGEST_BUDGET bytes, so that
 # 100 megapixels are restored in less than 1.5 GB, of which Pillow has 0.4 for the picture.

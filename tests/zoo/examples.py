@@ -11,7 +11,7 @@ from PIL import Image
 
 from zoo import dphsir
 from zoo.network import Network
-from zoo.reach import Reach
+from zoo.tiling.reach import Reach
 from zoo.usage import Usage
 
 TRANSPARENT = 3  # number in the palettes below

@@ -10,9 +10,9 @@ from asykeras.resize import bicubic_resize, mirror_border
 from zoo.channels import Channels, channels_for
 from zoo.engines import Engine
 from zoo.network import Network
-from zoo.picture import Picture, Rows
-from zoo.reach import Reach
-from zoo.tiles import (
+from zoo.pictures.picture import Picture, Rows
+from zoo.tiling.reach import Reach
+from zoo.tiling.tiles import (
     Span,
     automatic_tile,
     batches,

@@ -13,12 +13,12 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from zoo.exif import set_size, upright_xmp
 from zoo.images import ImageError
-from zoo.photos import Photo
-from zoo.picture import RowWriter
-from zoo.png import Chunks, PngRows
-from zoo.tiff import COLOURS, TiffRows, tiff_metadata
+from zoo.pictures.exif import set_size, upright_xmp
+from zoo.pictures.photos import Photo
+from zoo.pictures.picture import RowWriter
+from zoo.pictures.png import Chunks, PngRows
+from zoo.pictures.tiff import COLOURS, TiffRows, tiff_metadata
 
 QUALITY = 95  # of JPEG and lossy WebP
 # The most pixels a side that a format can hold.

@@ -7,9 +7,9 @@ from typing import IO
 
 import numpy as np
 
-from zoo.exif import upright_xmp
 from zoo.images import ImageError
-from zoo.picture import RowWriter, packed
+from zoo.pictures.exif import upright_xmp
+from zoo.pictures.picture import RowWriter, packed
 
 Chunks = list[tuple[bytes, bytes]]
 

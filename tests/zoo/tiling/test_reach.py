@@ -7,11 +7,11 @@ from keras import layers, ops
 
 import zoo
 from asykeras.resize import bicubic_resize
-from tests.zoo.pictures import small_grunet
+from tests.zoo.examples import small_grunet
 from zoo.dncnn import DnCNN
-from zoo.graph import TilingError, growth, record
-from zoo.placed import placed_network
-from zoo.reach import Reach, reach
+from zoo.tiling.graph import TilingError, growth, record
+from zoo.tiling.placed import placed_network
+from zoo.tiling.reach import Reach, reach
 
 
 def chain(*steps, channels=1):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from tests.zoo.pictures import (
+from tests.zoo.examples import (
     PALETTE,
     TRANSPARENT,
     as_image,
@@ -17,11 +17,11 @@ from tests.zoo.pictures import (
     pixels,
     write_png_16,
 )
-from zoo.bands import Settings
 from zoo.folder import Job, restore_file
 from zoo.images import ImageError
-from zoo.photos import open_rows, read_header
-from zoo.png import png_depth
+from zoo.pictures.photos import open_rows, read_header
+from zoo.pictures.png import png_depth
+from zoo.tiling.bands import Settings
 
 tifffile = pytest.importorskip("tifffile")
 

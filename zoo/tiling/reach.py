@@ -13,7 +13,7 @@ from fractions import Fraction
 import keras
 
 from asykeras.types import Tensor
-from zoo.graph import Call, Graph, TilingError, growth, record
+from zoo.tiling.graph import Call, Graph, TilingError, growth, record
 
 # Layers and operations whose output at a place depends on the inputs at that place alone.
 POINTWISE = {
@@ -57,7 +57,7 @@ class Reach:
         scale: Output pixels per input pixel.
         step: What the place and the size of a tile must be multiples of.
         mirrored: Whether the network itself mirrors the image to a multiple of `step`.
-        placed: Whether the network must be told where its tile lies: see `zoo.placed`.
+        placed: Whether the network must be told where its tile lies: see `zoo.tiling.placed`.
         floats: Numbers per input pixel that the largest step holds, inputs and output together.
     """
 

@@ -9,14 +9,15 @@ from keras import ops
 
 import zoo
 from asykeras.resize import bicubic_resize
-from tests.zoo.pictures import small_grunet
-from zoo import bands, memory, tiles
-from zoo.bands import Settings, eightfold, plan
+from tests.zoo.examples import small_grunet
+from zoo import memory
 from zoo.network import Network, open_network
-from zoo.picture import Picture, picture_of
-from zoo.reach import Reach
+from zoo.pictures.picture import Picture, picture_of
 from zoo.restore import restore
-from zoo.tiles import Span, automatic_tile, batches, bytes_per_pixel, spans, tiles_at_once
+from zoo.tiling import bands, tiles
+from zoo.tiling.bands import Settings, eightfold, plan
+from zoo.tiling.reach import Reach
+from zoo.tiling.tiles import Span, automatic_tile, batches, bytes_per_pixel, spans, tiles_at_once
 from zoo.usage import Usage
 
 rng = np.random.default_rng(0)
@@ -95,7 +96,7 @@ def test_free_memory_where_the_system_does_not_tell(monkeypatch):
 
 
 def whole(network, image, enlarge=1, sigma=None):
-    """Return what a network makes of an image in one piece, without anything of `zoo.bands`."""
+    """Return what a network makes of an image in one piece, without `zoo.tiling.bands`."""
     image = image[None].astype(np.float64)
     image = (bicubic_resize(image, enlarge) if enlarge > 1 else image).astype(np.float32)
     inputs = image if sigma is None else [image, np.full((1, 1), sigma, np.float32)]
