@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from recipes.compare import __main__ as compare
-from recipes.compare import cell
+from recipes.compare import cell, sections
 from recipes.compare.cells import launch, run_cells
 from recipes.compare.smoke import generate
 from zoo.files import locked
@@ -55,6 +55,27 @@ def test_a_report_holds_tables_figures_and_the_check_of_the_start(finished):
         with Image.open(report / "figures" / f"{name}.png") as image:
             assert min(image.size) > 300
     assert str(finished) not in text  # no path of this machine
+
+
+def test_a_report_can_show_other_pictures_than_it_is_scored_on(finished, tmp_path, monkeypatch):
+    drawn = []
+    regions = sections.figures.regions
+    monkeypatch.setattr(
+        sections.figures, "regions", lambda pages: drawn.append(pages) or regions(pages)
+    )
+    for name, seed in (("free", 0), ("too", 1)):
+        values = np.random.default_rng(seed).integers(0, 256, (40, 48, 3), np.uint8)
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        Image.fromarray(values).save(tmp_path / f"pictures/{name}.png")
+    more = ["--report", str(tmp_path / "report"), "--pictures", str(tmp_path / "pictures")]
+    assert compare.main([*FEW, "--workdir", str(finished), *more]) == 0
+    assert {heading.split(",")[0] for heading, _, _ in drawn[0]} <= {"free", "too"}
+    for _, versions, scores in drawn[0]:
+        assert set(versions) == {"bicubic", "MSE", "Asy_MSE", "truth"}
+        assert set(scores) <= set(versions)
+    text = (tmp_path / "report/report.md").read_text()
+    assert "Not test images: they may be published." in text
+    assert "| shapes5 |" in text  # the table is of the test images as before
 
 
 def test_the_table_is_the_mean_of_the_evaluations(finished):
