@@ -83,6 +83,7 @@ def address():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [sys.executable, "-m", "zoo.cli", "demo", "--no-browser", "--port", str(port)]
+    words += ["--weights", WEIGHT]
     server = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         said = server.stdout.readline().split()
