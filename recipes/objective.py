@@ -66,12 +66,22 @@ def _milestones(text: str) -> tuple[list[int], list[float]]:
     return steps, factors
 
 
+def ema_momentum(settings: Settings) -> float:
+    """Return the momentum of the average of the weights: that of the settings, less in short runs.
+
+    At most 1 - 25 / steps, so that the average spans the last 4 % of the steps. A longer one holds
+    weights from before, which do not fit the moving statistics of batch normalisation: after 4,000
+    steps with a momentum of 0.999 DnCNN lost 3 dB by it.
+    """
+    return min(settings.ema, max(0.5, 1 - 25 / settings.steps))
+
+
 def optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     """Return the optimizer, with the gradient clipping and the average of the settings."""
     shared = {
         "global_clipnorm": settings.clip or None,
         "use_ema": settings.ema > 0,
-        "ema_momentum": settings.ema or 0.99,
+        "ema_momentum": ema_momentum(settings) or 0.99,
     }
     if settings.optimizer == "sgd":
         slow = tuple(name for name in settings.slow_layers.split(",") if name)

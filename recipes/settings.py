@@ -49,7 +49,9 @@ class Settings:
     schedule: str = option("cosine", "after a warm-up of 2 %% of the steps", ("cosine", "constant"))
     milestones: str = option("", "STEP:FACTOR,... of a constant schedule: factors of the rate")
     slow_layers: str = option("", "layers at a tenth of the rate, and all biases; sgd only")
-    ema: float = option(0.999, "momentum of the average of the weights; 0: none")
+    ema: float = option(
+        0.999, "momentum of the average of the weights, at most 1 - 25 / steps; 0: none"
+    )
     clip: float = option(1.0, "largest norm of the gradient; 0: any")
     precision: str = option(
         "auto", "of the layers; auto: bfloat16 on GPU and TPU", ("auto", "float32", "bfloat16")

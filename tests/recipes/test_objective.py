@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from recipes import dncnn, dphsir, edsr, srcnn
-from recipes.objective import LayerwiseSGD, make_loss, optimizer, schedule
+from recipes.objective import LayerwiseSGD, ema_momentum, make_loss, optimizer, schedule
 from recipes.settings import Settings, parse
 
 
@@ -54,6 +54,24 @@ def test_the_published_preset_gives_defaults_that_options_override():
     chosen = parse(edsr.EdsrSettings, None, edsr.PUBLISHED, words)
     assert (chosen.learning_rate, chosen.milestones, chosen.batch) == (1e-4, "200000:0.5", 32)
     assert parse(edsr.EdsrSettings, None, edsr.PUBLISHED, words[:4]).learning_rate == 2e-4
+
+
+@pytest.mark.parametrize(
+    ("ema", "steps", "momentum"),
+    [
+        (0.999, 200_000, 0.999),
+        (0.999, 2500, 0.99),
+        (0.9, 2500, 0.9),
+        (0.999, 10, 0.5),
+        (0, 99, 0.0),
+    ],
+)
+def test_the_average_spans_at_most_the_last_steps(ema, steps, momentum):
+    chosen = srcnn.SrcnnSettings(data="-", workdir="-", ema=ema, steps=steps)
+    assert ema_momentum(chosen) == pytest.approx(momentum)
+    rule = optimizer(chosen)
+    assert rule.use_ema is (ema > 0)
+    assert not ema or rule.ema_momentum == pytest.approx(momentum)
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_the_newest_two_checkpoints_are_kept_and_the_log_is_complete(tmp_path):
 def test_the_average_is_that_of_the_formula(tmp_path):
     network = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(1, 1)])
     model = Restorer(network, layers.Rescaling(1.0))
-    chosen = settings(tmp_path, ema=0.75, clip=0.0)
+    chosen = settings(tmp_path, ema=0.75, clip=0.0, steps=1000)
     model.compile(training.optimizer(chosen), "mse")
     trained = []
     for _ in range(3):
