@@ -43,7 +43,7 @@ def row(weight: str, folder: Path, data: str | None, sets: Sequence[str]) -> str
     on_samples = {"samples": (report["psnr"]["network"], report["psnr"]["exported"])}
     for scores in (
         on_samples | score_sets(weight, (network, int8), data, sets),
-        score_sets(weight, (network, bfloat16), data, sets),
+        score_sets(weight, (network, bfloat16), data, ["samples", *sets]),
     ):
         cells.append("; ".join(f"{test} {b:.2f} ({b - a:+.3f})" for test, (a, b) in scores.items()))
     return "| " + " | ".join([*cells, f"{max(changes):.0e}"]) + " |"
