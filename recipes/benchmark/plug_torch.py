@@ -8,7 +8,7 @@ import torch
 
 from recipes.benchmark.plug import BANDS, ITERATIONS, SIDE
 from recipes.benchmark.restore_torch import dncnn
-from recipes.benchmark.turns import answer, clock, peak_memory, requests
+from recipes.benchmark.turns import serve
 from recipes.degraded import gaussian_kernel
 from zoo.plug_and_play import Schedule
 
@@ -35,15 +35,7 @@ def main() -> None:
             u = u + x - v
 
     with torch.inference_mode():
-        for word, number in requests():
-            if word == "peak":
-                answer(peak_memory())
-                continue
-            run()  # back into the caches, after the other side's turn
-            begun = clock()
-            for _ in range(number):
-                run()
-            answer(clock() - begun)
+        serve({"run": run})
 
 
 if __name__ == "__main__":

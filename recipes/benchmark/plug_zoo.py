@@ -7,7 +7,7 @@ import numpy as np
 
 import zoo
 from recipes.benchmark.plug import BANDS, ITERATIONS, SIDE
-from recipes.benchmark.turns import answer, clock, peak_memory, requests
+from recipes.benchmark.turns import serve
 from recipes.degraded import gaussian_kernel
 from zoo.plug_and_play import Blur, Schedule, Solver
 
@@ -17,15 +17,7 @@ def main() -> None:
     network = zoo.fold_batch_norm(zoo.DnCNN())
     solver = Solver(Blur(gaussian_kernel()), network, Schedule(iterations=ITERATIONS))
     blurred = np.random.default_rng(0).random((1, SIDE, SIDE, BANDS), np.float32)
-    for word, number in requests():
-        if word == "peak":
-            answer(peak_memory())
-            continue
-        solver(blurred)  # back into the caches, after the other side's turn
-        begun = clock()
-        for _ in range(number):
-            solver(blurred)
-        answer(clock() - begun)
+    serve({"run": lambda: solver(blurred)})
 
 
 if __name__ == "__main__":

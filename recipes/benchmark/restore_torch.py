@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recipes.benchmark.train_torch import Float32, GRUNet, Residual, convolution, edsr
-from recipes.benchmark.turns import answer, clock, peak_memory, requests
+from recipes.benchmark.turns import serve
 
 
 def srcnn() -> nn.Module:
@@ -57,15 +57,7 @@ def main() -> None:
     values = torch.rand(shape(options.side)).to(memory_format=layout)
     half = options.precision == "bfloat16"
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-        for word, number in requests():
-            if word == "peak":
-                answer(peak_memory())
-                continue
-            network(values)  # back into the caches, after the other sides' turns
-            begun = clock()
-            for _ in range(number):
-                network(values)
-            answer(clock() - begun)
+        serve({"run": lambda: network(values)})
 
 
 if __name__ == "__main__":

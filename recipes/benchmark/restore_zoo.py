@@ -7,14 +7,12 @@ the same output. `peak 0`: the most memory held so far.
 """
 
 import argparse
-from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 
 import zoo
-from recipes.benchmark.turns import answer, clock, peak_memory, requests
+from recipes.benchmark.turns import serve
 from zoo.engines import Engine, exported_engine, keras_engine
 from zoo.policy import computing_in
 from zoo.tiling.graph import growth
@@ -57,19 +55,12 @@ def main() -> None:
     scale = 2 if enlarged else growth(network)
     ready = zoo.open_network(network, scale=scale)
     sigma = SIGMA if len(network.inputs) == 2 else None
-    work: dict[str, Callable[[], Any]] = {
-        "run": lambda: engine(inputs),
-        "restore": lambda: zoo.restore(picture, ready, sigma=sigma),
-    }
-    for word, number in requests():
-        if word == "peak":
-            answer(peak_memory())
-            continue
-        work[word]()  # back into the caches, after the other sides' turns
-        begun = clock()
-        for _ in range(number):
-            work[word]()
-        answer(clock() - begun)
+    serve(
+        {
+            "run": lambda: engine(inputs),
+            "restore": lambda: zoo.restore(picture, ready, sigma=sigma),
+        }
+    )
 
 
 if __name__ == "__main__":

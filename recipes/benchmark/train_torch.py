@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from asykeras.resize import bicubic_resize
-from recipes.benchmark.turns import answer, clock, peak_memory, requests
+from recipes.benchmark.turns import serve
 
 MARGIN = 20  # pixels that SRCNN's label loses: 12 of context and 8 of the three valid convolutions
 
@@ -263,15 +263,7 @@ def main() -> None:
     options = parser.parse_args()
     bfloat16 = options.precision == "bfloat16"
     step = Step(options.recipe, options.batch, options.patch, bfloat16, options.compile)
-    for word, number in requests():
-        if word == "peak":
-            answer(peak_memory())
-            continue
-        step()  # back into the caches, after the other side's turn
-        begun = clock()
-        for _ in range(number):
-            step()
-        answer(clock() - begun)
+    serve({"step": step})
 
 
 if __name__ == "__main__":

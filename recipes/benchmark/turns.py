@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,23 @@ def answer(number: float) -> None:
 def peak_memory() -> float:
     """Return the most memory that this process has held so far, in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def serve(work: Mapping[str, Callable[[], Any]]) -> None:
+    """Answer requests until they end: the seconds of so many calls, or the `peak` of memory.
+
+    Args:
+        work: Word of a request -> what it calls.
+    """
+    for word, number in requests():
+        if word == "peak":
+            answer(peak_memory())
+            continue
+        work[word]()  # back into the caches, after the other sides' turns
+        begun = clock()
+        for _ in range(number):
+            work[word]()
+        answer(clock() - begun)
 
 
 def take_turns(
