@@ -23,6 +23,7 @@ from recipes.training import Recipe, command, rebuilt
 class DphsirSettings(Settings):
     """Settings of GRUNet."""
 
+    variant: str = option("full", "size of the network", ("full", "small"))
     bands: int = option(3, "bands in training: 1 for grey images, 3 for colour, more for cubes")
     sigma: float = option(70.0, "highest level of the noise in grey levels of 255")
     steps: int = option(100_000, "steps of the optimizer in all")
@@ -53,15 +54,16 @@ def recipe(settings: DphsirSettings) -> Recipe:
     """
     if settings.bands < 1:
         raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
-    build = partial(zoo.DPHSIR, bands=settings.bands)
+    build = partial(zoo.DPHSIR, bands=settings.bands, variant=settings.variant)
+    any_bands = partial(zoo.DPHSIR, variant=settings.variant)
     return Recipe(
         build=build,
         degradation=partial(
             GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
         ),
         channels={1: "grey", 3: "rgb"}.get(settings.bands, f"bands:{settings.bands}"),
-        card={"builder": "DPHSIR", "arguments": {}},
-        publish=rebuilt(build if settings.bands in (1, 3) else zoo.DPHSIR),
+        card={"builder": "DPHSIR", "arguments": {"variant": settings.variant}},
+        publish=rebuilt(build if settings.bands in (1, 3) else any_bands),
         test={"sigma": 25},
         ratio=0,
     )

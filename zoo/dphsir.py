@@ -12,19 +12,21 @@ from zoo.weights import load_into
 
 Shape = tuple[int | None, ...]
 
-WIDTHS = (16, 32, 64, 128, 256)
-# Height and width are halved once between two widths.
-MULTIPLE = 2 ** (len(WIDTHS) - 1)
+# Filters at the full size and after each halving of height and width. "full" is the published
+# network; "small", ours, leaves out its coarsest level and with it three quarters of the weights.
+VARIANTS = {"full": (16, 32, 64, 128, 256), "small": (16, 32, 64, 128)}
 # Up to so many the bands are scanned without a loop, by the same steps.
 FEW_BANDS = 4
 
 
-def DPHSIR(bands: int | None = None, weights: str | None = None) -> keras.Model:
+def DPHSIR(
+    bands: int | None = None, variant: str = "full", weights: str | None = None
+) -> keras.Model:
     """Build GRUNet, the denoiser of DPHSIR ("deep plug-and-play hyperspectral restoration").
 
     A U-net of 34 recurrent units (`QuasiRecurrentUnit`). Bands are read like a sequence, so the
     same 14,278,451 parameters restore a grey image (1 band), a colour image (3) and a
-    hyperspectral one (31, 200, ...).
+    hyperspectral one (31, 200, ...). The small variant has 26 units and 3,530,547.
 
         image, sigma -> head (both directions, 16 filters)
         4 x: down (stride 2, backward) -> encoder block (forward), filters doubled
@@ -36,6 +38,7 @@ def DPHSIR(bands: int | None = None, weights: str | None = None) -> keras.Model:
     Args:
         bands: Number of bands, or None for any number, which may then change from call to call.
             A fixed 1 is fastest: convolutions become two-dimensional and the recurrence vanishes.
+        variant: `"full"`, the published network, or `"small"`, where "4 x" is 3 x.
         weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
             ones (He normal, fan-out). The number of bands need not be the one in training.
 
@@ -46,11 +49,12 @@ def DPHSIR(bands: int | None = None, weights: str | None = None) -> keras.Model:
         unit as the image: 25 grey levels are 25 / 255.
 
     Raises:
-        ValueError: if bands is not a positive int or None; for weights that do not fit.
+        ValueError: if bands is not a positive int or None; for an unknown variant; for weights that
+            do not fit.
 
     Differs from the authors' code, with the same result: transposed convolutions of stride 1 are
     written as the convolutions that they are. Added to it: where height or width is no multiple
-    of 16 the image is mirrored at its lower and right border, and the result cropped.
+    of 16 (small: 8) the image is mirrored at its lower and right border, and the result cropped.
 
     Memory: 200 bands of 145 x 145 pixels in float32 took 4 GB by `predict` and 9 GB by a direct
     call, which keeps every layer's output until the end (TensorFlow, CPU).
@@ -65,11 +69,14 @@ def DPHSIR(bands: int | None = None, weights: str | None = None) -> keras.Model:
     """
     if bands is not None and (isinstance(bands, bool) or not isinstance(bands, int) or bands < 1):
         raise ValueError(f"bands must be a positive int or None. Received: {bands!r}")
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {sorted(VARIANTS)}. Received: {variant!r}")
+    widths = VARIANTS[variant]
     image = keras.Input((None, None, bands), name="image")
     sigma = keras.Input((1,), name="sigma")
-    x = _volume(MirrorToMultiple(MULTIPLE, name="mirror")(image), sigma)
-    x = QuasiRecurrentUnit(WIDTHS[0], direction="both", name="head")(x)
-    x = _decoder(_encoder(x))
+    x = _volume(MirrorToMultiple(2 ** (len(widths) - 1), name="mirror")(image), sigma)
+    x = QuasiRecurrentUnit(widths[0], direction="both", name="head")(x)
+    x = _decoder(_encoder(x, widths), widths)
     # The last layers compute in float32 under every policy: images in half precision show steps.
     x = QuasiRecurrentUnit(1, direction="both", use_bias=True, name="tail", dtype="float32")(x)
     noise = CropTo(name="crop", dtype="float32")([_bands_last(x), image])
@@ -92,21 +99,21 @@ def _bands_last(volume: Tensor) -> Tensor:
     return ops.transpose(ops.squeeze(volume, axis=-1), (0, 2, 3, 1))
 
 
-def _encoder(x: Tensor) -> list[Tensor]:
+def _encoder(x: Tensor, widths: tuple[int, ...]) -> list[Tensor]:
     """Return the features of every width, the widest last."""
     features = [x]
-    for level, (narrow, wide) in enumerate(pairwise(WIDTHS), start=1):
+    for level, (narrow, wide) in enumerate(pairwise(widths), start=1):
         x = QuasiRecurrentUnit(narrow, stride=2, direction="backward", name=f"down{level}")(x)
         x = _block(x, wide, f"encoder{level}")
         features.append(x)
     return features
 
 
-def _decoder(features: list[Tensor]) -> Tensor:
+def _decoder(features: list[Tensor], widths: tuple[int, ...]) -> Tensor:
     """Return features of the full size, from those of the encoder."""
     x = features[-1]
-    for level in range(len(WIDTHS) - 1, 0, -1):
-        narrow = WIDTHS[level - 1]
+    for level in range(len(widths) - 1, 0, -1):
+        narrow = widths[level - 1]
         x = EnlargeAligned(name=f"enlarge{level}")(x)
         x = QuasiRecurrentUnit(narrow, direction="backward", name=f"up{level}")(x)
         x = layers.Concatenate(name=f"skip{level}")([features[level - 1], x])
@@ -321,8 +328,9 @@ class CropTo(keras.Layer):
 def _scan(gates: Tensor, reverse: bool = False) -> Tensor:
     """Return h of every band from the gates before activation, (B, bands, H, W, 2 filters)."""
     if gates.shape[1] is not None and gates.shape[1] <= FEW_BANDS:
-        z, f = ops.split(gates, 2, axis=-1)
-        return _unrolled(ops.tanh(z), ops.sigmoid(f), reverse)
+        # In float32: more exact, and TensorFlow's elementwise steps are slower in bfloat16.
+        z, f = ops.split(ops.cast(gates, "float32"), 2, axis=-1)
+        return ops.cast(_unrolled(ops.tanh(z), ops.sigmoid(f), reverse), gates.dtype)
     bands = ops.swapaxes(gates, 0, 1)
     start = ops.zeros_like(ops.split(bands[0], 2, axis=-1)[0])
     # One array to scan: Keras' loop on TensorFlow refuses several of unknown length.

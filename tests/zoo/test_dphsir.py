@@ -32,6 +32,13 @@ class TestDPHSIRWithOneBand(DPHSIRContract):
     channels = 1
 
 
+@pytest.mark.slow
+class TestSmallDPHSIR(DPHSIRContract):
+    builder = staticmethod(partial(DPHSIR, bands=1, variant="small"))
+    channels = 1
+    parameters = 3_530_547
+
+
 @on_jax_slow
 class TestDPHSIRWithAnyBands(DPHSIRContract):
     builder = staticmethod(partial(DPHSIR))
@@ -144,7 +151,7 @@ def test_layers_round_trip(layer):
 # The network, written out from the authors' description.
 
 
-def written_out(model, image, sigma):
+def written_out(model, image, sigma, halvings=4):
     """Height and width must be multiples of 16."""
 
     def unit(x, name, direction="forward", stride=1):
@@ -157,11 +164,11 @@ def written_out(model, image, sigma):
     volume = image.transpose(0, 3, 1, 2)[..., None].astype(np.float64)
     level = np.broadcast_to(sigma[:, :, None, None, None], volume.shape)
     features = [unit(np.concatenate([volume, level], axis=-1), "head", "both")]
-    for number in (1, 2, 3, 4):
+    for number in range(1, halvings + 1):
         down = unit(features[-1], f"down{number}", "backward", stride=2)
         features.append(block(down, f"encoder{number}"))
     x = features.pop()
-    for number in (4, 3, 2, 1):
+    for number in range(halvings, 0, -1):
         up = unit(enlarge(x), f"up{number}", "backward")
         x = block(np.concatenate([features.pop(), up], axis=-1), f"decoder{number}")
     noise = unit(x, "tail", "both")
@@ -173,6 +180,14 @@ def test_the_network_is_the_published_one(bands):
     model = DPHSIR(bands)
     inputs = [images(16, 32, bands), np.array([[0.1], [0.5]], np.float32)]
     np.testing.assert_allclose(run(model, inputs)[0], written_out(model, *inputs), atol=1e-5)
+
+
+def test_the_small_network_has_a_level_less():
+    model = DPHSIR(1, "small")
+    inputs = [images(8, 16, 1), np.array([[0.1], [0.5]], np.float32)]
+    np.testing.assert_allclose(run(model, inputs)[0], written_out(model, *inputs, 3), atol=1e-5)
+    with pytest.raises(ValueError, match=r"one of \['full', 'small'\]. Received: 'tiny'"):
+        DPHSIR(1, "tiny")
 
 
 def test_any_number_of_bands_shares_the_weights():

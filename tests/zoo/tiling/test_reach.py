@@ -137,6 +137,8 @@ def test_floats_count_the_largest_step():
 def test_grunet_is_run_on_a_grid_of_16():
     found = reach(zoo.DPHSIR(), bands=3)
     assert found == Reach(160, 1, 16, mirrored=True, placed=True, floats=720.0)
+    small = reach(zoo.DPHSIR(variant="small"), bands=3)
+    assert (small.margin, small.step, small.floats) == (72, 8, 720.0)
 
 
 @pytest.mark.parametrize("bands", [1, None])
