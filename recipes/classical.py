@@ -37,6 +37,10 @@ def baselines(
     found: dict[str, np.ndarray] = {}
     if name == "denoise":
         found["TV"] = restoration.denoise_tv_chambolle(picture, noise, channel_axis=-1)
+        # The parameters of scikit-image's own example for a known level of the noise.
+        found["non-local means"] = restoration.denoise_nl_means(
+            picture, 5, 6, 0.6 * noise, sigma=noise, channel_axis=-1
+        )
         return found
     if name == "deblur":
         # As `Blur` has it: the kernel's middle at half its size.
@@ -46,9 +50,13 @@ def baselines(
         )
         # An even kernel gets a row and a column of zeros, so that its middle stays where it is.
         odd = np.pad(kernel, [(0, 1 - side % 2) for side in kernel.shape])
-        found["Richardson-Lucy"] = _by_band(
-            picture, lambda band: restoration.richardson_lucy(band, odd, 30)
-        )
+        edge = 5 * max(odd.shape)  # scikit-image's borders are black, ours wrap around
+
+        def sharpen(band: np.ndarray) -> np.ndarray:
+            wide = np.pad(band, edge, "wrap")
+            return restoration.richardson_lucy(wide, odd, 30)[edge:-edge, edge:-edge]
+
+        found["Richardson-Lucy"] = _by_band(picture, sharpen)
     elif name in ("sr", "bicubic"):
         found["bicubic"] = np.asarray(convert_to_numpy(task.start(measured)))[0]
     first, last = TV_LEVELS

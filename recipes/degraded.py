@@ -50,6 +50,7 @@ class Options:
     Attributes:
         scale: Of sr and bicubic.
         missing: Share of the pixels that inpaint misses.
+        striped: Share of the bands in which stripes miss columns.
         noise: Of the measurement, in grey levels of 255.
         kernel: Of deblur and sr.
         mask: Of inpaint, stripes and cassi, instead of a random one.
@@ -60,6 +61,7 @@ class Options:
 
     scale: int = 2
     missing: float = 0.3
+    striped: float = 0.5
     noise: float = 0.0
     kernel: np.ndarray | None = None
     mask: np.ndarray | None = None
@@ -133,6 +135,25 @@ def schedule_of(name: str, noise: float, iterations: int | None = None) -> Sched
     return Schedule(first, last, iterations or ITERATIONS, lam, noise / 255)
 
 
+def simulate(name: str, truth: np.ndarray, options: Options) -> tuple[Task, np.ndarray, np.ndarray]:
+    """Return a task, its measurement of a picture with an axis for the batch, and the truth.
+
+    Args:
+        name: Of the task.
+        truth: `(height, width, bands)`; super-resolution drops the rows and columns that exceed a
+            multiple of the scale.
+        options: Of the task.
+
+    Raises:
+        ValueError: as `make_task`.
+    """
+    if name in ("sr", "bicubic"):
+        height, width = (side - side % options.scale for side in truth.shape[:2])
+        truth = truth[:height, :width]
+    task = make_task(name, (truth.shape[0], truth.shape[1], truth.shape[2]), options)
+    return task, measure(task, truth, options), truth
+
+
 def measure(task: Task, truth: np.ndarray, options: Options) -> np.ndarray:
     """Return what a picture (height, width, bands) becomes, with Gaussian noise, unclipped."""
     measured = np.asarray(convert_to_numpy(task.forward(truth[None])), np.float32)
@@ -156,9 +177,8 @@ def _random_mask(
         return rng.random(shape) >= options.missing
     mask = np.ones(shape, bool)
     _, width, bands = shape
-    # Half of the bands, with 5 to 15 % of their columns dead, as in the
-    # "deadline" noise of QRNN3D.
-    for band in rng.permutation(bands)[: max(1, bands // 2)]:
+    # 5 to 15 % of the columns of a band are dead, as in the "deadline" noise of QRNN3D.
+    for band in rng.permutation(bands)[: max(1, int(options.striped * bands))]:
         count = max(1, round(width * rng.uniform(0.05, 0.15)))
         mask[:, rng.permutation(width)[:count], band] = False
     return mask

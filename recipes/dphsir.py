@@ -29,6 +29,8 @@ class DphsirSettings(Settings):
     steps: int = option(100_000, "steps of the optimizer in all")
     batch: int = option(16, "patches per step")
     patch: int = option(64, "side of the patch in pixels")
+    # At 0.001 a run of the small variant stopped learning: the gates of the last unit had closed.
+    learning_rate: float = option(3e-4, "highest learning rate of Adam")
 
 
 # How the published denoiser with a noise map was trained is not documented. This is the schedule of

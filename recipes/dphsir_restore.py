@@ -31,9 +31,9 @@ from recipes.degraded import (
     Options,
     gaussian_kernel,
     make_task,
-    measure,
     picture_shape,
     schedule_of,
+    simulate,
 )
 from recipes.restoration_figure import figure
 from recipes.spectral_metrics import scores
@@ -106,17 +106,10 @@ def _prepared(
         step=options.step,
         bands=options.bands,
     )
-    if not options.simulate:
-        measured = volume.values[None]
-        task = make_task(name, picture_shape(name, volume.values.shape, chosen), chosen)
-        return task, measured, None
-    truth = volume.values
-    if name in ("sr", "bicubic"):
-        height, width = (side - side % chosen.scale for side in truth.shape[:2])
-        truth = truth[:height, :width]
-    shape = (truth.shape[0], truth.shape[1], truth.shape[2])
-    task = make_task(name, shape, chosen)
-    return task, measure(task, truth, chosen), truth
+    if options.simulate:
+        return simulate(name, volume.values, chosen)
+    task = make_task(name, picture_shape(name, volume.values.shape, chosen), chosen)
+    return task, volume.values[None], None
 
 
 def _kernel(options: argparse.Namespace) -> np.ndarray:
@@ -130,7 +123,7 @@ def _array(path: str) -> np.ndarray:
         raise ImageError(f"{path} cannot be read as .npy: {error}") from None
 
 
-def _network(name: str) -> Any:
+def network_of(name: str) -> Any:
     """Return the denoiser of a name.
 
     Raises:
@@ -148,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     out = Path(options.out)
     try:
-        options.network = _network(options.denoiser)
+        options.network = network_of(options.denoiser)
         out.mkdir(parents=True, exist_ok=True)
         everything = {}
         for path in options.inputs:

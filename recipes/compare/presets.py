@@ -120,7 +120,7 @@ DPHSIR_CHOICES = {
     "50/255 and a map of the level as input. The plug-and-play solver has no part in denoising.",
     "patch, batch, steps": "64x64, 16 and 50,000; how the published denoiser was trained is not "
     "documented.",
-    "optimiser": "Adam, rate 0.001 after a warm-up, cosine to a hundredth of it.",
+    "optimiser": "Adam, rate 0.0003 after a warm-up, cosine to a hundredth of it.",
     "precision": "bfloat16 layers, float32 weights; evaluated in float32.",
 }
 STATED = (

@@ -64,9 +64,10 @@ class Restored:
     """What a `Solver` returns.
 
     Attributes:
-        pictures: v of the last iteration, float32, unclipped.
+        pictures: x or v of the last iteration (see `Solver`), float32, unclipped.
         changes: Root mean square change of v in each iteration that was made.
-        psnr: PSNR of v in each iteration, in dB with white at 1; empty where the truth is unknown.
+        psnr: PSNR of x or v in each iteration, in dB with white at 1; empty where the truth is
+            unknown.
     """
 
     pictures: np.ndarray
@@ -82,6 +83,10 @@ class Solver:
         x = prox(v - u, rho_k)        the x with the least |A x - y|^2 + rho_k |x - (v - u)|^2
         v = denoise(x + u, sigma_k)
         u = u + x - v                 ADMM; with HQS u stays 0
+
+    What is returned is x with ADMM where the measurement has no noise (`Schedule.noise` of at most
+    0.001): what was measured stays as it is, such as the known pixels of inpainting. Else it is v,
+    for x brings the noise back. The authors' ADMM always returns x, their HQS v.
 
     The loop is compiled as a whole, on every backend, once for each size of pictures.
 
@@ -191,6 +196,7 @@ class _Loop(keras.Model):
         self.denoise = denoiser
         self.schedule = schedule
         self.keeps_u = method == "admm"
+        self.returns_x = self.keeps_u and schedule.noise <= LEAST_NOISE
         self.augment = augment
         self.tolerance = tolerance
 
@@ -204,27 +210,31 @@ class _Loop(keras.Model):
         count = self.schedule.iterations
         numbers = ops.arange(count)
 
-        def goes_on(k: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor) -> Tensor:
+        def goes_on(
+            k: Tensor, x: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor
+        ) -> Tensor:
             last = ops.sum(ops.where(numbers == k - 1, changes, 0.0))
             return ops.logical_and(k < count, ops.logical_or(k == 0, last >= self.tolerance))
 
         def step(
-            k: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor
+            k: Tensor, x: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor
         ) -> tuple[Tensor, ...]:
             level, weight = (ops.take(each, k, axis=0) for each in (levels, weights))
             denoise = turned(self.denoise, k % 8) if self.augment else self.denoise
             x = self.task.prox(y, v - u, weight)
             new = ops.reshape(ops.cast(denoise(x + u, level), "float32"), ops.shape(v))
             u = u + x - new if self.keeps_u else u
-            change, error = ops.sqrt(ops.mean((new - v) ** 2)), ops.mean((new - truth) ** 2)
-            changes = ops.where(numbers == k, change, changes)
-            return k + 1, new, u, changes, ops.where(numbers == k, error, errors)
+            changes = ops.where(numbers == k, ops.sqrt(ops.mean((new - v) ** 2)), changes)
+            error = ops.mean(((x if self.returns_x else new) - truth) ** 2)
+            return k + 1, x, new, u, changes, ops.where(numbers == k, error, errors)
 
         nothing = ops.zeros((count,))
-        begin = (ops.convert_to_tensor(0, "int32"), start, ops.zeros_like(start), nothing, nothing)
-        made, v, _, changes, errors = ops.while_loop(goes_on, step, begin)
+        zero, u = ops.convert_to_tensor(0, "int32"), ops.zeros_like(start)
+        begin = (zero, start, start, u, nothing, nothing)
+        made, x, v, _, changes, errors = ops.while_loop(goes_on, step, begin)
         # An axis for the batch, which `predict` wants of every output.
-        return v, *(ops.expand_dims(each, 0) for each in (changes, errors, made))
+        traces = (ops.expand_dims(each, 0) for each in (changes, errors, made))
+        return x if self.returns_x else v, *traces
 
 
 def _checked(name: str, values: Any, shape: Shape | None = None) -> np.ndarray:

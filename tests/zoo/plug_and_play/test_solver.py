@@ -22,6 +22,9 @@ rng = np.random.default_rng(0)
 BOX = np.full((3, 3), 1 / 9)
 SHORT = Schedule(first=30, last=15, iterations=9, lam=0.4, noise=0.05)
 
+# The authors' lam would leave the equations so nearly singular that float32 cannot solve them.
+EXACT = Schedule(first=30, last=15, iterations=9, lam=1000)
+
 
 def shrink(pictures, sigma):
     """Pull pictures towards a slope: a denoiser that is no symmetric one."""
@@ -30,15 +33,16 @@ def shrink(pictures, sigma):
 
 
 def in_numpy(task, y, start, schedule, method, augment=False):
-    """Return v after each iteration, the step to the data by the dense normal equations."""
+    """Return x and v after each iteration, the step to the data by the dense normal equations."""
     shape = start.shape
     units = np.eye(start[0].size, dtype=np.float32)
     columns = [ops.convert_to_numpy(task.forward(u.reshape(1, *shape[1:]))).ravel() for u in units]
     matrix = np.stack(columns, axis=1).astype(np.float64)
     v, u, found = start.astype(np.float64), np.zeros(shape), []
+    noise = max(schedule.noise, 0.001)
     levels = 255 * schedule.levels().astype(np.float64)
     for k, level in enumerate(levels):
-        rho = schedule.lam * schedule.noise**2 / (level / 255) ** 2
+        rho = schedule.lam * noise**2 / (level / 255) ** 2
         normal = matrix.T @ matrix + rho * np.eye(matrix.shape[1])
         right = matrix.T @ y.ravel() + rho * (v - u).ravel()
         x = np.linalg.solve(normal, right).reshape(shape)
@@ -51,23 +55,28 @@ def in_numpy(task, y, start, schedule, method, augment=False):
             v = shrink(seen, level / 255)
         v = v[:, ::down, ::right]
         u = u + x - v if method == "admm" else u
-        found.append(v)
+        found.append((x, v))
     return found
 
 
-@pytest.mark.parametrize("method", ["admm", "hqs"])
+@pytest.mark.parametrize(
+    ("method", "schedule"),
+    [("admm", SHORT), ("hqs", SHORT), ("admm", EXACT), ("hqs", EXACT)],
+    ids=["admm", "hqs", "admm-without-noise", "hqs-without-noise"],
+)
 @pytest.mark.parametrize("augment", [False, True])
 @pytest.mark.parametrize("task", [Blur(BOX), SuperResolution(BOX, 2)], ids=["blur", "x2"])
-def test_iterations_equal_those_in_numpy(task, method, augment):
+def test_iterations_equal_those_in_numpy(task, method, schedule, augment):
     clean = rng.random((1, 6, 8, 1)).astype("float32")
     y = ops.convert_to_numpy(task.forward(clean))
     start = rng.random(clean.shape).astype("float32")
     found = plug_and_play(
-        task, y, shrink, SHORT, method=method, augment=augment, start=start, truth=clean
+        task, y, shrink, schedule, method=method, augment=augment, start=start, truth=clean
     )
-    expected = in_numpy(task, y, start, SHORT, method, augment)
+    x, v = zip(*in_numpy(task, y, start, schedule, method, augment), strict=True)
+    expected = x if method == "admm" and schedule is EXACT else v
     np.testing.assert_allclose(found.pictures, expected[-1], rtol=0, atol=1e-5)
-    steps = np.diff([start, *expected], axis=0)
+    steps = np.diff([start, *v], axis=0)
     changes = np.sqrt((steps**2).mean(axis=(1, 2, 3, 4)))
     np.testing.assert_allclose(found.changes, changes, atol=1e-5)
     errors = ((np.array(expected) - clean) ** 2).mean(axis=(1, 2, 3, 4))
