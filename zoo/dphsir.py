@@ -1,5 +1,7 @@
 """GRUNet of DPHSIR: a recurrent denoiser for images of any number of bands and any noise level."""
 
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -194,18 +196,15 @@ class QuasiRecurrentUnit(keras.Layer):
         if self.use_bias:
             self.bias = self.add_weight(shape=(gates,), initializer="zeros", name="bias")
         # XLA cannot differentiate TensorFlow's loops over the bands; this keeps `fit` from trying.
-        self.supports_jit = input_shape[1] == 1 or keras.backend.backend() != "tensorflow"
+        self.supports_jit = _are_few(input_shape[1]) or keras.backend.backend() != "tensorflow"
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         """Return h of every band."""
         gates = self._convolve(x)
         if self.use_bias:
             gates = gates + self.bias
-        if self.direction != "both":
-            return _scan(gates, reverse=self.direction == "backward")
-        z, forward, backward = ops.split(gates, 3, axis=-1)
-        ahead = _scan(ops.concatenate([z, forward], axis=-1))
-        return ahead + _scan(ops.concatenate([z, backward], axis=-1), reverse=True)
+        recur = _fused() if training and _are_few(gates.shape[1]) else _recur
+        return recur(gates, self.direction)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape with the size divided by the stride, rounded up."""
@@ -325,12 +324,36 @@ class CropTo(keras.Layer):
         return (batch, height, width, channels)
 
 
-def _scan(gates: Tensor, reverse: bool = False) -> Tensor:
-    """Return h of every band from the gates before activation, (B, bands, H, W, 2 filters)."""
-    if gates.shape[1] is not None and gates.shape[1] <= FEW_BANDS:
-        # In float32: more exact, and TensorFlow's elementwise steps are slower in bfloat16.
-        z, f = ops.split(ops.cast(gates, "float32"), 2, axis=-1)
-        return ops.cast(_unrolled(ops.tanh(z), ops.sigmoid(f), reverse), gates.dtype)
+def _are_few(bands: int | None) -> bool:
+    return bands is not None and bands <= FEW_BANDS
+
+
+def _recur(gates: Tensor, direction: str) -> Tensor:
+    """Return h of every band from the gates before activation, (B, bands, H, W, gates)."""
+    scan = _unrolled if _are_few(gates.shape[1]) else _scan
+    if direction != "both":
+        return scan(gates, direction == "backward")
+    z, forward, backward = ops.split(gates, 3, axis=-1)
+    ahead = scan(ops.concatenate([z, forward], axis=-1), False)
+    return ahead + scan(ops.concatenate([z, backward], axis=-1), True)
+
+
+@cache
+def _fused() -> Callable[[Tensor, str], Tensor]:
+    """Return `_recur` as one compiled step, for few bands in training, where shapes stay the same.
+
+    TensorFlow computes its elementwise operations one by one, each through the memory. JAX compiles
+    them with all others.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return _recur
+    import tensorflow as tf  # only on the TensorFlow backend
+
+    return tf.function(_recur, jit_compile=True)
+
+
+def _scan(gates: Tensor, reverse: bool) -> Tensor:
+    """Return h of every band from z and f before activation, (B, bands, H, W, 2 filters)."""
     bands = ops.swapaxes(gates, 0, 1)
     start = ops.zeros_like(ops.split(bands[0], 2, axis=-1)[0])
     # One array to scan: Keras' loop on TensorFlow refuses several of unknown length.
@@ -338,15 +361,19 @@ def _scan(gates: Tensor, reverse: bool = False) -> Tensor:
     return ops.swapaxes(h, 0, 1)
 
 
-def _unrolled(z: Tensor, f: Tensor, reverse: bool) -> Tensor:
-    """Return h of every band, without a loop: other runtimes take none of TensorFlow's."""
+def _unrolled(gates: Tensor, reverse: bool) -> Tensor:
+    """Return the same without a loop: other runtimes take none of TensorFlow's."""
+    # In float32: more exact, and TensorFlow's elementwise steps are slower in bfloat16.
+    z, f = ops.split(ops.cast(gates, "float32"), 2, axis=-1)
     # Not `z[:, number]`: TensorFlow's gradient of such a slice is as large as all bands, and the
     # training step took 1.3 to 1.5 times as long.
-    bands = list(zip(ops.unstack(z, axis=1), ops.unstack(f, axis=1), strict=True))
+    gates_of = (ops.unstack(each, axis=1) for each in (ops.tanh(z), ops.sigmoid(f)))
+    bands = list(zip(*gates_of, strict=True))
     found: list[Tensor] = []
     for new, keep in reversed(bands) if reverse else bands:
         found.append(new + keep * (found[-1] - new) if found else new - keep * new)
-    return ops.stack(found[::-1] if reverse else found, axis=1)
+    h = ops.stack(found[::-1] if reverse else found, axis=1)
+    return ops.cast(h, gates.dtype)
 
 
 def _step(h: Tensor, gates: Tensor) -> tuple[Tensor, Tensor]:

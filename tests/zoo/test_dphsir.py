@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.zoo.contracts import BuilderContract, images, run
+from tests.zoo.examples import small_grunet
 from zoo.dphsir import (
     DPHSIR,
     CropTo,
@@ -225,6 +226,34 @@ def test_the_noise_level_matters():
 def test_other_numbers_of_bands_are_refused(bands):
     with pytest.raises(ValueError, match=f"bands must be a positive int or None. .*{bands!r}"):
         DPHSIR(bands)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_training_gives_the_same(bands, direction, dtype):
+    """In training the recurrence over few bands is one compiled step on TensorFlow."""
+    unit = QuasiRecurrentUnit(4, direction=direction, dtype=dtype)
+    volume = rng.standard_normal((2, bands, 6, 5, 3)).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(keras.ops.cast(unit(volume), "float32"))
+    found = keras.ops.convert_to_numpy(keras.ops.cast(unit(volume, training=True), "float32"))
+    # Rounded to bfloat16 at the end in both, from float32 values that may differ by a last bit.
+    bound = 1e-6 if dtype == "float32" else 2**-8
+    np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX compiles with XLA anyway")
+@pytest.mark.parametrize("bands", [1, 3])
+def test_few_bands_train_as_a_whole_under_xla(bands):
+    found = []
+    for jit in (False, True):
+        keras.utils.set_random_seed(0)
+        model = small_grunet(bands)
+        assert all(layer.supports_jit for layer in model.layers)
+        model.compile("sgd", "mse", jit_compile=jit)
+        inputs = [images(8, 8, bands), np.full((2, 1), 0.1, np.float32)]
+        found.append([model.train_on_batch(inputs, images(8, 8, bands)) for _ in range(3)])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
 
 
 def test_units_refuse_other_arguments():
