@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import zoo
 from asykeras.degradations import GaussianNoise
@@ -56,16 +57,19 @@ def recipe(settings: DphsirSettings) -> Recipe:
     """
     if settings.bands < 1:
         raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
-    build = partial(zoo.DPHSIR, bands=settings.bands, variant=settings.variant)
-    any_bands = partial(zoo.DPHSIR, variant=settings.variant)
+    # The network of a cube serves other cubes.
+    published: dict[str, Any] = {
+        "bands": settings.bands if settings.bands in (1, 3) else None,
+        "variant": settings.variant,
+    }
     return Recipe(
-        build=build,
+        build=partial(zoo.DPHSIR, settings.bands, settings.variant),
         degradation=partial(
             GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
         ),
         channels={1: "grey", 3: "rgb"}.get(settings.bands, f"bands:{settings.bands}"),
-        card={"builder": "DPHSIR", "arguments": {"variant": settings.variant}},
-        publish=rebuilt(build if settings.bands in (1, 3) else any_bands),
+        card={"builder": "DPHSIR", "arguments": published},
+        publish=rebuilt(partial(zoo.DPHSIR, **published)),
         test={"sigma": 25},
         ratio=0,
     )

@@ -131,9 +131,11 @@ def network_of(name: str) -> Any:
     """
     if name == "tv":
         return total_variation()
-    if usage(locate(name)[1]).scale != 1:
+    card = locate(name)[1]
+    if usage(card).scale != 1:
         raise WeightsError(f"{name} enlarges: it is no denoiser")
-    return zoo.load(name)
+    # GRUNet's weights restore any number of bands, whatever they were trained with.
+    return zoo.load(name, bands=None) if card["builder"] == "DPHSIR" else zoo.load(name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

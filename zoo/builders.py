@@ -1,6 +1,7 @@
 """The builders by name, and `load`: from a name or a file to a network with its weights."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -18,26 +19,31 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def load(name: str) -> keras.Model:
+def load(name: str, **arguments: Any) -> keras.Model:
     """Return a network with its weights.
 
     Args:
         name: A published weight, a `.weights.h5` file with its card beside it, or the work folder
             of a finished recipe.
+        **arguments: Of the builder, instead of those of the card, where the same weights serve
+            several: `bands=31` makes GRUNet one for cubes.
 
     Raises:
-        WeightsError: if it cannot be found, its SHA-256 is not the card's, or it does not fit.
+        WeightsError: if it cannot be found, its SHA-256 is not the card's, or it does not fit
+            the builder with these arguments.
 
     Example:
         >>> network = zoo.load("srcnn-955-x3")
+        >>> for_cubes = zoo.load("dphsir-small", bands=31)
     """
     file, card = locate(name)
     builder = BUILDERS.get(card["builder"])
     if builder is None:
         raise WeightsError(f"{name}: its card names an unknown builder {card['builder']!r}")
     try:
-        model = builder(**card["arguments"])
+        model = builder(**card["arguments"] | arguments)
     except (TypeError, ValueError) as error:
-        raise WeightsError(f"{name}: its card does not fit {card['builder']}: {error}") from None
+        whose = "these arguments do" if arguments else "its card does"
+        raise WeightsError(f"{name}: {whose} not fit {card['builder']}: {error}") from None
     load_verified(model, file, card)
     return model

@@ -9,11 +9,13 @@ from PIL import Image
 from scipy import io
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+import zoo
 from recipes import dphsir_restore
 from recipes.degraded import TASKS, Options, gaussian_kernel, make_task, measure, schedule_of
 from recipes.spectral_metrics import scores, spectral_angle
 from recipes.volumes import read_volume, write_volume
 from zoo.images import ImageError
+from zoo.weights import save
 
 rng = np.random.default_rng(0)
 WAVELENGTHS = tuple(float(each) for each in range(400, 700, 60))
@@ -63,6 +65,16 @@ def test_a_measurement_without_truth_keeps_its_size_and_is_not_scored(photo, tmp
         assert image.size == (32, 24)
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "out/scores.json").exists()
+
+
+@pytest.mark.slow
+def test_weights_of_grunet_restore_any_number_of_bands(tmp_path):
+    card = {"builder": "DPHSIR", "arguments": {"bands": 3, "variant": "small"}}
+    save(zoo.DPHSIR(3, "small"), tmp_path / "rgb.weights.h5", card)
+    np.save(tmp_path / "cube.npy", rng.random((16, 16, 5)))
+    words = ("--task", "denoise", "--noise", "20", "--denoiser", str(tmp_path / "rgb.weights.h5"))
+    assert run(tmp_path / "cube.npy", tmp_path / "out", *words) == 0
+    assert np.load(tmp_path / "out/cube.npy").shape == (16, 16, 5)
 
 
 def test_a_measurement_of_super_resolution_becomes_larger(photo, tmp_path):

@@ -183,6 +183,7 @@ def test_the_network_is_the_published_one(bands):
     np.testing.assert_allclose(run(model, inputs)[0], written_out(model, *inputs), atol=1e-5)
 
 
+@on_jax_slow
 def test_the_small_network_has_a_level_less():
     model = DPHSIR(1, "small")
     inputs = [images(8, 16, 1), np.array([[0.1], [0.5]], np.float32)]

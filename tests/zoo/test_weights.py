@@ -51,6 +51,16 @@ def test_a_builder_takes_a_work_folder(saved, network):
     assert equal(zoo.SRCNN(3, "9-1-5", weights=str(saved)), network)
 
 
+def test_other_arguments_than_the_card_s_are_taken(saved, network):
+    padded = zoo.load(str(saved), padding="valid")
+    assert padded.get_layer("mapping").padding == "valid"
+    assert equal(padded, network)
+    with pytest.raises(zoo.WeightsError, match="these arguments do not fit SRCNN: scale must be"):
+        zoo.load(str(saved), scale=9)
+    with pytest.raises(zoo.WeightsError, match="network.weights.h5 does not fit"):
+        zoo.load(str(saved), variant="9-5-5")
+
+
 def test_a_changed_file_is_refused(saved):
     path = saved / "network.weights.h5"
     path.write_bytes(path.read_bytes() + b" ")
