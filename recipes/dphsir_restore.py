@@ -45,7 +45,7 @@ from zoo.plug_and_play.solver import METHODS
 from zoo.usage import usage
 from zoo.weights import WeightsError, locate
 
-BANDS_AT_ONCE = 31  # of a cube that go through the denoiser together
+BANDS_AT_ONCE = 31  # of a cube that go through a denoiser for any number together
 
 
 def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str, float]]:
@@ -131,11 +131,9 @@ def network_of(name: str) -> Any:
     """
     if name == "tv":
         return total_variation()
-    card = locate(name)[1]
-    if usage(card).scale != 1:
+    if usage(locate(name)[1]).scale != 1:
         raise WeightsError(f"{name} enlarges: it is no denoiser")
-    # GRUNet's weights restore any number of bands, whatever they were trained with.
-    return zoo.load(name, bands=None) if card["builder"] == "DPHSIR" else zoo.load(name)
+    return zoo.load(name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

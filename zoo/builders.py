@@ -25,8 +25,8 @@ def load(name: str, **arguments: Any) -> keras.Model:
     Args:
         name: A published weight, a `.weights.h5` file with its card beside it, or the work folder
             of a finished recipe.
-        **arguments: Of the builder, instead of those of the card, where the same weights serve
-            several: `bands=31` makes GRUNet one for cubes.
+        **arguments: Of the builder, instead of those of the card, where the same weights serve:
+            `padding="valid"` of SRCNN.
 
     Raises:
         WeightsError: if it cannot be found, its SHA-256 is not the card's, or it does not fit
@@ -34,7 +34,7 @@ def load(name: str, **arguments: Any) -> keras.Model:
 
     Example:
         >>> network = zoo.load("srcnn-955-x3")
-        >>> for_cubes = zoo.load("dphsir-small", bands=31)
+        >>> without_border = zoo.load("srcnn-955-x3", padding="valid")
     """
     file, card = locate(name)
     builder = BUILDERS.get(card["builder"])

@@ -68,13 +68,14 @@ def test_a_measurement_without_truth_keeps_its_size_and_is_not_scored(photo, tmp
 
 
 @pytest.mark.slow
-def test_weights_of_grunet_restore_any_number_of_bands(tmp_path):
+@pytest.mark.parametrize("bands", [1, 5])
+def test_a_network_for_colour_restores_other_numbers_of_bands(bands, tmp_path):
     card = {"builder": "DPHSIR", "arguments": {"bands": 3, "variant": "small"}}
     save(zoo.DPHSIR(3, "small"), tmp_path / "rgb.weights.h5", card)
-    np.save(tmp_path / "cube.npy", rng.random((16, 16, 5)))
+    np.save(tmp_path / "cube.npy", rng.random((16, 16, bands)))
     words = ("--task", "denoise", "--noise", "20", "--denoiser", str(tmp_path / "rgb.weights.h5"))
     assert run(tmp_path / "cube.npy", tmp_path / "out", *words) == 0
-    assert np.load(tmp_path / "out/cube.npy").shape == (16, 16, 5)
+    assert np.load(tmp_path / "out/cube.npy").shape == (16, 16, bands)
 
 
 def test_a_measurement_of_super_resolution_becomes_larger(photo, tmp_path):

@@ -22,9 +22,10 @@ def denoiser_of(
     Args:
         model: `[image, sigma]` -> image, as `zoo.DPHSIR`; image -> image, as `zoo.DnCNN`, for any
             level (blind) or the one in `level`; or a function, which is returned as it is. A
-            network of one channel restores each band on its own.
+            network of one channel restores each band on its own, one of three or more that many
+            bands at a time.
         group: Bands that go through the network together, to bound its memory: the last group
-            overlaps the one before. None: all.
+            overlaps the one before. None: all, or as many as the network has channels.
         level: For a network that was trained for one level of noise, in image units (25 / 255):
             the contrast of the pictures is changed, around the middle grey, so that their noise has
             that level. It makes up for a network that was trained for all levels in part only.
@@ -54,7 +55,9 @@ def denoiser_of(
         return GREY + (model(contrasted, training=False) - GREY) / factor
 
     channels = model.inputs[0].shape[-1]
-    return in_groups(band_by_band(whole) if channels == 1 else whole, group)
+    if channels == 1:
+        return in_groups(band_by_band(whole), group)
+    return in_groups(whole, group) if channels is None else in_groups(whole, channels, channels)
 
 
 def band_by_band(denoiser: Denoiser) -> Denoiser:
@@ -69,13 +72,16 @@ def band_by_band(denoiser: Denoiser) -> Denoiser:
     return run
 
 
-def in_groups(denoiser: Denoiser, group: int | None) -> Denoiser:
-    """Return a denoiser that gets at most so many bands at a time."""
+def in_groups(denoiser: Denoiser, group: int | None, least: int = 1) -> Denoiser:
+    """Return a denoiser that gets at most so many bands at a time, and at least `least`."""
     if group is None:
         return denoiser
 
     def run(pictures: Tensor, sigma: Tensor) -> Tensor:
         bands = pictures.shape[-1]
+        if bands < least:  # the last band stands for those that are missing
+            copies = [pictures[..., -1:]] * (least - bands)
+            return denoiser(ops.concatenate([pictures, *copies], axis=-1), sigma)[..., :bands]
         if bands <= group:
             return denoiser(pictures, sigma)
         parts: list[Any] = []

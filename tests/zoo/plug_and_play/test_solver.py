@@ -165,6 +165,21 @@ def test_a_network_of_one_channel_restores_band_by_band():
         np.testing.assert_allclose(found[..., band : band + 1], alone, rtol=0, atol=1e-6)
 
 
+def test_a_network_of_three_channels_restores_three_bands_at_a_time():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Conv2D(3, 1)(image))  # every band from all three
+    run = denoiser_of(network)
+    five = ops.convert_to_tensor(rng.random((2, 4, 5, 5)).astype("float32"))
+    found = ops.convert_to_numpy(run(five, 0.1))
+    first, last = (ops.convert_to_numpy(network(five[..., a : a + 3])) for a in (0, 2))
+    np.testing.assert_allclose(found[..., :3], first, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found[..., 3:], last[..., 1:], rtol=0, atol=1e-6)
+    grey = ops.repeat(five[..., :1], 3, axis=-1)
+    alone = ops.convert_to_numpy(network(grey))[..., :1]
+    found = ops.convert_to_numpy(run(five[..., :1], 0.1))
+    np.testing.assert_allclose(found, alone, rtol=0, atol=1e-6)
+
+
 def test_a_network_for_one_level_sees_that_level():
     image = keras.Input((None, None, 1))
     network = keras.Model(image, keras.layers.Rescaling(1.0, offset=1.0)(image))
