@@ -199,12 +199,15 @@ def weight_maps(label: np.ndarray, name: str) -> plots.Figure:
 def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -> plots.Figure:
     """Draw the training: validation PSNR of each loss, and asymmetric minus plain over the steps.
 
+    Where nothing was validated, it is the PSNR of the training samples, which are the same for all.
+
     Args:
-        logs: From a loss to the logs of its seeds, with `step`, `loss` and `validation_psnr`.
+        logs: From a loss to the logs of its seeds, with `step`, `psnr` and `validation_psnr`.
         title: Above the figure.
     """
     validated = all(np.isfinite(log["validation_psnr"]).any() for s in logs.values() for log in s)
-    key, label = ("validation_psnr", "validation PSNR in dB") if validated else ("loss", "loss")
+    key = "validation_psnr" if validated else "psnr"
+    label = f"{'validation' if validated else 'training'} PSNR in dB"
     page = plots.page(11, 4.2)
     page.suptitle(title, fontsize=plots.TEXT + 1)
     left, right = page.subplots(1, 2)
@@ -221,11 +224,11 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
     late = np.concatenate([seeds[:, len(seeds[0]) // 5 :].ravel() for seeds in values.values()])
     left.set_ylim(_roomy(late))
     for plain in ("MAE", "MSE"):
-        if validated and {plain, f"Asy_{plain}"} <= {*values}:
+        if {plain, f"Asy_{plain}"} <= {*values}:
             change = values[f"Asy_{plain}"] - values[plain]
             _difference_curve(right, logs[plain][0]["step"], change, plain)
     right.axhline(0, color="black", linewidth=1)
-    for axes, text in ((left, label), (right, "difference of validation PSNR in dB")):
+    for axes, text in ((left, label), (right, f"difference of {label}")):
         axes.set_xlabel("step", fontsize=plots.TEXT)
         axes.set_ylabel(text, fontsize=plots.TEXT)
         axes.grid(alpha=0.3)

@@ -124,7 +124,7 @@ class Results:
             rows = {int(row["step"]): row for row in csv.DictReader(file)}
         return {
             key: np.array([float(rows[step][key] or "nan") for step in sorted(rows)])
-            for key in ("step", "loss", "validation_psnr", "images_per_second")
+            for key in ("step", "psnr", "validation_psnr", "images_per_second")
         }
 
     def milliseconds_per_step(self, task: str, name: str, seed: int) -> float:

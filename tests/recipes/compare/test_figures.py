@@ -72,7 +72,8 @@ def test_all_weight_maps_share_one_scale_and_say_their_range():
 
 def logs(offset):
     steps = np.arange(1, 11) * 10
-    return {"step": steps, "loss": 1 / steps, "validation_psnr": 20 + np.log(steps) + offset}
+    psnr = 20 + np.log(steps) + offset
+    return {"step": steps, "psnr": psnr - 3 * offset, "validation_psnr": psnr}
 
 
 def test_curves_show_seeds_means_and_differences():
@@ -83,10 +84,13 @@ def test_curves_show_seeds_means_and_differences():
     assert change.get_ydata() == pytest.approx(np.zeros(10), abs=1e-9)  # of +0.1 and -0.1
 
 
-def test_without_validation_the_curves_are_those_of_the_loss():
-    without = {**logs(0), "validation_psnr": np.full(10, np.nan)}
-    left = figures.curves({"MSE": [without]}, "title").get_axes()[0]
-    assert left.get_ylabel() == "loss"
+def test_without_validation_the_curves_are_those_of_the_training_samples():
+    nothing = {"validation_psnr": np.full(10, np.nan)}
+    runs = {"MSE": [logs(0) | nothing], "Asy_MSE": [logs(0.1) | nothing]}
+    left, right = figures.curves(runs, "title").get_axes()
+    assert left.get_ylabel() == "training PSNR in dB"
+    (change,) = (line for line in right.lines if line.get_label() == "Asy_MSE minus MSE")
+    assert change.get_ydata() == pytest.approx(np.full(10, -0.2))
 
 
 def test_step_times_are_in_milliseconds():
