@@ -4,23 +4,30 @@ r"""Make a published weight of a finished run: measure it, write its card, put b
         --test set5:round_luma:32.75:"9-5-5 trained on ImageNet" --test set14
 
 A test is FOLDER[:round_luma or :sigma=S][:PUBLISHED[:NOTE]]; folders are below DIR. The sample
-photographs are always measured: a test of the package repeats that number.
+photographs are always measured: a test of the package repeats that number. With --half the file
+holds float16, half the size, and what is measured is the network with those values.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import h5py
+import keras
 
 import zoo
 from zoo.evaluation import protocol
 from zoo.files import sha256, write_atomically
 from zoo.images import ImageError, find_images
-from zoo.verify import measure, test_folder
-from zoo.weights import CARDS, FILES, SUFFIX, locate
+from zoo.verify import SAMPLES, measure, test_folder
+from zoo.weights import CARDS, FILES, SUFFIX, WeightsError, load_into, locate
+
+LOSS_OF_HALVES = 0.005  # dB that float16 may cost on the sample photographs
 
 
 def read_test(text: str, scale: int | None) -> dict[str, Any]:
@@ -40,16 +47,20 @@ def read_test(text: str, scale: int | None) -> dict[str, Any]:
     return test
 
 
-def publish(workdir: str, name: str, data: str, tests: Sequence[str], note: str) -> Path:
+def publish(
+    workdir: str, name: str, data: str, tests: Sequence[str], note: str, half: bool = False
+) -> Path:
     """Measure the network of a work folder and write weights and card into the zoo.
 
     Raises:
-        WeightsError: if the folder holds no finished run.
+        WeightsError: if the folder holds no finished run, or float16 costs too much.
         ImageError: if the images of a test are not there.
     """
     file, card = locate(workdir)
-    network = zoo.load(workdir)
+    network, content = zoo.load(workdir), file.read_bytes()
     scale = card["arguments"].get("scale")
+    if half:
+        content = _halved(file, network, read_test(_sample_test(card), scale))
     measured = []
     for test in [read_test(text, scale) for text in [*tests, _sample_test(card)]]:
         folder = test_folder(test["data"], data)
@@ -65,17 +76,47 @@ def publish(workdir: str, name: str, data: str, tests: Sequence[str], note: str)
     FILES.mkdir(exist_ok=True)
     CARDS.mkdir(exist_ok=True)
     target = FILES / f"{name}{SUFFIX}"
-    write_atomically(target, file.read_bytes())
-    card |= {"file": target.name, "sha256": sha256(target), "licence": "Apache-2.0"}
+    write_atomically(target, content)
+    card |= {"file": target.name, "sha256": sha256(target), "bytes": len(content)}
+    card |= {"licence": "Apache-2.0", "dtype": "float16" if half else "float32"}
     card |= {"commit": _commit(), "note": note, "tests": measured}
     path = CARDS / f"{name}.json"
     write_atomically(path, (json.dumps(card, indent=2) + "\n").encode())
     return path
 
 
+def _halved(file: Path, network: keras.Model, test: dict[str, Any]) -> bytes:
+    """Return a weights file with its values in float16, and load these into the network."""
+    samples = SAMPLES / "test"
+    before = measure(network, samples, test)["psnr"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"half{SUFFIX}"
+        path.write_bytes(file.read_bytes())
+        with h5py.File(file) as whole, h5py.File(path, "w") as halves:
+            _copy(whole, halves)
+        load_into(network, str(path))
+        content = path.read_bytes()
+    cost = before - measure(network, samples, test)["psnr"]
+    if cost >= LOSS_OF_HALVES:
+        raise WeightsError(f"float16 costs {cost:.3f} dB, not below {LOSS_OF_HALVES}")
+    return content
+
+
+def _copy(source: h5py.Group, target: h5py.Group) -> None:
+    """Copy the content of a file, floats as float16."""
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            _copy(item, target.create_group(name))
+        else:
+            floats = item.dtype.kind == "f"
+            target.create_dataset(name, data=item[()].astype("float16") if floats else item[()])
+            target[name].attrs.update(item.attrs)
+
+
 def _sample_test(card: dict[str, Any]) -> str:
     sigma = card.get("training", {}).get("settings", {}).get("sigma", 25)
-    return "samples" if "scale" in card["arguments"] else f"samples:sigma={sigma}"
+    return "samples" if "scale" in card["arguments"] else f"samples:sigma={min(sigma, 25):g}"
 
 
 def _commit() -> str:
@@ -94,10 +135,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", required=True, help="name of the weight")
     parser.add_argument("--data", required=True, metavar="DIR", help="folder of the test sets")
     parser.add_argument("--test", action="append", default=[], metavar="TEST", help="see above")
+    parser.add_argument("--half", action="store_true", help="store the values as float16")
     parser.add_argument("--note", default="", help="what a user should know, on the card")
     options = parser.parse_args(arguments)
     try:
-        path = publish(options.workdir, options.name, options.data, options.test, options.note)
+        path = publish(
+            options.workdir, options.name, options.data, options.test, options.note, options.half
+        )
     except (zoo.WeightsError, ImageError, ValueError, OSError) as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1
