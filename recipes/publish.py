@@ -91,7 +91,6 @@ def _halved(file: Path, network: keras.Model, test: dict[str, Any]) -> bytes:
     before = measure(network, samples, test)["psnr"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"half{SUFFIX}"
-        path.write_bytes(file.read_bytes())
         with h5py.File(file) as whole, h5py.File(path, "w") as halves:
             _copy(whole, halves)
         load_into(network, str(path))
