@@ -32,7 +32,9 @@ def test_every_task_is_scored_once_and_not_again(photo, tmp_path, capsys, monkey
     for cell in cells.values():
         assert {"input", "ours"} < set(cell)
         assert np.isfinite([list(scores.values()) for scores in cell.values()]).all()
-    lines = (out / "table.md").read_text().splitlines()
+    title, _, said, _, *lines = (out / "table.md").read_text().splitlines()
+    assert title == "# Plug-and-play with tv against classical methods"
+    assert "the middle 16 x 16 pixels of photo." in said
     assert len(lines) == 2 + len(ROWS)
     capsys.readouterr()
     # Nothing is left to do: not even the denoiser is called.
