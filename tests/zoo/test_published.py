@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import keras
 import pytest
 
 import zoo
@@ -11,9 +12,17 @@ from zoo.verify import verify
 from zoo.weights import FILES
 
 README = Path(__file__).parents[2] / "README.md"
+# JAX compiles GRUNet for each size of the samples: a minute.
+ON_JAX_SLOW = {"dphsir-small"} if keras.backend.backend() == "jax" else set()
 
 
-@pytest.mark.parametrize("name", zoo.list_weights())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ON_JAX_SLOW else ())
+        for name in zoo.list_weights()
+    ],
+)
 def test_the_number_on_the_samples_is_repeated(name):
     rows = [row for row in verify(name) if row["data"] == "samples"]
     assert rows
