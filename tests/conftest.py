@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture
 def data() -> Path:
     """Folder with set5, set14, set14_pairs, ...; named by the variable ASYKERAS_DATA."""
-    folder = Path(os.environ.get("ASYKERAS_DATA", "no folder named"))
+    folder = Path(os.environ.get("ASYKERAS_DATA") or "no folder named")
     if not folder.is_dir():
         pytest.skip("set ASYKERAS_DATA to the folder with set5, set14, ...")
     return folder

@@ -25,7 +25,7 @@ def denoiser_of(
             network of one channel restores each band on its own, one of three or more that many
             bands at a time.
         group: Bands that go through the network together, to bound its memory: the last group
-            overlaps the one before. None: all, or as many as the network has channels.
+            overlaps the one before. None: all.
         level: For a network that was trained for one level of noise, in image units (25 / 255):
             the contrast of the pictures is changed, around the middle grey, so that their noise has
             that level. It makes up for a network that was trained for all levels in part only.
@@ -55,43 +55,52 @@ def denoiser_of(
         return GREY + (model(contrasted, training=False) - GREY) / factor
 
     channels = model.inputs[0].shape[-1]
-    if channels == 1:
-        return in_groups(band_by_band(whole), group)
-    return in_groups(whole, group) if channels is None else in_groups(whole, channels, channels)
+    return in_groups(whole if channels is None else in_batches(whole, channels), group)
 
 
-def band_by_band(denoiser: Denoiser) -> Denoiser:
-    """Return a denoiser of one band as one of any number: bands become pictures of the batch."""
+def in_batches(denoiser: Denoiser, channels: int) -> Denoiser:
+    """Return a denoiser of some bands as one of any number: they become pictures of the batch.
+
+    The last group overlaps the one before; of fewer bands the last is repeated.
+    """
 
     def run(pictures: Tensor, sigma: Tensor) -> Tensor:
-        _, height, width, bands = pictures.shape
-        apart = ops.reshape(ops.transpose(pictures, (0, 3, 1, 2)), (-1, height, width, 1))
-        clean = ops.reshape(denoiser(apart, sigma), (-1, bands, height, width))
-        return ops.transpose(clean, (0, 2, 3, 1))
+        bands = pictures.shape[-1]
+        missing = max(0, channels - bands)
+        filled = ops.concatenate([pictures] + [pictures[..., -1:]] * missing, axis=-1)
+        firsts, starts = _groups(max(bands, channels), channels)
+        groups = [filled[..., start : start + channels] for start in starts]
+        clean = ops.split(denoiser(ops.concatenate(groups), sigma), len(groups))
+        return _joined(clean, firsts, starts)[..., :bands]
 
     return run
 
 
-def in_groups(denoiser: Denoiser, group: int | None, least: int = 1) -> Denoiser:
-    """Return a denoiser that gets at most so many bands at a time, and at least `least`."""
+def in_groups(denoiser: Denoiser, group: int | None) -> Denoiser:
+    """Return a denoiser that gets at most so many bands at a time."""
     if group is None:
         return denoiser
 
     def run(pictures: Tensor, sigma: Tensor) -> Tensor:
         bands = pictures.shape[-1]
-        if bands < least:  # the last band stands for those that are missing
-            copies = [pictures[..., -1:]] * (least - bands)
-            return denoiser(ops.concatenate([pictures, *copies], axis=-1), sigma)[..., :bands]
         if bands <= group:
             return denoiser(pictures, sigma)
-        parts: list[Any] = []
-        for first in range(0, bands, group):
-            start = min(first, bands - group)
-            part = denoiser(pictures[..., start : start + group], sigma)
-            parts.append(part[..., first - start :])
-        return ops.concatenate(parts, axis=-1)
+        firsts, starts = _groups(bands, group)
+        parts = [denoiser(pictures[..., start : start + group], sigma) for start in starts]
+        return _joined(parts, firsts, starts)
 
     return run
+
+
+def _groups(bands: int, size: int) -> tuple[list[int], list[int]]:
+    """Return the first band that each group is to give, and the one that it begins with."""
+    firsts = list(range(0, bands, size))
+    return firsts, [min(first, bands - size) for first in firsts]
+
+
+def _joined(parts: list[Any], firsts: list[int], starts: list[int]) -> Tensor:
+    whole = zip(parts, firsts, starts, strict=True)
+    return ops.concatenate([part[..., first - start :] for part, first, start in whole], axis=-1)
 
 
 def turned(denoiser: Denoiser, turn: Tensor) -> Tensor:
