@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
+
 import zoo
 from zoo.exports import ExportError, export
 from zoo.exports.check import Served
@@ -33,20 +35,30 @@ def row(weight: str, folder: Path, data: str | None, sets: Sequence[str]) -> str
         difference = report["parity"]["largest_difference"]
         cells.append(f"{difference:.1e}" if difference else "0")
         changes.append(abs(report["psnr"]["change"]))
-    out = folder / "int8.tflite"
-    report = export(weight, out, "litert", int8=True)
-    cells.append(f"{out.stat().st_size / 1024:.0f} KiB")
     network = zoo.load(weight)
-    int8: Any = Served(network, FORMATS["litert"].read(out)["serve"])
     with computing_in("bfloat16"):
         bfloat16 = zoo.load(weight)
-    on_samples = {"samples": (report["psnr"]["network"], report["psnr"]["exported"])}
-    for scores in (
-        on_samples | score_sets(weight, (network, int8), data, sets),
-        score_sets(weight, (network, bfloat16), data, ["samples", *sets]),
-    ):
-        cells.append("; ".join(f"{test} {b:.2f} ({b - a:+.3f})" for test, (a, b) in scores.items()))
+    cells += int8_cells(weight, network, folder / "int8.tflite", data, sets)
+    cells.append(_listed(score_sets(weight, (network, bfloat16), data, ["samples", *sets])))
     return "| " + " | ".join([*cells, f"{max(changes):.0e}"]) + " |"
+
+
+def int8_cells(
+    weight: str, network: keras.Model, out: Path, data: str | None, sets: Sequence[str]
+) -> list[str]:
+    """Return the size of the int8 file and its scores; of a network that has none, say so."""
+    try:
+        report = export(weight, out, "litert", int8=True)
+    except ExportError:  # GRUNet: LiteRT has no convolution over bands in int8
+        return ["none", ""]
+    int8: Any = Served(network, FORMATS["litert"].read(out)["serve"])
+    on_samples = {"samples": (report["psnr"]["network"], report["psnr"]["exported"])}
+    scores = on_samples | score_sets(weight, (network, int8), data, sets)
+    return [f"{out.stat().st_size / 1024:.0f} KiB", _listed(scores)]
+
+
+def _listed(scores: dict[str, tuple[float, float]]) -> str:
+    return "; ".join(f"{test} {b:.2f} ({b - a:+.3f})" for test, (a, b) in scores.items())
 
 
 def score_sets(
