@@ -16,7 +16,7 @@ Tasks: see `recipes.degraded`. Denoisers: names and files of the zoo's weights (
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,31 +139,41 @@ def network_of(name: str) -> Any:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _parser().parse_args(arguments)
-    out = Path(options.out)
+    return exit_code("dphsir_restore", lambda: restore_files(options))
+
+
+def exit_code(command: str, work: Callable[[], None]) -> int:
+    """Do the work of a command; return 0, or 1 after one sentence about what stopped it."""
     try:
-        options.network = network_of(options.denoiser)
-        out.mkdir(parents=True, exist_ok=True)
-        everything = {}
-        for path in options.inputs:
-            table = restore_file(Path(path), options)
-            everything[Path(path).stem] = table
-            for method, row in table.items():
-                print(
-                    f"{Path(path).stem:24} {method:24} MPSNR {row['mpsnr']:6.2f} dB  "
-                    f"MSSIM {row['mssim']:.4f}  SAM {row['sam']:.4f}",
-                    flush=True,
-                )
-        if any(everything.values()):
-            _print_means(everything)
-            record = {"options": _record(options), "scores": everything}
-            write_atomically(out / "scores.json", json.dumps(record, indent=2).encode())
+        work()
     except (ImageError, WeightsError, ImportError, ValueError) as error:
-        print(f"dphsir_restore: {error}", file=sys.stderr)
+        print(f"{command}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"dphsir_restore: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"{command}: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     return 0
+
+
+def restore_files(options: argparse.Namespace) -> None:
+    """Restore all files, print and write their scores."""
+    out = Path(options.out)
+    options.network = network_of(options.denoiser)
+    out.mkdir(parents=True, exist_ok=True)
+    everything = {}
+    for path in options.inputs:
+        table = restore_file(Path(path), options)
+        everything[Path(path).stem] = table
+        for method, row in table.items():
+            print(
+                f"{Path(path).stem:24} {method:24} MPSNR {row['mpsnr']:6.2f} dB  "
+                f"MSSIM {row['mssim']:.4f}  SAM {row['sam']:.4f}",
+                flush=True,
+            )
+    if any(everything.values()):
+        _print_means(everything)
+        record = {"options": _record(options), "scores": everything}
+        write_atomically(out / "scores.json", json.dumps(record, indent=2).encode())
 
 
 def _print_means(everything: dict[str, dict[str, dict[str, float]]]) -> None:
@@ -177,17 +187,26 @@ def _record(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name not in left_out}
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of(command: str, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options of every command that restores files by plug-and-play."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipes.dphsir_restore",
-        description=__doc__,
+        prog=f"python -m recipes.{command}",
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("inputs", nargs="+", metavar="FILE")
-    add("--task", choices=TASKS, required=True)
     add("--denoiser", required=True, metavar="NAME", help="weights of the zoo, or tv")
     add("--out", required=True, metavar="DIR")
+    add("--bands-axis", choices=("first", "last"), default="last", help="of .mat and .npy")
+    add("--variable", default="", help="array of a .mat file with several cubes")
+    return parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_of("dphsir_restore", __doc__)
+    add = parser.add_argument
+    add("--task", choices=TASKS, required=True)
     add("--simulate", action="store_true", help="the files are the truth: degrade them first")
     add("--baselines", action="store_true", help="also restore by classical methods")
     add("--level", type=float, help="grey levels that a network for one level was trained for")
@@ -206,8 +225,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--method", choices=METHODS, default="admm")
     add("--augment", action="store_true", help="turn the pictures another way in each iteration")
     add("--tolerance", type=float, default=0.0, help="stop at this root mean square change")
-    add("--bands-axis", choices=("first", "last"), default="last", help="of .mat and .npy")
-    add("--variable", default="", help="array of a .mat file with several cubes")
     add("--seed", type=int, default=0, help="of masks and noise")
     return parser
 

@@ -49,8 +49,8 @@ def int8_cells(
     """Return the size of the int8 file and its scores; of a network that has none, say so."""
     try:
         report = export(weight, out, "litert", int8=True)
-    except ExportError:  # GRUNet: LiteRT has no convolution over bands in int8
-        return ["none", ""]
+    except ExportError as error:  # GRUNet: LiteRT has no convolution over bands in int8
+        return ["none", str(error)]
     int8: Any = Served(network, FORMATS["litert"].read(out)["serve"])
     on_samples = {"samples": (report["psnr"]["network"], report["psnr"]["exported"])}
     scores = on_samples | score_sets(weight, (network, int8), data, sets)

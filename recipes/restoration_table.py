@@ -22,14 +22,12 @@ import numpy as np
 
 from recipes.classical import baselines
 from recipes.degraded import Options, gaussian_kernel, schedule_of, simulate
-from recipes.dphsir_restore import BANDS_AT_ONCE, network_of
+from recipes.dphsir_restore import BANDS_AT_ONCE, exit_code, network_of, parser_of
 from recipes.spectral_metrics import scores
 from recipes.volumes import read_volume
 from zoo.files import write_atomically
-from zoo.images import ImageError
 from zoo.plug_and_play import plug_and_play
 from zoo.plug_and_play.denoisers import Denoiser
-from zoo.weights import WeightsError
 
 Scores = dict[str, dict[str, float]]  # from the name of a method
 
@@ -102,32 +100,34 @@ def table(cells: dict[str, Scores], denoiser: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = parser_of("restoration_table", __doc__)
+    parser.add_argument(
+        "--crop", type=int, default=0, help="side of the middle part that is taken; 0: all"
+    )
+    options = parser.parse_args(arguments)
+    return exit_code("restoration_table", lambda: fill_table(options))
+
+
+def fill_table(options: argparse.Namespace) -> None:
+    """Restore what no earlier start has restored, and write the table."""
     out = Path(options.out)
-    try:
-        network = network_of(options.denoiser)
-        truths = {path: _truth(Path(path), options) for path in options.inputs}
-        out.mkdir(parents=True, exist_ok=True)
-        cells = _begun(out / "cells.json", _record(options))
-        for path, truth in truths.items():
-            for row in ROWS:
-                key = f"{Path(path).stem}/{row.label}"
-                if key in cells:
-                    continue
-                cells[key] = restore_row(truth, row, network)
-                record = {"options": _record(options), "cells": cells}
-                write_atomically(out / "cells.json", json.dumps(record, indent=1).encode())
-                print(f"{key}: {_summary(cells[key])}", flush=True)
-        text = table(cells, Path(options.denoiser).name)
-        write_atomically(out / "table.md", (_heading(options) + text).encode())
-        print(text)
-    except (ImageError, WeightsError, ImportError, ValueError) as error:
-        print(f"restoration_table: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"restoration_table: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    network = network_of(options.denoiser)
+    truths = {path: _truth(Path(path), options) for path in options.inputs}
+    out.mkdir(parents=True, exist_ok=True)
+    record = {name: getattr(options, name) for name in ("denoiser", "crop")}
+    cells = _begun(out / "cells.json", record)
+    for path, truth in truths.items():
+        for row in ROWS:
+            key = f"{Path(path).stem}/{row.label}"
+            if key in cells:
+                continue
+            cells[key] = restore_row(truth, row, network)
+            content = {"options": record, "cells": cells}
+            write_atomically(out / "cells.json", json.dumps(content, indent=1).encode())
+            print(f"{key}: {_summary(cells[key])}", flush=True)
+    text = table(cells, Path(options.denoiser).name)
+    write_atomically(out / "table.md", (_heading(options) + text).encode())
+    print(text)
 
 
 def _heading(options: argparse.Namespace) -> str:
@@ -172,28 +172,8 @@ def _begun(path: Path, record: dict[str, Any]) -> dict[str, Scores]:
     return found
 
 
-def _record(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in ("denoiser", "crop")}
-
-
 def _summary(cell: Scores) -> str:
     return ", ".join(f"{name} {each['mpsnr']:.2f}" for name, each in cell.items())
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.restoration_table",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("inputs", nargs="+", metavar="FILE")
-    add("--denoiser", required=True, metavar="NAME", help="weights of the zoo, or tv")
-    add("--out", required=True, metavar="DIR")
-    add("--crop", type=int, default=0, help="side of the middle part that is taken; 0: all")
-    add("--bands-axis", choices=("first", "last"), default="last", help="of .mat and .npy")
-    add("--variable", default="", help="array of a .mat file with several cubes")
-    return parser
 
 
 if __name__ == "__main__":
