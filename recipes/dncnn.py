@@ -77,6 +77,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
         publish=zoo.fold_batch_norm,
         test={"quality": qualities[0]} if qualities else {"sigma": 25 if blind else settings.sigma},
         qualities=qualities,
+        trained={"batch_norm": True},
     )
 
 

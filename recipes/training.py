@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,6 +71,7 @@ class Recipe:
         prepare: From degraded images, where they come in pairs, to the network's input.
         ratio: How much larger than those the clean images are; 0: pairs are of no use.
         qualities: Lowest and highest quality of JPEG artefacts to remove, instead of `degradation`.
+        trained: Arguments of the builder that differ between `build` and what is published.
     """
 
     build: Callable[[], keras.Model]
@@ -83,6 +84,7 @@ class Recipe:
     prepare: Callable[[Tensor], Tensor] | None = None
     ratio: int = 1
     qualities: tuple[int, int] | None = None
+    trained: dict[str, Any] = field(default_factory=dict)
 
 
 def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.Model]:
@@ -215,7 +217,7 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         patches = _patches(settings, recipe, devices)
         validation = find_images(settings.validation) if settings.validation else []
         images = [read_image(path) for path in validation]
-        model = _compiled(settings, recipe, devices, patches)
+        model = compiled(settings, recipe, devices, patches)
         workdir = open_workdir(settings, devices.writes)
         step = load_newest(model, workdir) if settings.resume else 0
         begun = time.monotonic()
@@ -297,7 +299,8 @@ def _symbol(batch: np.ndarray) -> keras.KerasTensor:
     return keras.KerasTensor(batch.shape, batch.dtype.name)
 
 
-def _compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patches) -> Restorer:
+def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patches) -> Restorer:
+    """Return the network behind its degradation, with its optimizer and its loss."""
     with devices.scope(), computing_in(settings.precision):
         network = recipe.build()
         if settings.init:
@@ -428,12 +431,19 @@ def averaged(model: Restorer) -> list[np.ndarray]:
     return [to_numpy(weights[id(v)]) for v in model.network.weights]
 
 
-def published(recipe: Recipe, model: Restorer) -> keras.Model:
-    """Return the published form of what is trained: averaged, float32, on this process alone."""
+def averaged_network(recipe: Recipe, model: Restorer) -> keras.Model:
+    """Return the network with its averaged weights, in float32, on this process alone."""
     weights = averaged(model)
     with alone(), computing_in("float32"):
         network = recipe.build()
         network.set_weights(weights)
+        return network
+
+
+def published(recipe: Recipe, model: Restorer) -> keras.Model:
+    """Return the published form of what is trained, with its averaged weights."""
+    network = averaged_network(recipe, model)
+    with alone(), computing_in("float32"):
         return recipe.publish(network)
 
 

@@ -52,9 +52,9 @@ def test_the_card_is_that_of_the_file(words, dtype, run, tmp_path):
 
 
 def test_float16_that_costs_too_much_is_refused(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(publish, "LOSS_OF_HALVES", -1.0)
+    monkeypatch.setattr(publish, "CHANGE_BY_HALVES", 0.0)
     assert published(run[0], "--half") == 1
-    assert "publish: float16 costs" in capsys.readouterr().err
+    assert "publish: float16 changes samples, x2 by" in capsys.readouterr().err
     assert not (tmp_path / "FILES").exists()
 
 
