@@ -21,7 +21,6 @@ import numpy as np
 from keras import ops
 
 import zoo
-from asykeras.metrics import PSNR
 from asykeras.types import Tensor
 from recipes.checkpoints import (
     identity,
@@ -98,6 +97,17 @@ def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.M
     return publish
 
 
+class PooledPSNR(keras.metrics.Mean):
+    """PSNR in dB of the mean of squared errors of images in [0, 1].
+
+    Not the mean of ratios: a single flat patch, restored without an error, has an infinite one.
+    """
+
+    def result(self) -> Tensor:
+        """Return `-10 log10(mse)`."""
+        return -10.0 * ops.log10(super().result())
+
+
 class Restorer(keras.Model):
     """A network behind its degradation: clean integer patches in, restored patches out.
 
@@ -127,7 +137,7 @@ class Restorer(keras.Model):
         self.context = context
         self.prepare = prepare
         self.replicas = replicas
-        self.psnr = PSNR(name="psnr")
+        self.psnr = PooledPSNR(name="psnr")
 
     def call(self, batch: Tensor, training: bool = False) -> Tensor:
         """Return the restored patches of clean patches or of pairs (clean, degraded)."""
@@ -153,8 +163,9 @@ class Restorer(keras.Model):
     def compute_metrics(
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Any]:
-        """Return the mean loss and PSNR since the piece began."""
-        self.psnr.update_state(self._label(x, y_pred), ops.clip(y_pred, 0, 1))
+        """Return the mean loss and the PSNR of the mean squared error since the piece began."""
+        errors = ops.square(self._label(x, y_pred) - ops.clip(y_pred, 0, 1))
+        self.psnr.update_state(ops.mean(ops.cast(errors, "float32")))
         return self.get_metrics_result()
 
     def _label(self, batch: Tensor, restored: Tensor) -> Tensor:

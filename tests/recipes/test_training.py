@@ -237,6 +237,16 @@ def test_the_label_is_the_centre_of_the_clean_patch():
     np.testing.assert_allclose(float(loss), 0.01, rtol=1e-5)
 
 
+def test_a_flat_patch_leaves_the_psnr_of_a_piece_finite():
+    network = keras.Sequential([keras.Input((None, None, 1)), layers.Identity()])
+    model = Restorer(network, layers.Rescaling(1.0, offset=0.1))
+    model.compile(loss="mse")
+    patches = np.zeros((4, 8, 8, 1), np.uint8)
+    patches[0] = 255  # clipped to white it has no error; the others have 0.1 in every pixel
+    logs = model.test_on_batch(patches, return_dict=True)
+    np.testing.assert_allclose(logs["psnr"], -10 * np.log10(0.0075), rtol=1e-5)
+
+
 def test_steps_of_other_backends_are_the_batches_in_order():
     patches = training.Patches.of(IMAGES, 8, 4, seed=0)
     steps = training.Steps(patches, 3, 8)
