@@ -5,13 +5,15 @@ Restoration", 2023, Eqs. 1 to 5 and Table 1.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
+from asykeras.eager import eager_values
 from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
+from asykeras.layout import standardize_data_format
 from asykeras.types import Tensor
 from asykeras.weighting import Quartile, Reciprocal, normalize
 
@@ -53,36 +55,48 @@ class AsymmetricLoss(keras.losses.Loss):
             For labels that are already in [0, 1], as images divided by 255 are, leave it off.
         balanced: Divide M by its mean over each image, so that the loss keeps the scale of the
             plain one. This separates where the loss looks from how large it is.
+        data_format: Where the channels are, `"channels_last"` or `"channels_first"`, for labels of
+            rank 3 and more; `keras.config.image_data_format()` by default. Weightings and errors
+            always get channels last.
         reduction: As in `keras.losses.Loss`.
         name: Name of the loss.
         dtype: Type in which the error is computed; `keras.config.floatx()` by default.
 
     Call arguments:
         y_true: Label of shape `(batch, d)`, or `(batch, ..., channels)` with any number of axes
-            (signals, images, volumes), in [0, 1].
+            (signals, images, volumes), in the range that the weighting expects: [0, 1].
         y_pred: Prediction, same shape.
-        sample_weight: `(batch,)`, one weight per image, or any shape that broadcasts against the
-            loss, `(batch, ...)` without channels. A plain Keras loss reads `(batch,)` as weights of
-            the columns when batch and width are equal; this one never does.
+        sample_weight: A number; `(batch,)`, one weight per image; or one per pixel, `(batch, ...)`
+            without channels, where an axis may have the size 1. A plain Keras loss reads `(batch,)`
+            as weights of the columns when batch and width are equal; this one never does.
 
     Raises:
-        ValueError: for unknown names; at the call, for shapes that differ, for integer labels that
-            are not normalised, and, when running eagerly, for labels that are not finite.
+        ValueError: for unknown names; at the call, for shapes that differ and for integer labels
+            where the weighting expects a range; when running eagerly, also for labels that are not
+            finite or far outside that range. Compiled code has no values that could be checked:
+            `loss(label, label)` on one batch before `fit` does it.
 
     Example:
         One pixel, label 0.5, prediction 0.7: M = 0.98201, so AsyMSE gives 0.98201 * 0.04 = 0.03928
         and AsyMAE 0.98201 * 0.2 = 0.19640.
 
         >>> model.compile(optimizer="adam", loss=AsymmetricLoss("huber", Quartile(0.75)))
+
+        Strings do not work in `compile`: Keras looks them up among its own losses alone. Where a
+        configuration file names the loss, the registry of Keras gives the class:
+
+        >>> loss = keras.saving.get_registered_object("asykeras>AsyMSE")(balanced=True)
     """
 
     def __init__(
         self,
         error: str | Callable[[Tensor, Tensor], Tensor] = "mse",
         weighting: str | Callable[[Tensor], Tensor] = "reciprocal",
+        *,
         apply_to: str = "error",
         normalize: bool = False,
         balanced: bool = False,
+        data_format: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "asymmetric_loss",
         dtype: Any = None,
@@ -95,18 +109,23 @@ class AsymmetricLoss(keras.losses.Loss):
         self.apply_to = apply_to
         self.normalize = bool(normalize)
         self.balanced = bool(balanced)
+        self.data_format = standardize_data_format(data_format)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
         """Return the reduced loss."""
         y_true, y_pred = _array(y_true), _array(y_pred)
         self._check(y_true, y_pred)
         if sample_weight is not None:
-            sample_weight = _per_image(sample_weight, y_true)
+            pixels = y_true[:, 0] if self._channels_first(y_true) else y_true[..., 0]
+            weights = ops.convert_to_tensor(sample_weight, self.dtype)
+            sample_weight = _per_pixel(weights, pixels)
         return super().__call__(y_true, y_pred, sample_weight=sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Return the weighted error averaged over the last axis: `(batch, ...)`."""
-        weights = ops.cast(self.weights(y_true), y_pred.dtype)
+        """Return the weighted error averaged over the channels: `(batch, ...)`."""
+        if self._channels_first(y_true):
+            y_true, y_pred = ops.moveaxis(y_true, 1, -1), ops.moveaxis(y_pred, 1, -1)
+        weights = ops.cast(self._weights(y_true), y_pred.dtype)
         if self.apply_to == "images":
             return _channel_mean(self.error(weights * y_true, weights * y_pred), y_true)
         errors = self.error(y_true, y_pred)
@@ -119,11 +138,23 @@ class AsymmetricLoss(keras.losses.Loss):
         """Return M, the weights that this loss gives to the pixels of a label.
 
         Args:
-            y_true: Label, `(batch, ..., channels)` or `(batch, d)`.
+            y_true: Label, `(batch, ..., channels)`, `(batch, channels, ...)` by `data_format`, or
+                `(batch, d)`.
 
         Returns:
-            float32 weights, `(batch, ..., 1)` or `(batch, d)`; constant for the gradient.
+            float32 weights, `(batch, ..., 1)`, `(batch, 1, ...)` or `(batch, d)`; constant for the
+            gradient.
+
+        Raises:
+            ValueError: when running eagerly, for a label far outside the range of the weighting.
         """
+        y_true = _array(y_true)
+        if not self._channels_first(y_true):
+            return self._weights(y_true)
+        return ops.moveaxis(self._weights(ops.moveaxis(y_true, 1, -1)), -1, 1)
+
+    def _weights(self, y_true: Tensor) -> Tensor:
+        """Return the weights of a label whose channels are last, as every weighting takes it."""
         label = ops.cast(y_true, "float32")
         if self.normalize:
             label = normalize(label)
@@ -132,6 +163,9 @@ class AsymmetricLoss(keras.losses.Loss):
             axes = tuple(range(1, len(weights.shape)))
             weights = weights / ops.mean(weights, axis=axes, keepdims=True)
         return ops.stop_gradient(weights)
+
+    def _channels_first(self, y_true: Tensor) -> bool:
+        return self.data_format == "channels_first" and len(y_true.shape) > 2
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, `dtype` included."""
@@ -142,20 +176,18 @@ class AsymmetricLoss(keras.losses.Loss):
             "apply_to": self.apply_to,
             "normalize": self.normalize,
             "balanced": self.balanced,
+            "data_format": self.data_format,
             "dtype": self.dtype,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "AsymmetricLoss":
         """Build the loss from the arguments that `get_config` returned."""
-        config = dict(config)
-        for key in ("error", "weighting"):
-            if isinstance(config.get(key), dict):
-                config[key] = keras.saving.deserialize_keras_object(config[key])
-        return cls(**config)
+        parts = {key: _revived(config[key]) for key in ("error", "weighting") if key in config}
+        return cls(**(config | parts))
 
     def _check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        true_shape, pred_shape = tuple(ops.shape(y_true)), tuple(ops.shape(y_pred))
+        true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
         if not _may_be_equal(true_shape, pred_shape):
             raise ValueError(
                 f"{self.name}: y_true and y_pred must have the same shape. "
@@ -167,12 +199,13 @@ class AsymmetricLoss(keras.losses.Loss):
                 f"Received: {true_shape}"
             )
         dtype = keras.backend.standardize_dtype(y_true.dtype)
-        if not self.normalize and ("int" in dtype or dtype == "bool"):
+        limits = None if self.normalize else getattr(self.weighting, "label_range", None)
+        if limits and limits[1] <= 1 and ("int" in dtype or dtype == "bool"):
             raise ValueError(
                 f"{self.name}: labels must be floats in [0, 1]; divide 8-bit images by 255 or pass "
-                f"normalize=True. Received dtype: {dtype}"
+                f"normalize=True. Received: dtype {dtype}"
             )
-        values = _concrete(y_true)
+        values = eager_values(y_true)
         if values is not None and not np.isfinite(values).all():
             count = values.size - np.isfinite(values).sum()
             raise ValueError(
@@ -180,8 +213,29 @@ class AsymmetricLoss(keras.losses.Loss):
             )
 
 
+class _NamedLoss(AsymmetricLoss):
+    """A loss whose name says the error."""
+
+    _error: ClassVar[str]
+
+    def __init__(
+        self,
+        weighting: str | Callable[[Tensor], Tensor] = "reciprocal",
+        *,
+        name: str | None = None,
+        **options: Any,
+    ):
+        super().__init__(self._error, weighting, name=name or f"asy_{self._error}", **options)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, `dtype` included."""
+        config = super().get_config()
+        del config["error"]
+        return config
+
+
 @keras.saving.register_keras_serializable(package="asykeras")
-class AsyMSE(AsymmetricLoss):
+class AsyMSE(_NamedLoss):
     """Squared error weighted by the label: `M * (f - y)^2` (Eqs. 2, 3 and 5).
 
     `AsymmetricLoss` with `error="mse"`; its other arguments have the same meaning and defaults.
@@ -192,27 +246,11 @@ class AsyMSE(AsymmetricLoss):
         >>> model.compile(optimizer="adam", loss=AsyMSE())
     """
 
-    def __init__(
-        self,
-        weighting: str | Callable[[Tensor], Tensor] = "reciprocal",
-        apply_to: str = "error",
-        normalize: bool = False,
-        balanced: bool = False,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "asy_mse",
-        dtype: Any = None,
-    ):
-        super().__init__(
-            "mse", weighting, apply_to, normalize, balanced, reduction, name=name, dtype=dtype
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, `dtype` included."""
-        return _without_error(super().get_config())
+    _error = "mse"
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class AsyMAE(AsymmetricLoss):
+class AsyMAE(_NamedLoss):
     """Absolute error weighted by the label: `M * |f - y|` (Eqs. 2, 4 and 5).
 
     `AsymmetricLoss` with `error="mae"`; its other arguments have the same meaning and defaults.
@@ -223,27 +261,7 @@ class AsyMAE(AsymmetricLoss):
         >>> model.compile(optimizer="adam", loss=AsyMAE())
     """
 
-    def __init__(
-        self,
-        weighting: str | Callable[[Tensor], Tensor] = "reciprocal",
-        apply_to: str = "error",
-        normalize: bool = False,
-        balanced: bool = False,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "asy_mae",
-        dtype: Any = None,
-    ):
-        super().__init__(
-            "mae", weighting, apply_to, normalize, balanced, reduction, name=name, dtype=dtype
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, `dtype` included."""
-        return _without_error(super().get_config())
-
-
-def _without_error(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key != "error"}
+    _error = "mae"
 
 
 def _named(value: Any, table: dict[str, Any], argument: str) -> Any:
@@ -256,12 +274,20 @@ def _named(value: Any, table: dict[str, Any], argument: str) -> Any:
     return value
 
 
+def _revived(config: Any) -> Any:
+    """Return the error or the weighting that was serialized; one without `from_config`, too."""
+    if not isinstance(config, dict):
+        return config
+    kind = keras.saving.get_registered_object(config["registered_name"])
+    if isinstance(kind, type) and not hasattr(kind, "from_config"):
+        return kind(**config["config"])
+    return keras.saving.deserialize_keras_object(config)
+
+
 def _may_be_equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
-    """Whether two shapes agree in every axis whose size is known."""
+    """Whether two shapes agree in every axis whose size is known: None is one that is not."""
     return len(first) == len(second) and all(
-        a == b
-        for a, b in zip(first, second, strict=True)
-        if isinstance(a, int) and isinstance(b, int)
+        None in pair or pair[0] == pair[1] for pair in zip(first, second, strict=True)
     )
 
 
@@ -281,34 +307,24 @@ def _channels_are_averaged(errors: Tensor, y_true: Tensor) -> bool:
     return rank < wanted
 
 
-def _per_image(sample_weight: Tensor, y_true: Tensor) -> Tensor:
-    """Give one weight per image, `(batch,)` or `(batch, 1)`, the axes of the loss.
+def _per_pixel(weights: Tensor, pixels: Tensor) -> Tensor:
+    """Give sample weights the shape of the pixels, `(batch, ...)`.
 
-    Without them, broadcasting aligns the batch with the last axis of the loss, the width.
+    Without it, broadcasting aligns one weight per image, `(batch,)` or `(batch, 1)`, with the last
+    axis of the loss, the width; and "mean_with_sample_weight" would divide by less than it summed.
     """
-    shape = tuple(ops.shape(sample_weight))
-    if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
-        return sample_weight
-    batch = ops.shape(y_true)[0]
-    if shape[0] != 1 and not _may_be_equal(shape[:1], (batch,)):
+    shape, wanted = tuple(weights.shape), tuple(pixels.shape)
+    if len(shape) == len(wanted) + 1 and shape[-1] == 1:
+        weights = ops.squeeze(weights, axis=-1)
+    elif len(shape) < len(wanted) and shape[1:] in ((), (1,), (None,)):
+        weights = ops.reshape(weights, (-1, *(1,) * (len(wanted) - 1)))
+    if not _may_be_equal(tuple(None if size == 1 else size for size in weights.shape), wanted):
         raise ValueError(
-            f"sample_weight must hold one weight for each of the {batch} images. "
-            f"Received shape: {shape}"
+            "sample_weight must be a number, one weight per image or one per pixel: of shape (), "
+            f"{wanted[:1]} or {wanted}. Received: shape {shape}"
         )
-    pixels = ops.ones_like(y_true[..., 0], dtype="float32")  # "mean_with_sample_weight" counts them
-    axes = (1,) * (len(y_true.shape) - 2)
-    return pixels * ops.reshape(ops.cast(sample_weight, "float32"), (-1, *axes))
+    return weights * ops.ones_like(pixels, dtype=weights.dtype)
 
 
 def _array(values: Any) -> Tensor:
     return values if hasattr(values, "shape") else np.asarray(values)
-
-
-def _concrete(tensor: Tensor) -> np.ndarray | None:
-    """Return the values of an eager tensor, None for one that is being traced."""
-    if isinstance(tensor, keras.KerasTensor):
-        return None
-    try:
-        return np.asarray(ops.convert_to_numpy(tensor), dtype="float32")
-    except Exception:  # each backend refuses a traced tensor with an exception of its own
-        return None

@@ -27,6 +27,7 @@ def make_loss(settings: Settings) -> keras.losses.Loss:
         apply_to=settings.apply_to,
         normalize=settings.normalize,
         balanced=settings.balanced,
+        data_format="channels_last",
     )
     return loss
 

@@ -1,5 +1,7 @@
 """The losses against the paper's equations in NumPy, and the contract of a Keras loss."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -9,14 +11,40 @@ from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Charbonnier, Huber, Quartil
 from tests.asykeras.test_weighting import LABELS, eq_2, table_1
 
 rng = np.random.default_rng(2)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Level:
+    """A weighting of one's own, with no more than the docs ask for."""
+
+    def __init__(self, level):
+        self.level = level
+
+    def __call__(self, y_true):
+        return ops.full_like(y_true[..., :1], self.level)
+
+    def get_config(self):
+        return {"level": self.level}
+
+
 CONFIGURED = [
-    AsyMSE(Quartile(0.75), "images", True, True, "sum", "mine", "float64"),
+    AsyMSE(
+        Quartile(0.75),
+        apply_to="images",
+        normalize=True,
+        balanced=True,
+        data_format="channels_first",
+        reduction="sum",
+        name="mine",
+        dtype="float64",
+    ),
     AsyMAE("quartile", apply_to="images", dtype="float16", reduction=None),
     AsymmetricLoss(
         Huber(0.3), Reciprocal(1e-3), balanced=True, reduction="mean_with_sample_weight"
     ),
     AsymmetricLoss(Charbonnier(0.01), normalize=True),
     AsymmetricLoss(keras.losses.log_cosh),
+    AsymmetricLoss(weighting=Level(0.5)),
 ]
 
 
@@ -260,7 +288,7 @@ def test_labels_that_are_not_finite_are_refused(bad):
 
 def test_8_bit_labels_are_refused():
     label = np.full((1, 2, 2, 1), 200, "uint8")
-    with pytest.raises(ValueError, match="divide 8-bit images by 255.* Received dtype: uint8"):
+    with pytest.raises(ValueError, match="divide 8-bit images by 255.* Received: dtype uint8"):
         AsyMSE()(label, label.astype("float32"))
 
 
@@ -271,12 +299,94 @@ def test_a_batch_axis_alone_is_refused():
         AsyMSE()(np.zeros(3, "float32"), np.zeros(3, "float32"))
 
 
-def test_a_sample_weight_of_another_batch_is_refused():
+@pytest.mark.parametrize("shape", [(2,), (2, 1), (9, 7), (3, 9), (3, 7, 9), (3, 9, 7, 2)])
+def test_a_sample_weight_of_another_shape_is_refused(shape):
     label, restored = pair("random")
-    with pytest.raises(
-        ValueError, match=r"one weight for each of the 3 images. Received shape: \(2,\)"
-    ):
-        AsyMSE()(label, restored, sample_weight=np.ones(2, "float32"))
+    message = (
+        r"sample_weight must be a number, one weight per image or one per pixel: of shape \(\), "
+        rf"\(3,\) or \(3, 9, 7\). Received: shape {re.escape(str(shape))}"
+    )
+    with pytest.raises(ValueError, match=message):
+        AsyMSE()(label, restored, sample_weight=np.ones(shape, "float32"))
+
+
+@pytest.mark.parametrize(
+    "weight", [2, 2.5, [1, 2, 3], [[1], [2.0], [0]], np.array([True, False, True])]
+)
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight"])
+def test_sample_weights_may_be_numbers_and_lists(weight, reduction):
+    label, restored = pair("random")
+    each = (eq_2(label) * (restored - label) ** 2).mean((1, 2, 3))
+    weights = np.broadcast_to(np.ravel(np.asarray(weight, float)), 3)
+    divisor = 3 if reduction == "sum_over_batch_size" else weights.sum()
+    got = value(AsyMSE(reduction=reduction), label, restored, sample_weight=weight)
+    np.testing.assert_allclose(got, (each * weights).sum() / divisor, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"error": "mae", "apply_to": "images", "balanced": True}])
+@pytest.mark.parametrize("name", ["colour", "bands", "volume", "signal"])
+def test_channels_first_gives_the_same_loss(name, options):
+    label, restored = pair(name)
+    first = [np.moveaxis(x, -1, 1) if label.ndim > 2 else x for x in (label, restored)]
+    weight = np.arange(1, 1 + len(label), dtype="float32")
+    expected = value(AsymmetricLoss(**options), label, restored, sample_weight=weight)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        loss, last = (
+            AsymmetricLoss(**options),
+            AsymmetricLoss(**options, data_format="channels_last"),
+        )
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    np.testing.assert_allclose(value(loss, *first, sample_weight=weight), expected, rtol=1e-6)
+    np.testing.assert_array_equal(value(last, label, restored, sample_weight=weight), expected)
+    weights = np.moveaxis(loss.weights(first[0]), 1, -1) if label.ndim > 2 else loss.weights(label)
+    np.testing.assert_array_equal(weights, last.weights(label))
+
+
+@pytest.mark.parametrize("weighting", ["reciprocal", "quartile"])
+@pytest.mark.parametrize(("factor", "shift"), [(255, 0), (2, -1), (4095, 0)])
+def test_labels_in_another_range_are_refused(weighting, factor, shift):
+    label = np.linspace(0, 1, 30, dtype="float32").reshape(2, 5, 3, 1) * factor + shift
+    message = (
+        rf"{weighting.title()} expects labels in \[0, 1\]: divide 8-bit images by 255, or give the "
+        rf"loss normalize=True. Received: values from {shift} to {factor + shift}"
+    )
+    loss = AsyMSE(weighting)
+    for use in (lambda: loss(label, label), lambda: loss.weights(label)):
+        with pytest.raises(ValueError, match=message):
+            use()
+    model = keras.Sequential([keras.layers.Identity()])
+    model.compile("sgd", loss, run_eagerly=True)
+    with pytest.raises(ValueError, match=message):
+        model.evaluate(label, label, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "loss", [AsyMSE(normalize=True), AsyMSE(Level(1.0)), AsyMSE(lambda y_true: y_true)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_labels_of_any_range_where_none_is_expected(loss, dtype):
+    label = np.arange(30).reshape(2, 5, 3, 1).astype(dtype)
+    assert value(loss, label, label + np.float32(1)) > 0
+
+
+def test_noise_and_overshoot_stay_within_the_range():
+    label = np.array([[[[-0.45], [0.5], [1.45]]]], "float32")
+    assert np.isfinite(value(AsyMSE(), label, label))
+
+
+def test_names_of_losses_are_no_strings_of_keras():
+    model, label = keras.Sequential([keras.layers.Identity()]), LABELS["random"]
+    for name in ("asy_mse", "AsyMSE", "asykeras>AsyMSE"):
+        model.compile(loss=name)
+        with pytest.raises(ValueError, match="Could not interpret loss identifier"):
+            model.evaluate(label, label, verbose=0)
+    assert keras.saving.get_registered_object("asykeras>AsyMSE") is AsyMSE
+    label, restored = pair("random")
+    model.compile(loss=AsyMSE)
+    found = model.evaluate(restored, label, verbose=0)
+    np.testing.assert_allclose(found, value(AsyMSE(), label, restored), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""What can be checked of the values of a tensor: only those that are there, not those being traced.
+
+A compiled step holds no values while it is traced, and to look at them in every step would cost
+time on the device. So these checks see what runs eagerly, and nothing in compiled code.
+"""
+
+import keras
+import numpy as np
+
+from asykeras.types import Tensor
+
+# What noise and overshoot add to a range stays within half of it; another unit does not.
+MARGIN = 0.5
+
+
+def eager_values(tensor: Tensor) -> np.ndarray | None:
+    """Return the values of an eager tensor in float32, None for one that is being traced."""
+    if isinstance(tensor, keras.KerasTensor):
+        return None
+    try:
+        return np.asarray(keras.ops.convert_to_numpy(tensor), dtype="float32")
+    except Exception:  # each backend refuses a traced tensor with an exception of its own
+        return None
+
+
+def check_range(values: Tensor, low: float, high: float, expected: str) -> None:
+    """Refuse eager values far outside a range, as those of 8-bit images where [0, 1] is meant.
+
+    Args:
+        values: Tensor or array, any shape.
+        low: Lowest value of the range.
+        high: Highest value of the range; `MARGIN` of it is allowed for beyond both ends.
+        expected: Beginning of the message: what is expected, and what to do.
+
+    Raises:
+        ValueError: if a value lies outside.
+    """
+    found = eager_values(values)
+    if found is None or not found.size:
+        return
+    least, most = float(found.min()), float(found.max())
+    margin = MARGIN * (high - low)
+    if least < low - margin or most > high + margin:
+        raise ValueError(f"{expected}. Received: values from {least:g} to {most:g}")
