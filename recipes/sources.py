@@ -8,7 +8,6 @@ A source is a text. Its parts are separated by commas; each is
                                      KEY is the image of an example: `image` or `hr` unless named
 """
 
-import io
 import os
 import re
 from collections import deque
@@ -24,7 +23,14 @@ import numpy as np
 
 from recipes.cubes import checked_bands, cube_part
 from recipes.image_set import Found, ImageSet, Part, collect
-from zoo.images import ImageError, find_images, read_header, read_image, to_channels
+from zoo.images import (
+    ImageError,
+    encoded_size,
+    find_images,
+    read_header,
+    read_image,
+    to_channels,
+)
 from zoo.memory import available_memory
 
 CHANNELS = ("luma", "grey", "rgb")
@@ -238,7 +244,7 @@ def _tfds_part(source: str) -> Part:
         raise ImageError(f"{source} has no example")
     found = []
     for number, (label, encoded) in enumerate(_tfds_encoded(tfds, builder, split, key)):
-        height, width, _ = read_header(io.BytesIO(encoded))
+        height, width = encoded_size(encoded)
         found.append(Found(label or f"{number:06d}", height, width, deep))
     stamps = [
         (str(path), path.stat().length, path.stat().mtime)

@@ -10,6 +10,9 @@ from keras.ops import convert_to_numpy
 from asykeras.color import rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.resize import bicubic_resize
 
+RADII = (1, 2, 4, 8)  # of the windows from which hidden colours are taken
+SPREAD = sum(RADII)
+
 # Images for the network `(n, h, w, channels)`, and what is kept aside meanwhile.
 Apart = Callable[[np.ndarray], tuple[np.ndarray, Any]]
 Together = Callable[[np.ndarray, Any], np.ndarray]
@@ -73,6 +76,41 @@ def channels_for(colour: str, count: int, network: int | None, scale: int) -> Ch
     if colour == "rgb" and network == 1:
         return Channels(lambda pictures: _luma(pictures, scale), _with_colour)
     raise ValueError(f"the network takes images with {network} channels. Received: {count}")
+
+
+def without_hidden(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return pictures whose colours go on under what is transparent.
+
+    What nobody sees is often black, and would be restored as an edge of the picture, with a dark
+    ring around what is seen. So each hidden pixel takes the mean of the known ones around it, in
+    windows that double: up to `SPREAD` pixels from what is seen.
+
+    Args:
+        colour: `(n, h, w, c)`, floating point.
+        alpha: `(n, h, w, 1)`; pixels of 0 are hidden.
+    """
+    known = (alpha > 0).astype(np.float64)
+    if known.all() or not known.any():
+        return colour
+    filled = colour * known
+    for radius in RADII:
+        count = _box(known, radius)
+        found = (known == 0) & (count > 0.5)
+        means = _box(filled, radius) / np.maximum(count, 1)
+        filled = np.where(found, means, filled)
+        known = np.where(found, 1.0, known)
+    return np.where(known > 0, filled, colour)
+
+
+def _box(values: np.ndarray, radius: int) -> np.ndarray:
+    """Return the sums over windows of `2 * radius + 1` pixels a side."""
+    for axis in (1, 2):
+        length = values.shape[axis]
+        ends = np.minimum(np.arange(length) + radius + 1, length)
+        starts = np.maximum(np.arange(length) - radius, 0)
+        sums = np.insert(np.cumsum(values, axis=axis), 0, 0, axis=axis)
+        values = np.take(sums, ends, axis=axis) - np.take(sums, starts, axis=axis)
+    return values
 
 
 def _luma(pictures: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:

@@ -163,7 +163,8 @@ def _add_restore(commands: Any) -> None:
     command.add_argument(
         "--weights", required=True, metavar="NAME", help="published name, file or work folder"
     )
-    command.add_argument("--sigma", type=float, help="level of the noise in grey levels of 255")
+    text = "noise in grey levels of 255, where white is 1.0 (65535 in 16 bit)"
+    command.add_argument("--sigma", type=float, help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
     command.add_argument("--overwrite", action="store_true", help="also what is there already")
     command.add_argument("--dtype", choices=PRECISIONS, default="float32", help="to compute in")

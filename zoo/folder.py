@@ -10,7 +10,8 @@ from pathlib import Path
 from zoo.files import locked, replacing
 from zoo.images import SUFFIXES, ImageError
 from zoo.network import Network
-from zoo.pictures.photos import MEGAPIXELS, open_rows, read_header
+from zoo.pictures.photos import MEGAPIXELS, read_header
+from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
 from zoo.progress import Job, Progress
 from zoo.tiling.bands import Settings, plan, restore_bands
@@ -156,7 +157,7 @@ def restore_file(
                 writer.write(band)
                 done += len(band)
                 advance(done / (scale * photo.picture.height))
-    return photo.remark
+    return "; ".join(each for each in (photo.remark, rows.remark) if each)
 
 
 def restore_files(

@@ -1,24 +1,24 @@
 """Image files: finding them and reading them as arrays of 8 or 16 bit."""
 
+import io
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image
+
+from zoo.pictures.errors import ImageError as ImageError
+from zoo.pictures.errors import refusing
+from zoo.pictures.photos import Photo, lenient
+from zoo.pictures.photos import read_header as read_photo
+from zoo.pictures.picture import picture_of
+from zoo.pictures.rows import open_rows
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 DEEP = 257  # 65535 / 255: what an 8-bit value is multiplied by to become a 16-bit one
-# Pillow's raw modes of 16-bit colours end in the order of the two bytes: big, little or native.
-OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-BITS_PER_SAMPLE, PLANES = 258, 284  # tags of TIFF
-
-
-class ImageError(ValueError):
-    """A file or folder of images that cannot be used, with the reason in one sentence."""
 
 
 def find_images(folder: str | os.PathLike[str]) -> list[Path]:
@@ -60,128 +60,75 @@ class Header(NamedTuple):
 
     height: int
     width: int
-    deep: bool  # 16 bit
+    deep: bool  # read as 16 bit
 
 
 def read_image(path: str | os.PathLike[str], depth: str = "8") -> np.ndarray:
-    """Read an image file.
+    """Read an image file through the gate that `restore` uses, as integers.
 
-    An alpha channel is dropped, palettes and CMYK become RGB.
+    The image is turned upright, an alpha channel is dropped, palettes and CMYK become RGB. Floating
+    point has white at 1; what is a little darker than 0 or brighter than 1 is clipped.
 
     Args:
         path: The file.
-        depth: `"8"`: uint8, with 16-bit values scaled to 8 bit. `"file"`: uint16 for a file of
-            16 bit, uint8 for any other.
+        depth: `"8"`: uint8, with values of more bits rounded. `"file"`: uint16 for a file of 12 or
+            16 bit or floating point, uint8 for any other.
 
     Returns:
         Array `(height, width, 1)` for a greyscale file, else `(height, width, 3)`.
 
     Raises:
-        ImageError: if the file is no image, or is cut short.
+        ImageError: if the file is no image, is cut short, or holds what the depth cannot keep:
+            floating point beyond 2 or -1, signed integers, integers of 32 bit.
         ValueError: for another depth.
     """
     if depth not in ("8", "file"):
         raise ValueError(f"depth must be '8' or 'file'. Received: {depth!r}")
-    with _opened(path) as image:
-        deep = _is_deep(image)
-        colours = not image.mode.startswith("I")
-        if not (deep and depth == "file" and colours):
-            image.load()
-            return _as_uint16(image) if deep and depth == "file" else _as_uint8(image)
-    return _deep_colours(path)
+    photo = read_photo(Path(path))
+    picture = photo.picture
+    with open_rows(photo) as rows:
+        values = rows(0, picture.height)[..., : picture.channels - picture.alpha]
+    if rows.remark:
+        raise ImageError(rows.remark)
+    wanted = np.dtype(np.uint16 if depth == "file" and _is_deep(photo) else np.uint8)
+    if picture.colour == "cmyk":
+        values = _without_inks(values)
+    if values.dtype == wanted:
+        return values
+    if values.dtype.kind == "f":
+        return replace(picture, dtype=wanted).quantize(values.astype(np.float64))
+    return ((values.astype(np.uint32) + DEEP // 2) // DEEP).astype(np.uint8)
 
 
-def read_header(file: str | os.PathLike[str] | IO[bytes]) -> Header:
+def read_header(path: str | os.PathLike[str]) -> Header:
     """Return the size and the depth of an image file without decoding it.
-
-    Args:
-        file: A path, or an open file.
 
     Raises:
         ImageError: if the file is no image.
     """
-    with _opened(file) as image:
-        return Header(image.height, image.width, _is_deep(image))
+    photo = read_photo(Path(path))
+    return Header(photo.picture.height, photo.picture.width, _is_deep(photo))
 
 
-@contextmanager
-def _opened(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[ImageFile.ImageFile]:
-    """Yield an image whose errors, also those of the block, name the file in one sentence."""
-    try:
-        with Image.open(file) as image:
-            yield image
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
-        raise ImageError(f"{file} is not an image that can be read") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{file} cannot be read: {error}") from None
+def encoded_size(content: bytes) -> tuple[int, int]:
+    """Return height and width of an encoded image as it is stored, not turned upright.
 
-
-def _is_deep(image: ImageFile.ImageFile) -> bool:
-    """Return whether a file has 16 bits per value."""
-    if image.mode.startswith("I") or ";16" in _raw_mode(image):
-        return True
-    bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
-    if 16 in bits and image.mode != "F":  # planes whose bytes Pillow takes for 8-bit values
-        raise _planes(image)
-    return False
-
-
-def _planes(image: ImageFile.ImageFile) -> ImageError:
-    return ImageError(
-        f"{os.fsdecode(image.filename)} has 16-bit colours in planes, which cannot be read: save "
-        "it with interleaved colours"
-    )
-
-
-def _raw_mode(image: ImageFile.ImageFile) -> str:
-    """Return Pillow's name for the layout of the values in a file, empty for JPEG and the like."""
-    arguments = image.tile[0].args if image.tile else ""
-    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
-
-
-def _deep_colours(path: str | os.PathLike[str]) -> np.ndarray:
-    """Return the 16-bit values of a file with several channels.
-
-    Pillow keeps only the upper byte of each value. So the file is decoded twice, the second time
-    with the bytes said to be in the other order: what is kept then are the lower bytes.
+    Raises:
+        ImageError: if it is no image.
     """
-    with _opened(path) as image:
-        raw = _raw_mode(image)
-        if getattr(image, "tag_v2", {}).get(PLANES) == 2:
-            raise _planes(image)
-    if raw == "LA;16B":  # upper and lower byte of the grey value, then those of alpha
-        both = _decoded_as(path, "RGBA")
-        return both[..., :1] * 256 + both[..., 1:2]
-    if raw[:-1] not in ("RGB;16", "RGBA;16", "RGBX;16") or raw[-1] not in OTHER_BYTE:
-        raise ImageError(f"{path} has 16-bit values in a form that cannot be read: {raw}")
-    upper = _decoded_as(path, raw)
-    return upper[..., :3] * 256 + _decoded_as(path, raw[:-1] + OTHER_BYTE[raw[-1]])[..., :3]
+    with refusing(Path("the image")), lenient(), Image.open(io.BytesIO(content)) as image:
+        return image.height, image.width
 
 
-def _decoded_as(path: str | os.PathLike[str], raw_mode: str) -> np.ndarray:
-    """Decode a file with its bytes said to be laid out in some way; return them as uint16."""
-    with _opened(path) as image:
-        image.tile = [
-            tile._replace(args=(raw_mode, *tile.args[1:]) if type(tile.args) is tuple else raw_mode)
-            for tile in image.tile
-        ]
-        image.load()
-        return np.asarray(image).astype(np.uint16)
+def _is_deep(photo: Photo) -> bool:
+    return photo.picture.dtype != np.uint8
 
 
-def _as_uint16(image: Image.Image) -> np.ndarray:
-    return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)[..., None]
-
-
-def _as_uint8(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):  # 16-bit grey
-        values = np.asarray(image).astype(np.int64)
-        return np.clip((values + 128) // DEEP, 0, 255).astype(np.uint8)[..., None]
-    if image.mode in ("L", "LA", "1"):
-        return np.asarray(image.convert("L"))[..., None]
-    return np.asarray(image.convert("RGB"))
+def _without_inks(values: np.ndarray) -> np.ndarray:
+    """Return the red, green and blue that paper throws back: each ink takes its share of it."""
+    picture = picture_of(values)
+    light = 1 - values / picture.white
+    return picture.quantize(light[..., :3] * light[..., 3:])
 
 
 def to_channels(image: np.ndarray, channels: str) -> np.ndarray:

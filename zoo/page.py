@@ -16,7 +16,8 @@ from PIL import Image
 
 from zoo.folder import restore_file
 from zoo.network import Network, open_network
-from zoo.pictures.photos import open_rows, read_header
+from zoo.pictures.photos import read_header
+from zoo.pictures.rows import open_rows
 from zoo.progress import Job
 from zoo.tiling.bands import Settings
 from zoo.usage import check_sigma, usage

@@ -152,8 +152,10 @@ def test_the_mapped_file_is_used_again_until_the_images_change(tmp_path):
 def test_nothing_stays_of_a_mapped_file_that_could_not_be_finished(tmp_path):
     source, scratch = folder(tmp_path / "images"), tmp_path / "scratch"
     whole = (tmp_path / "images" / "2.png").read_bytes()
-    (tmp_path / "images" / "2.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ImageError, match="2.png cannot be read"):
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    (tmp_path / "images" / "2.png").write_bytes(changed)
+    with pytest.raises(ImageError, match="2.png is damaged: its chunk IDAT fails its check sum"):
         open_images(source, "rgb", memory=0, scratch=scratch)
     assert list(scratch.iterdir()) == []
 

@@ -91,3 +91,32 @@ def chunk(name: bytes, data: bytes) -> bytes:
     """Return a chunk of PNG."""
     check = zlib.crc32(name + data)
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", check)
+
+
+def write_tiff(
+    path: Path, data: bytes, tags: dict[int, tuple[int, list]], end: bytes = b""
+) -> None:
+    """Write TIFF with one strip; tags are types and values, of the types 1, 2, 3, 4, 5, 7 or 12."""
+    tags = {273: (4, [8]), 279: (4, [len(data)]), **tags}
+    codes = {1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 7: "B", 12: "d"}
+    data += bytes(len(data) % 2)
+    entries, far, behind = b"", b"", 8 + len(data) + 2 + 12 * len(tags) + 4
+    for tag, (kind, values) in sorted(tags.items()):
+        count = len(values) // len(codes[kind])
+        content = struct.pack(f"<{len(values)}{codes[kind][0]}", *values)
+        if len(content) > 4:
+            content, far = (
+                struct.pack("<I", behind + len(far)),
+                far + content + bytes(len(content) % 2),
+            )
+        entries += struct.pack("<HHI", tag, kind, count) + content.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<I", 8 + len(data)) + data
+    path.write_bytes(head + struct.pack("<H", len(tags)) + entries + bytes(4) + far)
+
+
+def grey_tags(
+    height: int, width: int, bits: int = 8, sample: int = 1
+) -> dict[int, tuple[int, list]]:
+    """Return the tags of grey TIFF whose 0 is black."""
+    sizes = {256: (3, [width]), 257: (3, [height]), 258: (3, [bits]), 259: (3, [1])}
+    return {**sizes, 262: (3, [1]), 277: (3, [1]), 278: (3, [height]), 339: (3, [sample])}

@@ -1,7 +1,7 @@
 """Image files as they are found: modes, depths, and what is no image."""
 
-import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 from zoo.images import (
     ImageError,
     crop_to_multiple,
+    encoded_size,
     find_images,
     read_header,
     read_image,
@@ -95,13 +96,15 @@ def test_16_bit_tiff_keeps_both_bytes_of_every_value(tmp_path, order, compressio
 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])
-def test_16_bit_tiff_in_planes_is_refused(tmp_path, compression):
+def test_16_bit_tiff_in_planes(tmp_path, compression, monkeypatch):
     tifffile = pytest.importorskip("tifffile", reason="an independent writer")
     path = tmp_path / "planes.tif"
     planes = np.moveaxis(DEEP[..., :3], -1, 0)
     options = {"photometric": "rgb", "planarconfig": "separate", "compression": compression}
     tifffile.imwrite(path, planes, **options)
-    with pytest.raises(ImageError, match="planes.tif has 16-bit colours in planes"):
+    np.testing.assert_array_equal(read_image(path, depth="file"), DEEP[..., :3])
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    with pytest.raises(ImageError, match=r"planes.tif holds 3 channels of 16 bit.*\[photos\]"):
         read_image(path, depth="file")
 
 
@@ -129,16 +132,15 @@ def test_an_unknown_depth_is_refused(tmp_path):
 def test_the_header_has_the_size_without_decoding(tmp_path, name):
     path = saved(tmp_path, Image.fromarray(RGB), name)
     assert read_header(path) == (7, 5, False)
-    with path.open("rb") as file:
-        assert read_header(file) == (7, 5, False)
+    assert encoded_size(path.read_bytes()) == (7, 5)
 
 
 def test_the_header_of_a_file_that_is_no_image_is_refused(tmp_path):
     (tmp_path / "text.png").write_text("not an image")
-    with pytest.raises(ImageError, match="text.png is not an image"):
+    with pytest.raises(ImageError, match="text.png is not a PNG, JPEG, WebP, BMP or TIFF image"):
         read_header(tmp_path / "text.png")
-    with pytest.raises(ImageError, match="is not an image"):
-        read_header(io.BytesIO(b""))
+    with pytest.raises(ImageError, match="the image cannot be read"):
+        encoded_size(b"")
 
 
 def test_palette_becomes_rgb(tmp_path):
@@ -150,7 +152,7 @@ def test_palette_becomes_rgb(tmp_path):
 def test_a_text_file_named_png_is_refused(tmp_path):
     path = tmp_path / "text.png"
     path.write_text("not an image")
-    with pytest.raises(ImageError, match="text.png is not an image that can be read"):
+    with pytest.raises(ImageError, match="text.png is not a PNG, JPEG, WebP, BMP or TIFF image"):
         read_image(path)
 
 
@@ -158,13 +160,15 @@ def test_a_truncated_jpeg_is_refused(tmp_path):
     whole = saved(tmp_path, Image.fromarray(np.tile(RGB, (20, 20, 1))), "whole.jpg")
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(whole.read_bytes()[:-3000])
-    with pytest.raises(ImageError, match="cut.jpg cannot be read: image file is truncated"):
+    with pytest.raises(
+        ImageError, match="cut.jpg cannot be read: (it is cut short|image file is truncated)"
+    ):
         read_image(cut)
 
 
 def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ImageError, match="empty.png is not an image"):
+    with pytest.raises(ImageError, match="empty.png is empty"):
         read_image(tmp_path / "empty.png")
 
 

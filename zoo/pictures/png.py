@@ -1,48 +1,177 @@
-"""PNG: its descriptive chunks, and a writer by rows."""
+"""PNG: what its chunks say, and a writer by rows."""
 
+import io
 import struct
 import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from zoo.images import ImageError
+from zoo.pictures.claims import DEFLATE
+from zoo.pictures.errors import ImageError
 from zoo.pictures.exif import upright_xmp
 from zoo.pictures.picture import RowWriter, packed
 
 Chunks = list[tuple[bytes, bytes]]
 
-# Said once more in the output, or made anew, or bound to the pixels that were.
-_NOT_KEPT = {
-    *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"hIST", b"sBIT", b"sPLT", b"tIME"),
-    *(b"acTL", b"fcTL", b"fdAT"),
-}
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Pillow reads no compressed text that is longer, and no file with more text than 64 of these.
+LONGEST_COMPRESSED, LONGEST = 2**20, 2**25
+# Chunks that are bound to the pixels, by their names, but stay right for the restored ones.
+_COLOUR = {b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
+_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")  # of old programs, in hexadecimal
+_XMP = b"XML:com.adobe.xmp"
 
 
-def png_depth(path: Path) -> tuple[int, int]:
-    """Return bit depth and colour type of a PNG file, bytes 24 and 25."""
+@dataclass
+class PngParts:
+    """What the chunks of a PNG file say.
+
+    Attributes:
+        size: Width and height.
+        depth: Bits per channel.
+        colour: Colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+        most: Pixels that its compressed data can hold.
+        keyed: Whether a colour is transparent.
+        frames: Pictures of an animation, 1 where it is none.
+        chunks: The descriptive ones to keep: profile, resolution, texts.
+        exif: EXIF, empty where there is none.
+        xmp: XMP as the file has it.
+        lost: What is not kept, in words.
+        spans: Start and length of the chunks that make the picture.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    depth: int = 0
+    colour: int = 0
+    most: float = 0
+    keyed: bool = False
+    frames: int = 1
+    chunks: Chunks = field(default_factory=list)
+    exif: bytes = b""
+    xmp: bytes = b""
+    lost: list[str] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+
+def png_parts(path: Path) -> PngParts:
+    """Return what the chunks of a PNG file say; those of pixels are passed over.
+
+    What stands behind the end of the picture is no part of it.
+
+    Raises:
+        ImageError: if the file is cut short, or does not begin as PNG does.
+    """
+    parts, data, length_of_file = PngParts(), 0, path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(26)
-    return head[24], head[25]
-
-
-def png_chunks(path: Path) -> Chunks:
-    """Return the descriptive chunks of a PNG file: profile, resolution, texts, EXIF."""
-    chunks = []
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
+        file.seek(len(SIGNATURE))
+        kind = b""
+        while kind != b"IEND":
+            start, head = file.tell(), file.read(8)
             length, kind = int.from_bytes(head[:4], "big"), head[4:]
-            if kind in _NOT_KEPT:
-                file.seek(length + 4, 1)
-                continue
-            data, check = file.read(length), file.read(4)
-            if int.from_bytes(check, "big") != zlib.crc32(kind + data):
-                raise ImageError(f"{path} is damaged: its chunk {kind!r} fails its check sum")
-            if not data.startswith((b"Raw profile type exif\0", b"Raw profile type APP1\0")):
-                chunks.append((kind, upright_xmp(data)))
-    return chunks
+            if len(head) < 8 or start + 12 + length > length_of_file:
+                raise ImageError(f"{path} cannot be read: it is cut short")
+            if not parts.spans:
+                _begin(path, parts, kind, file.read(min(length, 13)))
+            if kind == b"IDAT":
+                data += length
+            if kind[:1].isupper() or kind == b"tRNS":  # what it takes to show the picture
+                parts.spans.append((start, length + 12))
+                parts.keyed |= kind == b"tRNS" and parts.colour in (0, 2, 3)
+            # the last letter is small where a chunk stays right when the pixels change
+            elif kind[3:].islower() or kind in _COLOUR or kind == b"acTL":
+                _describe(parts, kind, file.read(length), file.read(4))
+            file.seek(start + 12 + length)
+    parts.most = data * DEFLATE * 8 / (parts.depth * _CHANNELS[parts.colour])
+    return parts
+
+
+def png_pixels(path: Path, parts: PngParts) -> io.BytesIO:
+    """Return the file without its descriptive chunks, which Pillow would stumble over.
+
+    Raises:
+        ImageError: if a check sum is wrong.
+    """
+    content = [SIGNATURE]
+    with path.open("rb") as file:
+        for start, length in parts.spans:
+            file.seek(start)
+            chunk = file.read(length)
+            if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+                name = chunk[4:8].decode("latin-1")
+                raise ImageError(f"{path} is damaged: its chunk {name} fails its check sum")
+            content.append(chunk)
+    return io.BytesIO(b"".join(content))
+
+
+def _begin(path: Path, parts: PngParts, kind: bytes, head: bytes) -> None:
+    if kind != b"IHDR" or len(head) != 13:
+        raise ImageError(f"{path} is damaged: it does not begin as a PNG file does")
+    width, height, parts.depth, parts.colour = struct.unpack(">IIBB", head[:10])
+    parts.size = (width, height)
+    if parts.colour not in _CHANNELS or parts.depth not in (1, 2, 4, 8, 16):
+        raise ImageError(
+            f"{path} is damaged: PNG has no colour type {parts.colour} of {parts.depth} bit"
+        )
+
+
+def _describe(parts: PngParts, kind: bytes, data: bytes, check: bytes) -> None:
+    """Take in a chunk that stands beside the pixels."""
+    name = kind.decode("latin-1")
+    if zlib.crc32(kind + data) != int.from_bytes(check, "big"):
+        parts.lost.append(f"the damaged chunk {name}")
+    elif kind == b"acTL":
+        parts.frames = int.from_bytes(data[:4], "big")
+    elif kind == b"eXIf":
+        parts.exif = data
+    elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+        _describe_text(parts, kind, data)
+    else:
+        parts.chunks.append((kind, data))
+
+
+def _describe_text(parts: PngParts, kind: bytes, data: bytes) -> None:
+    key, _, rest = data.partition(b"\0")
+    head, text = b"", rest
+    if kind == b"zTXt":
+        text = rest[1:]
+    elif kind == b"iTXt":
+        language, translated, text = ([*rest[2:].split(b"\x00", 2), b"", b""])[:3]
+        head = b"\0\0" + language + b"\0" + translated + b"\0"
+    compressed = kind == b"zTXt" or (kind == b"iTXt" and rest[:1] == b"\1")
+    if compressed:
+        unpack = zlib.decompressobj()
+        try:
+            text = unpack.decompress(text, LONGEST)
+        except zlib.error:
+            parts.lost.append(f"the damaged text {key.decode('latin-1')!r}")
+            return
+        if unpack.unconsumed_tail:
+            text = bytes(LONGEST + 1)
+    if key in _EXIF:
+        parts.exif = parts.exif or _from_hexadecimal(text)
+        return
+    if key == _XMP:
+        parts.xmp = text
+    held = sum(len(each) for name, each in parts.chunks if name[1:] in (b"EXt", b"TXt"))
+    if held + len(text) > LONGEST:
+        parts.lost.append(f"the text {key.decode('latin-1')!r} of more than 32 MB")
+    elif compressed and (len(text) > LONGEST_COMPRESSED or key == _XMP):
+        name = b"iTXt" if kind == b"iTXt" else b"tEXt"
+        parts.chunks.append((name, key + b"\0" + head + upright_xmp(text)))
+    else:
+        parts.chunks.append((kind, upright_xmp(data)))
+
+
+def _from_hexadecimal(text: bytes) -> bytes:
+    """Return EXIF that stands in a text: after three lines, in hexadecimal digits."""
+    try:
+        return bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:]))
+    except ValueError:
+        return b"damaged"  # which is then found to be no EXIF
 
 
 class PngRows(RowWriter):
@@ -76,12 +205,12 @@ class PngRows(RowWriter):
             palette: `(colours, 3 or 4)`, uint8, for type 3.
         """
         self.file, self.depth = file, depth
-        bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+        bits = depth * _CHANNELS[kind]
         self.filtered = bits >= 8 and kind != 3
         self.step = max(1, bits // 8)
         self.above = np.zeros(-(-size[0] * bits // 8), np.uint8)
         self.deflate = zlib.compressobj()
-        file.write(b"\x89PNG\r\n\x1a\n")
+        file.write(SIGNATURE)
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, kind, 0, 0, 0))
         for name, data in chunks:
             self._chunk(name, data)

@@ -1,58 +1,202 @@
-"""TIFF: its tags, and a writer by rows."""
+"""TIFF: what its tags say of the pixels and beside them, and a writer by rows."""
 
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, NamedTuple
 
 import numpy as np
 from PIL import ExifTags
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from zoo.images import ImageError
-from zoo.pictures.exif import set_size, upright_xmp
+from zoo.pictures.claims import DEFLATE
+from zoo.pictures.directory import Tags, directory_bytes, number, numbers, read_group
+from zoo.pictures.errors import ImageError
+from zoo.pictures.exif import upright_xmp
 from zoo.pictures.picture import Picture, RowWriter, packed
 
 COLOURS = 256  # of a palette
-Tags = dict[int, tuple[int, Any]]  # type and values
-# Description, maker, model, software, date, artist, host, copyright; resolution and its unit;
-# XMP, IPTC, Photoshop's, colour profile.
-_TEXTS = (270, 271, 272, 305, 306, 315, 316, 33432)
-_RESOLUTION, _UNIT = (282, 283), 296
-_BYTES = (700, 33723, 34377, 34675)
-_COMPRESSION, _ORIENTATION, _EXIF, _GPS = 259, 274, 34665, 34853
+_XMP, _EXIF, _GPS, _INTEROPERABILITY = 700, 34665, 34853, 40965
+# Bytes that a byte of a compression can hold: PackBits a run of 128 in two; LZW 3,838 codes of up
+# to 12 bit, each a byte longer than the one before; JPEG a bit for 64 values, half of them of a
+# quarter of the size; others whatever they like.
+_EXPANSION = {1: 1, 32773: 64, 5: 1400, 8: DEFLATE, 32946: DEFLATE, 7: 1024, 6: 1024}
+_FAX, _ANY = (2, 3, 4), 2**16
+# What tells where the pixels are and how they are written, or counts them: said anew.
+_OF_PIXELS = {
+    *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281),
+    *(284, 288, 289, 290, 291, 292, 293, 317, 320, 321, 322, 323, 324, 325, 332, 334, 338, 339),
+    *(340, 341, 347, *range(512, 522), 529, 530, 531, 532, _EXIF, _GPS, _INTEROPERABILITY),
+}
+# Other pictures; layers of Photoshop; Intergraph's matrices and rational polynomials, which would
+# have to be computed anew.
+_LOST = {330, 37724, 33920, 33921, 50844}
+# GeoTIFF: size of a pixel; points of the picture and where they lie; matrix; what a number stands
+# for, which is the middle of a pixel where the key 1025 is 2.
+_SCALE, _POINTS, _MATRIX, _KEYS = 33550, 33922, 34264, 34735
+_GEO = {_SCALE: 3, _POINTS: 6, _MATRIX: 16}  # and of how many numbers they are
 
 
-def tiff_tags(path: Path, group: int | None = None) -> ImageFileDirectory_v2:
-    """Return the tags of the first picture of a TIFF file, or of a directory that a tag points to.
+@dataclass(frozen=True)
+class TiffMetadata:
+    """What of a TIFF file goes into the new one beside the pixels.
 
-    Args:
-        path: TIFF file.
-        group: Tag of the directory, 34665 for EXIF.
+    Attributes:
+        compressed: Whether its pixels were compressed.
+        tags: Descriptive tags.
+        directories: EXIF and GPS, by the tags that point to them.
     """
-    with path.open("rb") as file:
-        head = file.read(8)
-        head += file.read(8) if head[2:4] in (b"+\0", b"\0+") else b""
-        tags = ImageFileDirectory_v2(head)
-        file.seek(tags.next)
-        tags.load(file)
-        if group is not None:
-            inner = ImageFileDirectory_v2(head, group=group)
-            file.seek(int(tags[group]))
-            inner.load(file)
-            return inner
-    return tags
+
+    compressed: bool = False
+    tags: Tags = field(default_factory=dict)
+    directories: dict[int, Tags] = field(default_factory=dict)
 
 
-def check_strips(path: Path, tags: ImageFileDirectory_v2) -> None:
-    """Refuse a file that ends before its pixels do: libvips would fill in what is missing."""
-    size = path.stat().st_size
-    for offsets, lengths in ((273, 279), (324, 325)):  # strips, tiles
-        if offsets in tags and lengths in tags:
-            pairs = zip(np.ravel(tags[offsets]), np.ravel(tags[lengths]), strict=False)
-            if any(int(offset) + int(length) > size for offset, length in pairs):
-                raise ImageError(f"{path} cannot be read: it is cut short")
+class TiffKind(NamedTuple):
+    """What kind of pixels a TIFF file holds.
+
+    Attributes:
+        base: Mode of Pillow for its colours: `"L"`, `"RGB"`, `"P"`, `"CMYK"`, `"YCbCr"`, or empty.
+        alpha: Whether the next channel is alpha.
+        associated: Whether alpha is multiplied into the colours.
+        others: Further channels.
+        bits: Per channel, 0 where they differ.
+        sample: 1 unsigned, 2 signed, 3 floating point; 0 where they differ.
+        inverted: Whether 0 is white.
+    """
+
+    base: str
+    alpha: bool
+    associated: bool
+    others: int
+    bits: int
+    sample: int
+    inverted: bool
+
+
+def tiff_kind(tags: Tags) -> TiffKind:
+    """Return what kind of pixels the tags of a TIFF file tell of."""
+    photometric = number(tags, 262, -1)
+    base = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK", 6: "YCbCr"}.get(photometric, "")
+    samples = number(tags, 277, 1)
+    others = samples - {"RGB": 3, "CMYK": 4, "YCbCr": 3}.get(base, 1)
+    extra = numbers(tags, 338, (2,))[0]  # where it is absent, a channel more is alpha
+    alpha = others > 0 and base in ("L", "RGB", "P") and extra in (1, 2, 999)  # 999: Corel Draw
+    bits, sample = (
+        each[0] if len(set(each[:samples])) == 1 else 0
+        for each in (numbers(tags, 258, (1,)), numbers(tags, 339, (1,)))
+    )
+    # what nothing is known of (4) is taken for unsigned, as by all
+    sample = 1 if sample == 4 else sample
+    return TiffKind(base, alpha, extra == 1, others - alpha, bits, sample, photometric == 0)
+
+
+def check_segments(path: Path, tags: Tags) -> None:
+    """Refuse a file whose strips or tiles cannot hold its pixels, or end beyond its end.
+
+    Raises:
+        ImageError: if it is cut short, or claims more than it holds.
+    """
+    size, width, height = path.stat().st_size, number(tags, 256, 0), number(tags, 257, 0)
+    offsets, lengths = numbers(tags, 273), numbers(tags, 279)
+    across, down = width, min(number(tags, 278, height) or height, height)
+    if not offsets:
+        offsets, lengths = numbers(tags, 324), numbers(tags, 325)
+        across, down = number(tags, 322, 0), number(tags, 323, 0)
+    if len(offsets) == 1 and lengths in ((), (0,)):  # of old programs; there is but one way
+        lengths = (max(size - offsets[0], 0),)
+    if min(width, height, across, down) < 1 or not offsets:
+        raise ImageError(f"{path} is damaged: it does not say where its pixels are")
+    planes = number(tags, 277, 1) if number(tags, 284, 1) == 2 else 1
+    bits = sum(_bits(tags)) / planes
+    columns, rows = -(-width // across), -(-height // down)
+    row = -(-int(across * bits) // 8)
+    number_of = planes * rows * columns
+    if min(len(offsets), len(lengths)) < number_of:
+        raise ImageError(f"{path} cannot be read: it is cut short")
+    needed = np.full((planes, rows, columns), row * down, np.float64)
+    if 273 in tags:
+        needed[:, -1] = row * (height - (rows - 1) * down)
+    compression = number(tags, 259, 1)
+    most = across if compression in _FAX else _EXPANSION.get(compression, _ANY)
+    starts, held = (np.array(each[:number_of], np.float64) for each in (offsets, lengths))
+    if (starts + held > size).any() or (held * most < needed.ravel()).any():
+        raise ImageError(
+            f"{path} cannot be read: it is cut short, or claims to hold more than it does"
+        )
+
+
+def _bits(tags: Tags) -> Sequence[int]:
+    """Return the bits of every channel."""
+    bits, samples = numbers(tags, 258, (1,)), number(tags, 277, 1)
+    return bits[:samples] if len(bits) >= samples else bits[:1] * samples
+
+
+def tiff_metadata(path: Path, tags: Tags, orientation: int) -> tuple[TiffMetadata, list[str]]:
+    """Return what of a TIFF file goes into the new one, and in words what does not."""
+    kept, lost = {}, []
+    for tag, (kind, values) in tags.items():
+        geo = tag in _GEO
+        if tag in _LOST or (geo and (orientation != 1 or kind != 12 or len(values) % _GEO[tag])):
+            lost.append(f"the tag {tag}")
+        elif tag not in _OF_PIXELS and kind != 13:  # a place in the old file
+            kept[tag] = (kind, upright_xmp(values) if tag == _XMP else values)
+    if 274 in tags:
+        kept[274] = (3, (1,))
+    directories = {}
+    for tag, name in ((_EXIF, "EXIF"), (_GPS, "GPS")):
+        if tag in tags:
+            try:
+                inner = read_group(path, number(tags, tag, 0))
+            except ImageError:
+                lost.append(f"the damaged {name} data")
+                continue
+            directories[tag] = {key: inner[key] for key in inner if key != _INTEROPERABILITY}
+    return TiffMetadata(number(tags, 259, 1) != 1, kept, directories), lost
+
+
+def enlarged(metadata: TiffMetadata, picture: Picture, scale: int) -> TiffMetadata:
+    """Return metadata with sizes and places of a picture that is enlarged."""
+    tags, directories = dict(metadata.tags), dict(metadata.directories)
+    if _EXIF in directories:
+        sizes = {
+            ExifTags.Base.ExifImageWidth: (4, (scale * picture.width,)),
+            ExifTags.Base.ExifImageHeight: (4, (scale * picture.height,)),
+        }
+        inner = directories[_EXIF]
+        directories[_EXIF] = {**inner, **{tag: sizes[tag] for tag in sizes if tag in inner}}
+    if scale > 1:
+        tags |= _geography(tags, scale)
+    return TiffMetadata(metadata.compressed, tags, directories)
+
+
+def _geography(tags: Tags, scale: int) -> Tags:
+    """Return the tags of GeoTIFF that depend on the size of a pixel, for smaller ones.
+
+    Where numbers stand for the middle of a pixel, that of the first one moves: what was 0 becomes
+    `(scale - 1) / 2`.
+
+    Reference: OGC 19-008r4, "OGC GeoTIFF Standard", Annex B.6.
+    """
+    keys = numbers(tags, _KEYS)
+    of_middle = any(
+        keys[start] == 1025 and keys[start + 3] == 2 for start in range(4, len(keys) - 3, 4)
+    )
+    shift = (scale - 1) / 2 * of_middle
+    new: Tags = {}
+    values = {tag: np.array(tags[tag][1]).reshape(-1, _GEO[tag]) for tag in _GEO if tag in tags}
+    if _SCALE in values:
+        new[_SCALE] = (12, (values[_SCALE] / [scale, scale, 1]).ravel().tolist())
+    if _POINTS in values:
+        values[_POINTS][:, :2] = values[_POINTS][:, :2] * scale + shift
+        new[_POINTS] = (12, values[_POINTS].ravel().tolist())
+    if _MATRIX in values:
+        matrix = values[_MATRIX].reshape(-1, 4, 4)
+        matrix[..., :2] /= scale
+        matrix[..., 3] -= shift * (matrix[..., 0] + matrix[..., 1])
+        new[_MATRIX] = (12, matrix.ravel().tolist())
+    return new
 
 
 class TiffRows(RowWriter):
@@ -68,7 +212,7 @@ class TiffRows(RowWriter):
         file: IO[bytes],
         size: tuple[int, int],
         picture: Picture,
-        metadata: "TiffMetadata",
+        metadata: TiffMetadata,
         bilevel: bool = False,
         palette: np.ndarray | None = None,
     ) -> None:
@@ -125,10 +269,10 @@ class TiffRows(RowWriter):
         self.file.write(bytes(self.file.tell() % 2))
         for pointer, directory in self.metadata.directories.items():
             tags[pointer] = (4, [self.file.tell()])
-            content = directory.tobytes(self.file.tell())
+            content = directory_bytes(directory, self.file.tell())
             self.file.write(content + bytes(len(content) % 2))
         start = self.file.tell()
-        self.file.write(tiff_directory(tags, start))
+        self.file.write(directory_bytes(tags, start))
         self.file.seek(4)
         self.file.write(struct.pack("<I", start))
 
@@ -139,87 +283,3 @@ class TiffRows(RowWriter):
         data = zlib.compress(data) if self.metadata.compressed else data
         self.strips.append((self.file.tell(), len(data)))
         self.file.write(data)
-
-
-def tiff_directory(tags: Tags, start: int) -> bytes:
-    """Return a directory of TIFF tags, little-endian, as it stands at `start` of a file.
-
-    Args:
-        tags: From the tag to its type (1 byte, 2 text, 3 uint16, 4 uint32, 5 rational, 7 bytes) and
-            its values: bytes for the types 1, 2 and 7, numbers, or pairs of numbers for 5.
-        start: Even.
-    """
-    codes = {3: "H", 4: "I", 5: "I"}
-    behind = start + 2 + 12 * len(tags) + 4
-    entries, content = struct.pack("<H", len(tags)), b""
-    for tag, (kind, values) in sorted(tags.items()):
-        if kind in codes:
-            numbers = np.ravel(values).tolist()
-            data = struct.pack(f"<{len(numbers)}{codes[kind]}", *numbers)
-        else:
-            data = bytes(values)
-        where = data.ljust(4, b"\0")
-        if len(data) > 4:
-            where = struct.pack("<I", behind + len(content))
-            content += data + bytes(len(data) % 2)
-        entries += struct.pack("<HHI", tag, kind, len(values)) + where
-    return entries + bytes(4) + content
-
-
-@dataclass(frozen=True)
-class TiffMetadata:
-    """What of a TIFF file goes into the new one beside the pixels.
-
-    Attributes:
-        compressed: Whether its pixels were compressed.
-        tags: Descriptive tags with their types, as `tiff_directory` takes them.
-        directories: EXIF and GPS, by the tags that point to them.
-    """
-
-    compressed: bool
-    tags: Tags
-    directories: dict[int, ImageFileDirectory_v2]
-
-
-def tiff_metadata(
-    path: Path, old: ImageFileDirectory_v2, picture: Picture, scale: int
-) -> TiffMetadata:
-    """Return what of a TIFF file goes into the new one, which is upright and larger.
-
-    Args:
-        path: Of the file.
-        old: Its tags.
-        picture: Its picture.
-        scale: How much larger the new one is.
-    """
-    texts = {tag: (2, f"{old[tag]}\0".encode()) for tag in _TEXTS if tag in old}
-    fractions = {tag: (5, [_rational(old[tag])]) for tag in _RESOLUTION if tag in old}
-    data = {tag: (7, upright_xmp(old[tag])) for tag in _BYTES if isinstance(old.get(tag), bytes)}
-    unit = {_UNIT: (3, [int(old[_UNIT])])} if _UNIT in old else {}
-    orientation = {_ORIENTATION: (3, [1])} if _ORIENTATION in old else {}
-    directories = {
-        tag: _exif_directory(tiff_tags(path, tag), tag, picture, scale)
-        for tag in (_EXIF, _GPS)
-        if tag in old
-    }
-    tags = {**texts, **fractions, **data, **unit, **orientation}
-    return TiffMetadata(int(old.get(_COMPRESSION, 1)) != 1, tags, directories)
-
-
-def _exif_directory(
-    old: ImageFileDirectory_v2, tag: int, picture: Picture, scale: int
-) -> ImageFileDirectory_v2:
-    """Return a directory of EXIF, little-endian as the new file is, with the new size."""
-    directory = ImageFileDirectory_v2(b"II*\0\0\0\0\0", group=tag)
-    for key, value in old.items():
-        if key != ExifTags.IFD.Interop:  # points into the old file
-            directory.tagtype[key] = old.tagtype[key]
-            directory[key] = value
-    set_size(directory, picture, scale)
-    return directory
-
-
-def _rational(value: Any) -> tuple[int, int]:
-    """Return a rational number of Pillow as numerator and denominator of 32 bit."""
-    fraction = value.limit_rational(2**31) if hasattr(value, "limit_rational") else (value, 1)
-    return int(fraction[0]), int(fraction[1])

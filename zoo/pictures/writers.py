@@ -5,6 +5,7 @@ the colours of a palette. What belongs to a file beside its pixels goes into the
 profile, resolution, EXIF, XMP, texts.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from zoo.images import ImageError
+from zoo.pictures.claims import check_memory
+from zoo.pictures.errors import ImageError, refusing
 from zoo.pictures.exif import set_size, upright_xmp
+from zoo.pictures.jpeg import with_segments
 from zoo.pictures.photos import Photo
 from zoo.pictures.picture import RowWriter
 from zoo.pictures.png import Chunks, PngRows
-from zoo.pictures.tiff import COLOURS, TiffRows, tiff_metadata
+from zoo.pictures.tiff import COLOURS, TiffRows, enlarged
 
 QUALITY = 95  # of JPEG and lossy WebP
 # The most pixels a side that a format can hold.
@@ -43,7 +46,8 @@ def open_writer(photo: Photo, path: Path, scale: int) -> Iterator[RowWriter]:
         else:
             writer = PillowRows(photo, file, scale)
         yield writer
-        writer.close()
+        with refusing(photo.path, "written"):
+            writer.close()
 
 
 def check_limits(photo: Photo, scale: int) -> None:
@@ -59,7 +63,10 @@ def check_limits(photo: Photo, scale: int) -> None:
             f"{photo.path} would have {side} pixels a side; {photo.format} can hold "
             f"{LARGEST[photo.format]}"
         )
-    size = scale**2 * picture.height * picture.width * picture.channels * picture.dtype.itemsize
+    pixels = scale**2 * picture.height * picture.width
+    if photo.format not in ("PNG", "TIFF") or photo.stored == "palette":
+        check_memory(photo.path, 4 * pixels)  # Pillow's, which writes them
+    size = pixels * picture.channels * picture.dtype.itemsize
     if photo.format == "TIFF" and size > TIFF_BYTES:
         raise ImageError(f"{photo.path} would have {size / 1e9:.1f} GB; TIFF can hold 4 GB")
 
@@ -83,7 +90,7 @@ def _by_rows(
         file,
         (width, height),
         picture,
-        tiff_metadata(photo.path, photo.tags, picture, scale),
+        enlarged(photo.tiff, picture, scale),
         bilevel,
         palette,
     )
@@ -136,17 +143,22 @@ def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
     info, options = photo.info, dict[str, Any]()
     if "dpi" in info and photo.format in ("JPEG", "BMP"):
         options["dpi"] = info["dpi"]
-    if photo.format in ("JPEG", "WEBP"):
-        options |= {"quality": QUALITY, "icc_profile": info.get("icc_profile")}
-        options["exif"] = _exif_bytes(photo, scale)
-        if isinstance(info.get("xmp"), bytes):
-            options["xmp"] = upright_xmp(info["xmp"])
+    exif = _exif_bytes(photo, scale)
     if photo.format == "JPEG":
-        options |= {"subsampling": "4:4:4", "progressive": bool(info.get("progressive"))}
-        options["comment"] = info.get("comment", b"")
+        options |= {"quality": QUALITY, "subsampling": "4:4:4"}
+        options["progressive"] = bool(info.get("progressive"))
+        segments = [(0xE1, exif)] * bool(exif) + photo.segments
+        # Pillow has no room for long segments, and knows few of them
+        encoded = io.BytesIO()
+        image.save(encoded, photo.format, **options, comment=b"")
+        file.write(with_segments(encoded.getvalue(), segments))
+        return
     if photo.format == "WEBP":
         lossless = photo.lossless
-        options |= {"lossless": lossless, "exact": lossless}
+        options |= {"quality": QUALITY, "lossless": lossless, "exact": lossless}
+        options |= {"icc_profile": info.get("icc_profile"), "exif": exif}
+        if isinstance(info.get("xmp"), bytes):
+            options["xmp"] = upright_xmp(info["xmp"])
     image.save(file, photo.format, **options)
 
 

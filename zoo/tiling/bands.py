@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from asykeras.resize import bicubic_resize, mirror_border
-from zoo.channels import Channels, channels_for
+from zoo.channels import SPREAD, Channels, channels_for, without_hidden
 from zoo.engines import Engine
 from zoo.network import Network
 from zoo.pictures.picture import Picture, Rows
@@ -89,6 +89,8 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
     step, margin = its_reach.step, its_reach.margin
     if network.usage.scale > 1:
         margin = max(margin, -(-BICUBIC_MARGIN // step) * step)  # of alpha and colour
+    if picture.alpha:
+        margin += -(-SPREAD // step) * step
     if its_reach.mirrored:
         height, width = (-(-side // step) * step for side in (height, width))
     images = way.images * (colours if network.channels is None else 1)
@@ -183,7 +185,8 @@ def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.nda
     scale = network.usage.scale
     values = tiles.astype(np.float64) / picture.white
     colour, alpha = np.split(values, [picture.channels - picture.alpha], axis=-1)
-    images, aside = plan.way.apart(colour)
+    shown = without_hidden(colour, alpha) if picture.alpha else colour
+    images, aside = plan.way.apart(shown)
     if network.usage.enlarge_first:
         images = keras.ops.convert_to_numpy(bicubic_resize(images, scale))
     inputs = [images.astype(np.float32)]
@@ -193,6 +196,7 @@ def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.nda
         inputs.append(places[plan.way.owners(len(tiles))])
     restored = plan.way.together(engine(inputs).astype(np.float64), aside)
     if picture.alpha:
+        restored = np.where(alpha > 0, restored, colour) if scale == 1 else restored
         alpha = alpha if scale == 1 else bicubic_resize(alpha, scale)
         restored = np.concatenate([restored, keras.ops.convert_to_numpy(alpha)], axis=-1)
     return picture.quantize(restored)

@@ -275,3 +275,41 @@ def test_the_ensemble_turns_the_place_of_a_tile_with_it():
     # a quarter to the left: the columns 3 to 8 of 12, from the right, become rows
     assert turned_places[2] == [12 - 3 - 5, 12, 2, 8]
     assert turned_places[1] == [2, 8, 12 - 3 - 5, 12]
+
+
+def disc(side):
+    """Return a white disc with a soft edge on transparent black, `(side, side, 4)`, uint8."""
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    alpha = np.clip(side / 3 - np.hypot(x, y), 0, 1)
+    return np.round(255 * np.stack([alpha > 0] * 3 + [alpha], axis=-1)).astype(np.uint8)
+
+
+def on_white(image):
+    colour, alpha = image[..., :3].astype(np.float64), image[..., 3:] / 255
+    return colour * alpha + 255 * (1 - alpha)
+
+
+@pytest.mark.parametrize("tile", [None, 8])
+def test_hidden_colour_does_not_bleed_into_what_is_seen(tile):
+    large = zoo.restore(disc(64), "srcnn-955-x2", alpha=True, tile=tile)
+    assert large.shape == (128, 128, 4)
+    assert on_white(large).min() > 254
+
+
+def test_tiles_of_a_picture_with_alpha_join_without_a_seam():
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0, 1, (70, 60, 4)).astype(np.float32)
+    image[..., 3] = np.where(rng.uniform(size=(70, 60)) < 0.97, 0, image[..., 3])
+    whole, tiled = (zoo.restore(image, "srcnn-955-x2", alpha=True, tile=tile) for tile in (128, 16))
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_hidden_colour_stays_what_it_was_where_nothing_is_enlarged():
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 4), dtype=np.uint8)
+    image[:10, :, 3] = 0
+    blur = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.AveragePooling2D(3, 1, "same")]
+    )
+    result = zoo.restore(image, blur, scale=1, alpha=True)
+    np.testing.assert_array_equal(result[:10], image[:10])
+    assert (result[10:] != image[10:]).any()

@@ -1,0 +1,479 @@
+"""What comes in and what does not: depth, sign, range; false claims; files that change."""
+
+import io
+import os
+import struct
+import sys
+import time
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.zoo.examples import (
+    as_image,
+    chunk,
+    grey_tags,
+    network,
+    pixels,
+    write_png_16,
+    write_tiff,
+)
+from zoo.cli import main
+from zoo.folder import Job, restore_file
+from zoo.images import ImageError, read_image
+from zoo.pictures import claims, writers
+from zoo.pictures.photos import read_header
+from zoo.pictures.rows import open_rows
+from zoo.tiling.bands import Settings
+
+tifffile = pytest.importorskip("tifffile")
+
+
+def restored(path, scale=1):
+    """Restore a file; return the new one and the remark."""
+    target = path.with_name("new") / path.name
+    return target, restore_file(Job(path, target), network(scale), Settings())
+
+
+def refused(path, match):
+    """Say that neither `restore` nor `read_image` takes a file, in the same sentence."""
+    for read in (restored, read_image):
+        with pytest.raises(ImageError, match=match) as error:
+            read(path)
+        assert str(error.value).startswith(str(path))
+        assert len(str(error.value).splitlines()) == 1
+    assert not list(path.parent.glob("new/*"))
+
+
+def restored_or_refused(path, scale=1):
+    """Return the new file, None where the old one is refused, in one sentence."""
+    try:
+        return restored(path, scale)[0]
+    except ImageError as error:
+        sentence = str(error)
+    assert len(sentence.splitlines()) == 1
+    return None
+
+
+# ---- what a number means
+
+
+def write_grey_12(path, values):
+    """Write 12 bit grey, two values in three bytes, rows from whole bytes."""
+    height, width = values.shape
+    bits = (values[..., None] >> np.arange(11, -1, -1) & 1).reshape(height, -1).astype(np.uint8)
+    write_tiff(path, np.packbits(bits, axis=1).tobytes(), grey_tags(height, width, 12))
+
+
+@pytest.mark.parametrize("width", [4, 5])
+def test_12_bit_grey_is_as_bright_in_16_bit(width, tmp_path):
+    path = tmp_path / "old.tif"
+    values = np.array([[0, 1, 2048, 4095, 2047][:width], [5, 4094, 819, 3, 9][:width]])
+    write_grey_12(path, values)
+    new, remark = restored(path)
+    expected = np.floor(values / 4095 * 65535 + 0.5)
+    np.testing.assert_array_equal(tifffile.imread(new), expected)
+    assert remark == f"{path} has 12 bit, and is written with 16"
+    np.testing.assert_array_equal(read_image(path, "file")[..., 0], expected)
+    np.testing.assert_array_equal(read_image(path)[..., 0], np.floor(expected / 257 + 0.5))
+
+
+@pytest.mark.parametrize("bits", [10, 14, 24])
+def test_other_depths_are_refused(bits, tmp_path):
+    path = tmp_path / "old.tif"
+    write_tiff(path, bytes(200), grey_tags(4, 5, bits))
+    refused(path, f"old.tif holds 1 channels of {bits} bit: a kind that is not read")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint32", "float16", "float64"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_signed_and_wide_numbers_are_refused_everywhere(dtype, channels, tmp_path):
+    path = tmp_path / "old.tif"
+    values = np.ones((9, 5, channels)[: 2 + (channels > 1)], dtype)
+    tifffile.imwrite(path, values, photometric="rgb" if channels == 3 else "minisblack")
+    refused(path, f"holds {channels} channels of {8 * values.itemsize} bit.*a kind that is not")
+
+
+def test_floating_point_has_white_at_1(tmp_path):
+    path = tmp_path / "old.tif"
+    values = np.array([[0, 0.25, 0.5, 1, 1.01, -0.01]], np.float32)
+    tifffile.imwrite(path, values)
+    np.testing.assert_array_equal(read_image(path)[0, :, 0], [0, 64, 128, 255, 255, 0])
+    deep = read_image(path, "file")
+    assert deep.dtype == np.uint16
+    np.testing.assert_array_equal(deep[0, :, 0], [0, 16384, 32768, 65535, 65535, 0])
+    assert read_header(path).picture.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+def test_floating_point_beyond_white_is_remarked(shape, tmp_path):
+    path = tmp_path / "old.tif"
+    values = np.linspace(-3, 4095, np.prod(shape), dtype=np.float32).reshape(shape)
+    tifffile.imwrite(path, values, photometric="rgb" if len(shape) == 3 else "minisblack")
+    sentence = (
+        f"{path} has values of -3 to 4095, and white is 1.0 in floating point (65535 in 16 bit)"
+    )
+    assert restored(path)[1] == sentence
+    with pytest.raises(ImageError) as error:
+        read_image(path)
+    assert str(error.value) == sentence
+
+
+def test_help_says_what_white_is(capsys):
+    with pytest.raises(SystemExit):
+        main(["restore", "--help"])
+    assert "white is 1.0 (65535 in 16 bit)" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(value, tmp_path):
+    path = tmp_path / "old.tif"
+    tifffile.imwrite(path, np.array([[0, value]], np.float32))
+    refused(path, "old.tif has values that are not finite")
+
+
+def test_more_bands_than_colours_are_refused(tmp_path):
+    path = tmp_path / "old.tif"
+    options = {"photometric": "minisblack", "planarconfig": "contig"}
+    tifffile.imwrite(path, pixels("RGBA", 9, 5).repeat(2, -1)[..., :5], **options)
+    refused(path, "holds 5 channels of 8 bit: a kind that is not read")
+
+
+@pytest.mark.parametrize("mode", ["LA", "LA;16", "RGBA", "RGBA;16"])
+def test_alpha_that_is_multiplied_into_the_colours_is_taken_out(mode, tmp_path):
+    pytest.importorskip("pyvips")
+    path, values = tmp_path / "old.tif", pixels(mode, 9, 5)
+    values[..., -1] |= 1
+    values[..., :-1] = np.minimum(values[..., :-1], values[..., -1:])
+    photometric = "rgb" if mode.startswith("RGB") else "minisblack"
+    options = {"photometric": photometric, "extrasamples": ["assocalpha"]}
+    tifffile.imwrite(path, values, planarconfig="contig", **options)
+    with tifffile.TiffFile(restored(path)[0]) as file:
+        new = file.asarray()
+        assert [int(each) for each in file.pages[0].extrasamples] == [2]
+    white = np.iinfo(values.dtype).max
+    expected = values[..., :-1] / values[..., -1:] * white
+    np.testing.assert_allclose(new[..., :-1], expected, atol=1)
+    np.testing.assert_array_equal(new[..., -1], values[..., -1])
+
+
+def test_colours_that_are_neither_colour_nor_alpha_are_left_out_and_said(tmp_path):
+    pytest.importorskip("pyvips")
+    for mode in ("RGBA", "RGBA;16"):
+        path, values = tmp_path / "old.tif", pixels(mode, 9, 5)
+        tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unspecified"])
+        new, remark = restored(path)
+        np.testing.assert_array_equal(tifffile.imread(new), values[..., :3])
+        assert remark == f"of {path} only RGB is kept, not its other channels"
+
+
+def test_what_orientation_says_is_heeded_by_every_reader(tmp_path):
+    path, values = tmp_path / "old.png", pixels("RGB", 9, 5)
+    exif = Image.Exif()
+    exif[274] = 6
+    as_image("RGB", values).save(path, exif=exif)
+    np.testing.assert_array_equal(read_image(path), np.rot90(values, -1))
+
+
+# ---- false claims
+
+
+def jpeg_of(width, height, progressive=False):
+    file = io_bytes(as_image("RGB", pixels("RGB", 8, 8)), "JPEG", progressive=progressive)
+    start = file.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    return file[: start + 5] + struct.pack(">HH", height, width) + file[start + 9 :]
+
+
+def io_bytes(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def forged(kind, width, height):
+    """Return a small file that claims to be large."""
+    small = as_image("RGB", pixels("RGB", 8, 8))
+    if kind in ("jpg", "progressive"):
+        return jpeg_of(width, height, kind == "progressive")
+    if kind in ("png", "png16"):
+        depth = 16 if kind == "png16" else 8
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0))
+        data = chunk(b"IDAT", zlib.compress(bytes(200)))
+        return b"\x89PNG\r\n\x1a\n" + header + data + chunk(b"IEND", b"")
+    if kind == "bmp":
+        content = io_bytes(small, "BMP")
+        return content[:18] + struct.pack("<ii", width, height) + content[26:]
+    if kind == "webp":
+        content = io_bytes(small, "WEBP")
+        return content[:26] + struct.pack("<HH", width & 0x3FFF, height & 0x3FFF) + content[30:]
+    if kind == "lossless":
+        content = io_bytes(small, "WEBP", lossless=True)
+        bits = (width - 1) & 0x3FFF | ((height - 1) & 0x3FFF) << 14
+        return content[:21] + struct.pack("<I", bits) + content[25:]
+    content = io_bytes(small, "TIFF", compression="tiff_lzw" if kind == "lzw" else None)
+    for tag, value in ((256, width), (257, height), (278, height)):
+        at = next(at for kind in (3, 4) if (at := content.find(struct.pack("<HH", tag, kind))) > 0)
+        content = content[:at] + struct.pack("<HHII", tag, 4, 1, value) + content[at + 12 :]
+    return content
+
+
+KINDS = ["jpg", "progressive", "png", "png16", "bmp", "webp", "lossless", "tif", "lzw"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(13_000, 13_000), (1000, 65_000)])
+def test_claims_beyond_what_the_file_can_hold_are_refused_at_once(kind, size, tmp_path):
+    suffix = {"png16": "png", "progressive": "jpg", "lossless": "webp", "lzw": "tif"}.get(
+        kind, kind
+    )
+    path = tmp_path / f"old.{suffix}"
+    path.write_bytes(forged(kind, *size))
+    start = time.process_time()
+    with pytest.raises(ImageError, match="cut short") as error:
+        read_header(path)
+    assert time.process_time() - start < 1
+    assert len(str(error.value).splitlines()) == 1
+    refused(path, "cut short")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tif"])
+@pytest.mark.parametrize("size", [(2000, 1500), (300, 4000)])
+def test_blank_pictures_hold_what_they_claim(suffix, size, tmp_path):
+    options = {"webp": {"lossless": True}, "tif": {"compression": "group4"}}.get(suffix, {})
+    mode = "1" if suffix in ("png", "tif") else "L" if suffix == "jpg" else "RGB"
+    path = tmp_path / f"old.{suffix}"
+    Image.new(mode, size).save(path, **options)
+    assert read_image(path).shape[:2] == size[::-1]
+
+
+@pytest.mark.parametrize(
+    "compression", ["packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg", None]
+)
+def test_blank_tiff_of_every_compression(compression, tmp_path):
+    path = tmp_path / "old.tif"
+    Image.new("RGB", (700, 900)).save(path, compression=compression)
+    assert not read_image(path).any()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tif"])
+def test_a_picture_that_does_not_fit_into_the_memory_is_refused(suffix, tmp_path, monkeypatch):
+    path = tmp_path / f"old.{suffix}"
+    Image.new("RGB", (300, 400)).save(path)
+    monkeypatch.setattr(claims, "available_memory", lambda: 100_000)
+    refused(path, "GB of memory, and 0.00 GB are left")
+
+
+def test_a_result_that_does_not_fit_into_the_memory_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "old.jpg"
+    Image.new("RGB", (300, 400)).save(path)
+    monkeypatch.setattr(claims, "available_memory", lambda: 4_000_000)
+    restored(path)
+    with pytest.raises(ImageError, match="takes 0.01 GB of memory, and 0.00 GB are left"):
+        restored(path, scale=4)
+
+
+def test_jpeg_that_is_unpacked_again_and_again_is_refused(tmp_path):
+    path = tmp_path / "old.jpg"
+    content = io_bytes(as_image("L", pixels("L", 9, 5)), "JPEG", progressive=True)
+    scan = content[content.index(b"\xff\xda") : -2]
+    path.write_bytes(content[:-2] + scan * 1001 + content[-2:])
+    refused(path, "old.jpg has 6012 scans, more than 1000")
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.98])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_cut_before_its_end_is_refused(share, progressive, tmp_path):
+    path = tmp_path / "old.jpg"
+    content = io_bytes(as_image("RGB", pixels("RGB", 90, 70)), "JPEG", progressive=progressive)
+    start = content.index(b"\xff\xda") + 20
+    path.write_bytes(content[: start + int(share * (len(content) - start))])
+    refused(path, "old.jpg cannot be read")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_that_lacks_what_was_before_its_end_is_refused(progressive, tmp_path):
+    pytest.importorskip("pyvips")
+    path = tmp_path / "old.jpg"
+    content = io_bytes(as_image("RGB", pixels("RGB", 90, 70)), "JPEG", progressive=progressive)
+    path.write_bytes(content[: len(content) * 2 // 3] + b"\xff\xd9")
+    refused(path, "old.jpg cannot be read: it is cut short")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_strips_that_are_too_short_are_refused(compression, tmp_path):
+    path = tmp_path / "old.tif"
+    tifffile.imwrite(path, pixels("RGB", 64, 64), compression=compression, rowsperstrip=16)
+    with tifffile.TiffFile(path) as file:
+        lengths = file.pages[0].tags[279]
+        at, count = lengths.valueoffset, lengths.count
+        first = lengths.value[0]
+    content = bytearray(path.read_bytes())
+    code = "<I" if lengths.dtype == 4 else "<H"
+    struct.pack_into(code, content, at, first // (2 if compression is None else 40))
+    path.write_bytes(bytes(content))
+    assert count == 4
+    refused(path, "old.tif cannot be read")
+
+
+@pytest.mark.parametrize("cut", [1, 12, 20])
+def test_png_without_its_end_is_refused(cut, tmp_path):
+    path = tmp_path / "old.png"
+    as_image("RGB", pixels("RGB", 9, 5)).save(path)
+    path.write_bytes(path.read_bytes()[:-cut])
+    refused(path, "old.png cannot be read: it is cut short")
+
+
+def test_png_whose_pixels_fail_their_check_sum_is_refused(tmp_path):
+    path = tmp_path / "old.png"
+    as_image("RGB", pixels("RGB", 9, 5)).save(path, compress_level=0)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(bytes(content))
+    refused(path, "old.png is damaged: its chunk IDAT fails its check sum")
+
+
+# ---- files that change
+
+
+def swap(path, how):
+    """Put something else in the place of a file."""
+    if how == "smaller":
+        as_image("RGB", pixels("RGB", 4, 4)).save(path.with_name("other" + path.suffix))
+        os.replace(path.with_name("other" + path.suffix), path)
+    elif how == "truncated":
+        os.truncate(path, path.stat().st_size // 2)
+    elif how == "same size":
+        content = path.read_bytes()
+        path.with_name("other").write_bytes(content[:-1] + b"\0")
+        os.replace(path.with_name("other"), path)
+    elif how == "written":
+        path.write_bytes(bytes(path.stat().st_size))
+        os.utime(path, (1, 1))
+
+
+@pytest.mark.parametrize("kind", ["RGB png", "RGB;16 png", "RGB tif", "RGB;16 tif", "RGB jpg"])
+@pytest.mark.parametrize("how", ["smaller", "truncated", "same size", "written"])
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_file_that_changes_while_it_is_read_is_noticed(kind, how, when, tmp_path):
+    mode, suffix = kind.split()
+    if mode == "RGB;16":
+        pytest.importorskip("pyvips")
+    path = tmp_path / f"old.{suffix}"
+    values = pixels(mode, 64, 40)
+    if mode == "RGB":
+        as_image(mode, values).save(path)
+    elif suffix == "png":
+        write_png_16(path, values)
+    else:
+        tifffile.imwrite(path, values, photometric="rgb", rowsperstrip=4)
+    photo = read_header(path)
+    if when == "before":
+        swap(path, how)
+        with pytest.raises(ImageError, match="changed while it was read"), open_rows(photo):
+            pass
+        return
+    with open_rows(photo) as rows:
+        np.testing.assert_array_equal(rows(0, 8).shape, (8, 40, 3))
+        swap(path, how)
+        with pytest.raises(ImageError, match="changed while it was read"):
+            rows(8, 64)
+
+
+def test_a_file_that_changes_while_it_is_restored_gives_no_result(tmp_path):
+    path = tmp_path / "old.png"
+    as_image("RGB", pixels("RGB", 64, 40)).save(path)
+
+    def engine(inputs):
+        swap(path, "smaller")
+        return inputs[0]
+
+    changing = network()
+    object.__setattr__(changing, "engine", engine)
+    with pytest.raises(ImageError, match="old.png has changed while it was read"):
+        restore_file(Job(path, tmp_path / "new/old.png"), changing, Settings(tile=16))
+    assert not list(tmp_path.glob("new/*"))
+
+
+# ---- the library below
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError(""),
+        TypeError("int(b'\\x00')"),
+        struct.error("unpack"),
+        MemoryError(),
+        OSError("-2"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_library_raises_is_one_sentence(error, tmp_path, monkeypatch):
+    def fail(*args, **options):
+        raise error
+
+    path = tmp_path / "old.bmp"
+    as_image("RGB", pixels("RGB", 9, 5)).save(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.ImageFile.ImageFile.load", fail)
+        refused(
+            path, rf"old.bmp cannot be read: {'-2' if str(error) == '-2' else type(error).__name__}"
+        )
+    with monkeypatch.context() as patch:
+        patch.setattr(writers, "save", fail)
+        with pytest.raises(ImageError, match="old.bmp cannot be written: ") as caught:
+            restored(path)
+        assert caught.value.__cause__ is error
+    assert not list(tmp_path.glob("new/*"))
+
+
+@pytest.mark.parametrize(
+    "tag", [259, 270, 274, 282, 296, 305, 339, 700, 34665, 34675, 34853, 33550]
+)
+@pytest.mark.parametrize("kind", [1, 2, 3, 5, 7, 12])
+def test_tags_of_an_odd_type_are_kept_or_refused(tag, kind, tmp_path):
+    path, values = tmp_path / "old.tif", pixels("L", 9, 6)
+    tags = {**grey_tags(9, 6), tag: (kind, [1, 1] if kind == 5 else [1])}
+    write_tiff(path, values.tobytes(), tags)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        new = restored_or_refused(path, scale=2)
+    if new:
+        large = values[..., 0].repeat(2, 0).repeat(2, 1)
+        np.testing.assert_array_equal(tifffile.imread(new), large)
+
+
+@pytest.mark.parametrize("at", range(0, 12))
+def test_a_damaged_directory_is_one_sentence(at, tmp_path):
+    path = tmp_path / "old.tif"
+    write_tiff(path, pixels("L", 9, 6).tobytes(), grey_tags(9, 6))
+    content = path.read_bytes()
+    for value in (0, 0x7F, 0xFF):
+        for start in range(64 + at, len(content), 12):
+            path.write_bytes(content[:start] + bytes([value]) + content[start + 1 :])
+            restored_or_refused(path)
+
+
+def test_no_file_stays_open(tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("files that are open are listed by Linux")
+    pytest.importorskip("pyvips")
+    open_files = []
+    for number in range(12):
+        for suffix, mode in (("png", "RGB;16"), ("tif", "RGB;16"), ("jpg", "RGB"), ("webp", "RGB")):
+            path, values = tmp_path / f"{number}.{suffix}", pixels(mode, 64, 64, number)
+            if mode == "RGB":
+                as_image(mode, values).save(path)
+            elif suffix == "png":
+                write_png_16(path, values)
+            else:
+                tifffile.imwrite(path, values, photometric="rgb", compression="zlib")
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2 : len(content) // 2 + 9] = bytes(9)
+            path.write_bytes(bytes(content))
+            restored_or_refused(path)
+        open_files.append(len(os.listdir("/proc/self/fd")))
+    assert open_files[-1] == open_files[0]

@@ -1,0 +1,46 @@
+"""What a file claims to hold, compared with its length and with the memory that is there."""
+
+from pathlib import Path
+
+from zoo.memory import available_memory
+from zoo.pictures.errors import ImageError
+
+DEFLATE = 1032  # bytes that one byte of deflate can hold, at most
+# Pixels that one byte can hold at most: a macroblock of 256 pixels takes 2.9 bits in lossy WebP;
+# lossless WebP may take none at all for a pixel, but libwebp's own blank pictures have 26,000; a
+# pair of bytes in run-length encoded BMP is a run of 255.
+WEBP_LOSSY, WEBP_LOSSLESS, BMP_RUNS = 1024, 2**15, 128
+
+
+def check_length(path: Path, size: tuple[int, int], most: float) -> None:
+    """Refuse a file that claims more pixels than a file of its length can hold.
+
+    Args:
+        path: The file.
+        size: Width and height that it claims.
+        most: Pixels that it can hold.
+
+    Raises:
+        ImageError: if it claims more, or a side of no pixels.
+    """
+    width, height = size
+    if width < 1 or height < 1:
+        raise ImageError(f"{path} is damaged: it claims to have {width} x {height} pixels")
+    if width * height > most:
+        raise ImageError(
+            f"{path} is cut short or damaged: it claims to have {width} x {height} pixels, more "
+            "than a file of its length can hold"
+        )
+
+
+def check_memory(path: Path, needed: int) -> None:
+    """Refuse a file whose picture does not fit into the memory that is left.
+
+    Raises:
+        ImageError: with both numbers.
+    """
+    left = available_memory()
+    if left is not None and needed > left:
+        raise ImageError(
+            f"{path} takes {needed / 1e9:.2f} GB of memory, and {left / 1e9:.2f} GB are left"
+        )
