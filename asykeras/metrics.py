@@ -3,29 +3,39 @@
 The functions return one value per image; the metric classes average them over images, however the
 images are split into batches. (`keras.ops.psnr` takes one error over the whole batch instead.)
 
-How the images are prepared decides about tenths of a decibel. In this order:
+How the images are prepared decides about tenths of a decibel. All take these options, by name, and
+apply them in this order:
 
 1. `quantize`: clip to [0, max_val] and round, half up, to the 256 levels of 8 bit;
 2. `luma`: replace RGB by the studio-range luma Y of BT.601; one channel stays as it is;
 3. `round_luma`: round Y to 8 bit too, as older MATLAB code does by keeping Y as uint8;
 4. `border`: drop that many pixels on each of the four sides.
 
+A fifth, `data_format`, says where the channels are, as `keras.config.image_data_format()` does by
+default: `(batch, height, width, channels)`, or `(batch, channels, height, width)` where it is
+"channels_first".
+
 Super-resolution tables use `quantize=True, luma=True, border=scale`, denoising tables
 `quantize=True` alone.
 
 All is computed in float32, or in float64 where an input is float64 and the backend keeps it, under
-every precision policy. A NaN or an infinite pixel gives NaN for that image only.
+every precision policy. A NaN or an infinite pixel gives NaN for that image only. What can be told
+of the values alone (references above `max_val`, negative weights, black references) is checked when
+running eagerly; compiled code has no values that could be checked.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
 from asykeras import color
+from asykeras.eager import MARGIN, eager_values
+from asykeras.layout import standardize_data_format
 from asykeras.types import Tensor
 
 _K1, _K2 = 0.01, 0.03  # Wang et al. 2004, Sec. III-C
@@ -33,14 +43,18 @@ _GAUSSIAN_SIZE, _GAUSSIAN_SIGMA = 11, 1.5  # Wang et al. 2004, Sec. III-C
 _UNIFORM_SIZE = 7  # the default of scikit-image
 
 
+class Preparation(TypedDict, total=False):
+    """How two images are prepared before they are compared: see the top of this module."""
+
+    border: int
+    luma: bool
+    quantize: bool
+    round_luma: bool
+    data_format: str | None
+
+
 def psnr(
-    y_true: Tensor,
-    y_pred: Tensor,
-    max_val: float = 1.0,
-    border: int = 0,
-    luma: bool = False,
-    quantize: bool = False,
-    round_luma: bool = False,
+    y_true: Tensor, y_pred: Tensor, max_val: float = 1.0, **preparation: Unpack[Preparation]
 ) -> Tensor:
     """Return the peak signal-to-noise ratio of each image, in dB.
 
@@ -52,18 +66,18 @@ def psnr(
         y_pred: Image to score, same shape.
         max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8. It is never guessed
             from the dtype.
-        border: Pixels dropped on each side.
-        luma: Score the studio-range luma Y of RGB images, times `max_val`; grey images are scored
-            on their own values.
-        quantize: Clip both images to [0, max_val] and round them to 256 levels first.
-        round_luma: Round Y to 256 levels as well. Needs `luma=True`.
+        **preparation: `border`, pixels dropped on each side; `luma`, score the studio-range luma Y
+            of RGB images, times `max_val`, and grey images on their own values; `quantize`, clip
+            both images to [0, max_val] and round them to 256 levels first; `round_luma`, round Y to
+            256 levels as well, needs `luma=True`; `data_format`, see the top of this module.
 
     Returns:
         `(batch,)`, float32 or float64.
 
     Raises:
         ValueError: the shapes differ, are not of rank 4, leave nothing inside the border, or have
-            neither 1 nor 3 channels with `luma=True`; an option is out of range. Sizes that are
+            neither 1 nor 3 channels with `luma=True`; an option is out of range; the reference
+            goes beyond 1.5 `max_val`, as 8-bit values do where [0, 1] is meant. Sizes that are
             unknown while tracing a graph are not checked.
         TypeError: the images are neither floating point nor integer.
 
@@ -73,19 +87,14 @@ def psnr(
     Reference: the paper's Eq. 6 with MAX = `max_val`; equals scikit-image's
     `peak_signal_noise_ratio` of each image.
     """
-    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
+    _check_reference(y_true, max_val)
     mean_squared_error = _mean_per_image(ops.square(true - pred))
     return -10.0 * ops.log10(mean_squared_error)
 
 
 def rmse(
-    y_true: Tensor,
-    y_pred: Tensor,
-    max_val: float = 1.0,
-    border: int = 0,
-    luma: bool = False,
-    quantize: bool = False,
-    round_luma: bool = False,
+    y_true: Tensor, y_pred: Tensor, max_val: float = 1.0, **preparation: Unpack[Preparation]
 ) -> Tensor:
     """Return the root-mean-square error of each image, in the units of the image.
 
@@ -102,24 +111,18 @@ def rmse(
 
     Reference: Eq. 9 of the paper. The columns "RMSE" of its tables hold `nrmse` instead.
     """
-    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
     return float(max_val) * ops.sqrt(_mean_per_image(ops.square(true - pred)))
 
 
 def nrmse(
-    y_true: Tensor,
-    y_pred: Tensor,
-    max_val: float = 1.0,
-    border: int = 0,
-    luma: bool = False,
-    quantize: bool = False,
-    round_luma: bool = False,
+    y_true: Tensor, y_pred: Tensor, max_val: float = 1.0, **preparation: Unpack[Preparation]
 ) -> Tensor:
     """Return the error of each image relative to its reference, `||y_true - y_pred|| / ||y_true||`.
 
     Norms are Frobenius norms over height, width and channels of one image. A black reference has
-    norm zero: the value is then +inf, or 0 if the image is black too. `max_val` matters for `luma`
-    and `quantize` only.
+    norm zero, and no relative error means anything: the value is then +inf, or 0 if the image is
+    black too, with a RuntimeWarning. `max_val` matters for `luma` and `quantize` only.
 
     Arguments, shapes and errors as in `psnr`.
 
@@ -133,9 +136,10 @@ def nrmse(
     columns "RMSE" of the paper's tables hold: for images in [0, 1],
     `psnr = -20 log10(nrmse * rms(y_true))`.
     """
-    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
     error = ops.sqrt(_mean_per_image(ops.square(true - pred)))
     norm = ops.sqrt(_mean_per_image(ops.square(true)))
+    _warn_of_black(norm)
     return ops.where(error == 0, ops.zeros_like(error), error / norm)
 
 
@@ -143,11 +147,9 @@ def ssim(
     y_true: Tensor,
     y_pred: Tensor,
     max_val: float = 1.0,
-    border: int = 0,
-    luma: bool = False,
-    quantize: bool = False,
-    round_luma: bool = False,
+    *,
     window: str = "gaussian",
+    **preparation: Unpack[Preparation],
 ) -> Tensor:
     """Return the structural similarity of each image.
 
@@ -162,12 +164,9 @@ def ssim(
         y_true: Reference, `(batch, height, width, channels)`.
         y_pred: Image to score, same shape.
         max_val: Largest possible value, as in `psnr`.
-        border: Pixels dropped on each side.
-        luma: Score the luma Y of RGB images, as in `psnr`.
-        quantize: Clip and round both images to 8 bit first.
-        round_luma: Round Y to 8 bit as well. Needs `luma=True`.
         window: "gaussian", the paper's 11x11 Gaussian of sigma 1.5 with population covariances; or
             "uniform", scikit-image's default, 7x7 equal weights with sample covariances (N - 1).
+        **preparation: As in `psnr`.
 
     Returns:
         `(batch,)`, in [-1, 1].
@@ -186,7 +185,8 @@ def ssim(
     MATLAB script.
     """
     weights, covariance_factor = _window(window)
-    true, pred = _prepare(y_true, y_pred, max_val, border, luma, quantize, round_luma)
+    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
+    _check_reference(y_true, max_val)
     _check_size(true.shape, len(weights), "The SSIM window does not fit into the image")
     return 1.0 - _mean_per_image(_dissimilarity(true, pred, weights, covariance_factor))
 
@@ -244,28 +244,28 @@ def _shifted(images: Tensor, axis: int, count: int) -> Iterator[Tensor]:
 
 
 def _prepare(
-    y_true: Tensor,
-    y_pred: Tensor,
-    max_val: float,
-    border: int,
-    luma: bool,
-    quantize: bool,
-    round_luma: bool,
+    y_true: Tensor, y_pred: Tensor, max_val: float, **preparation: Unpack[Preparation]
 ) -> tuple[Tensor, Tensor]:
-    """Return both images as they are compared, divided by `max_val`."""
-    _check_options(max_val, border, luma, round_luma)
+    """Return both images as they are compared, channels last, divided by `max_val`."""
+    options = _checked(max_val, **preparation)
+    border, luma = options["border"], options["luma"]
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    _check_images(y_true, y_pred, luma)
+    _check_images(y_true, y_pred)
+    if options["data_format"] == "channels_first":
+        y_true, y_pred = ops.moveaxis(y_true, 1, -1), ops.moveaxis(y_pred, 1, -1)
+    if luma and y_true.shape[-1] not in (1, 3):
+        raise ValueError(f"luma=True needs 1 or 3 channels. Received: {y_true.shape[-1]} channels")
     _check_size(y_true.shape, 2 * border + 1, f"A border of {border} pixels leaves nothing")
     dtype = keras.backend.result_type(y_true.dtype, y_pred.dtype, "float32")
 
     def prepare_one(image: Tensor) -> Tensor:
         image = ops.cast(image, dtype)
         # In 8-bit units first: halves of 8-bit values stay exact, and round up.
-        image = _quantized(image * (255.0 / float(max_val))) if quantize else image / float(max_val)
+        unit = 255.0 / float(max_val)
+        image = _quantized(image * unit) if options["quantize"] else image / float(max_val)
         if luma and image.shape[-1] == 3:
             image = color.rgb_to_luma(image)
-            if round_luma:
+            if options["round_luma"]:
                 image = _quantized(image * 255.0)
         return image[:, border:-border, border:-border, :] if border else image
 
@@ -302,46 +302,86 @@ def _window(name: str) -> tuple[list[float], float]:
     if name == "uniform":
         pixels = _UNIFORM_SIZE**2
         return [1.0 / _UNIFORM_SIZE] * _UNIFORM_SIZE, pixels / (pixels - 1)
-    raise ValueError(f"The window must be 'gaussian' or 'uniform'. Received {name!r}")
+    raise ValueError(f"The window must be 'gaussian' or 'uniform'. Received: window={name!r}")
 
 
-def _check_options(max_val: float, border: int, luma: bool, round_luma: bool) -> None:
+def _checked(
+    max_val: float,
+    border: int = 0,
+    luma: bool = False,
+    quantize: bool = False,
+    round_luma: bool = False,
+    data_format: str | None = None,
+) -> Preparation:
+    """Return all options, checked and filled in."""
     if not (math.isfinite(max_val) and max_val > 0):
-        raise ValueError(f"max_val must be a finite number above 0. Received {max_val!r}")
+        raise ValueError(f"max_val must be a finite number above 0. Received: max_val={max_val!r}")
     if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
-        raise ValueError(f"border must be a whole number of pixels, 0 or more. Received {border!r}")
+        raise ValueError(
+            f"border must be a whole number of pixels, 0 or more. Received: border={border!r}"
+        )
     if round_luma and not luma:
-        raise ValueError(f"round_luma=True needs luma=True. Received luma={luma!r}")
+        raise ValueError(f"round_luma=True needs luma=True. Received: luma={luma!r}")
+    return {
+        "border": int(border),
+        "luma": bool(luma),
+        "quantize": bool(quantize),
+        "round_luma": bool(round_luma),
+        "data_format": standardize_data_format(data_format),
+    }
 
 
-def _check_images(y_true: Tensor, y_pred: Tensor, luma: bool) -> None:
+def _check_reference(y_true: Tensor, max_val: float) -> None:
+    """Refuse references that show, when running eagerly, that `max_val` is not their unit's."""
+    values = eager_values(y_true)
+    if values is None:
+        return
+    largest = values.max(where=np.isfinite(values), initial=0)
+    if largest > (1 + MARGIN) * max_val:
+        raise ValueError(
+            "max_val must be the largest value that a reference can have: 1 for images in [0, 1], "
+            f"255 for 8-bit ones. Received: max_val={max_val:g} for values up to {largest:g}"
+        )
+
+
+def _warn_of_black(norm: Tensor) -> None:
+    values = eager_values(norm)
+    black = 0 if values is None else np.count_nonzero(values == 0)
+    if black:
+        warnings.warn(
+            f"nrmse: {black} references of {len(norm)} have norm zero; the value there is inf, or "
+            "0 where the image is black too",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _check_images(y_true: Tensor, y_pred: Tensor) -> None:
     true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
     for shape in (true_shape, pred_shape):
         if len(shape) != 4:
             raise ValueError(
-                "Images must have the axes (batch, height, width, channels); add a batch axis to "
-                f"a single image. Received shape {shape}"
+                "Images must have four axes, (batch, height, width, channels) by default; add a "
+                f"batch axis to a single image. Received: shape {shape}"
             )
     # A size that is unknown while tracing a graph is None.
     pairs = zip(true_shape, pred_shape, strict=True)
     if any(None not in pair and pair[0] != pair[1] for pair in pairs):
         raise ValueError(
             "y_true and y_pred must have the same shape. "
-            f"Received y_true {true_shape} and y_pred {pred_shape}"
+            f"Received: y_true {true_shape} and y_pred {pred_shape}"
         )
-    if luma and true_shape[-1] not in (1, 3):
-        raise ValueError(f"luma=True needs 1 or 3 channels. Received shape {true_shape}")
     for image in (y_true, y_pred):
         dtype = keras.backend.standardize_dtype(image.dtype)
         if not (keras.backend.is_float_dtype(dtype) or keras.backend.is_int_dtype(dtype)):
-            raise TypeError(f"Images must be floating point or integer. Received dtype {dtype}")
+            raise TypeError(f"Images must be floating point or integer. Received: dtype {dtype}")
 
 
 def _check_size(shape: Sequence[int | None], smallest: int, problem: str) -> None:
     if any(size is not None and size < smallest for size in shape[1:3]):
         raise ValueError(
             f"{problem}: height and width must be at least {smallest}. "
-            f"Received shape {tuple(shape)}"
+            f"Received: shape {tuple(shape)}"
         )
 
 
@@ -353,20 +393,16 @@ class _MeanOverImages(keras.metrics.Metric):
     def __init__(
         self,
         max_val: float = 1.0,
-        border: int = 0,
-        luma: bool = False,
-        quantize: bool = False,
-        round_luma: bool = False,
+        *,
         name: str | None = None,
         dtype: Any = None,
+        **preparation: Unpack[Preparation],
     ) -> None:
         super().__init__(name=name or self._function.__name__, dtype=dtype)
-        _check_options(max_val, border, luma, round_luma)
-        self.max_val = float(max_val)
-        self.border = int(border)
-        self.luma = bool(luma)
-        self.quantize = bool(quantize)
-        self.round_luma = bool(round_luma)
+        self._options: dict[str, Any] = {
+            **_checked(max_val, **preparation),
+            "max_val": float(max_val),
+        }
         # In float32 whatever the policy: a sum over many images does not fit into half precision.
         self.total = self.add_variable((), "zeros", dtype="float32", name="total")
         self.count = self.add_variable((), "zeros", dtype="float32", name="count")
@@ -379,45 +415,45 @@ class _MeanOverImages(keras.metrics.Metric):
         Args:
             y_true: Reference, `(batch, height, width, channels)`.
             y_pred: Images to score, same shape.
-            sample_weight: Weight of each image, `(batch,)`. A weight of 0 leaves the image out,
-                even if its value is infinite or NaN.
+            sample_weight: Weight of each image, `(batch,)` or `(batch, 1)`, or one for all; not
+                negative. A weight of 0 leaves the image out, even if its value is infinite or NaN.
+
+        Raises:
+            ValueError: for weights of another shape and, when running eagerly, for weights that are
+                negative or not finite.
         """
-        values = ops.cast(self._function(y_true, y_pred, **self._options()), "float32")
+        values = ops.cast(self._function(y_true, y_pred, **self._options), "float32")
         weights = _image_weights(sample_weight, values)
         weighted = ops.where(weights == 0, ops.zeros_like(values), weights * values)
         self.total.assign(self.total + ops.sum(weighted))
         self.count.assign(self.count + ops.sum(weights))
 
     def result(self) -> Tensor:
-        """Return the mean over all images since the last reset; 0 before the first image."""
-        return ops.cast(ops.divide_no_nan(self.total, self.count), self.dtype)
+        """Return the mean over all images since the last reset; NaN before the first image."""
+        return ops.cast(self.total / self.count, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        return {**super().get_config(), **self._options()}
-
-    def _options(self) -> dict[str, Any]:
-        """Return the arguments of the function besides the images."""
-        return {
-            "max_val": self.max_val,
-            "border": self.border,
-            "luma": self.luma,
-            "quantize": self.quantize,
-            "round_luma": self.round_luma,
-        }
+        return {**super().get_config(), **self._options}
 
 
 def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
     """Return one float32 weight per image."""
     if sample_weight is None:
         return ops.ones_like(values)
-    weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
-    shape, wanted = tuple(weights.shape), tuple(values.shape)
-    if len(shape) != 1 or (None not in shape + wanted and shape != wanted):
+    weights = ops.convert_to_tensor(sample_weight, "float32")
+    shape, (images,) = tuple(weights.shape), tuple(values.shape)
+    fits = not shape or None in (shape[0], images) or shape[0] == images
+    if not fits or any(size != 1 for size in shape[1:]):
         raise ValueError(
-            f"sample_weight must have one weight per image, shape {wanted}. Received shape {shape}"
+            f"sample_weight must be a number or one weight per image: of shape () or ({images},). "
+            f"Received: shape {shape}"
         )
-    return weights
+    found = eager_values(weights)
+    bad = [] if found is None else found[~(np.isfinite(found) & (found >= 0))]
+    if len(bad):
+        raise ValueError(f"sample_weight must be finite and not negative. Received: {bad[0]:g}")
+    return ops.reshape(weights, (-1,)) * ops.ones_like(values)
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -429,12 +465,9 @@ class PSNR(_MeanOverImages):
 
     Args:
         max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8.
-        border: Pixels dropped on each side.
-        luma: Score the luma Y of RGB images.
-        quantize: Clip and round both images to 8 bit first.
-        round_luma: Round Y to 8 bit as well. Needs `luma=True`.
         name: Name of the metric; "psnr" by default.
         dtype: Dtype of the result. The images are compared and summed up in at least float32.
+        **preparation: `border`, `luma`, `quantize`, `round_luma`, `data_format`, as in `psnr`.
 
     Raises:
         ValueError: an option is out of range; the images do not fit, as in `psnr`.
@@ -490,13 +523,8 @@ class SSIM(_MeanOverImages):
 
     Args:
         max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8.
-        border: Pixels dropped on each side.
-        luma: Score the luma Y of RGB images.
-        quantize: Clip and round both images to 8 bit first.
-        round_luma: Round Y to 8 bit as well. Needs `luma=True`.
         window: "gaussian" (11x11, sigma 1.5) or "uniform" (7x7).
-        name: Name of the metric; "ssim" by default.
-        dtype: Dtype of the result. The images are compared and summed up in at least float32.
+        **options: `name`, `dtype`, `border`, ... as in `PSNR`.
 
     Raises:
         ValueError: an option is out of range; the images do not fit, as in `ssim`.
@@ -512,20 +540,7 @@ class SSIM(_MeanOverImages):
     _function = staticmethod(ssim)
     _direction = "up"
 
-    def __init__(
-        self,
-        max_val: float = 1.0,
-        border: int = 0,
-        luma: bool = False,
-        quantize: bool = False,
-        round_luma: bool = False,
-        window: str = "gaussian",
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(max_val, border, luma, quantize, round_luma, name=name, dtype=dtype)
+    def __init__(self, max_val: float = 1.0, *, window: str = "gaussian", **options: Any) -> None:
+        super().__init__(max_val, **options)
         _window(window)  # raises for an unknown name
-        self.window = window
-
-    def _options(self) -> dict[str, Any]:
-        return {**super()._options(), "window": self.window}
+        self._options["window"] = window

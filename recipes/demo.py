@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from asykeras import AsyMSE, plots
+from asykeras import Reciprocal, plots
 from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
 from recipes import srcnn, training
@@ -172,7 +172,7 @@ def draw(
         row.supylabel(name, fontsize=plots.TEXT)
     left, right = bottom.subfigures(1, 2)
     label = to_channels(images[MAPPED], "luma") / 255
-    plots.weight_map(label, AsyMSE().weights(label[None])[0], figure=left)
+    plots.weight_map(label, Reciprocal()(label[None])[0], figure=left)
     left.supylabel(MAPPED, fontsize=plots.TEXT)
     short = [name.replace("-", "\n") for name in names]
     plots.score_bars(short, columns, "psnr", {"AsyMSE": "MSE"}, figure=right)

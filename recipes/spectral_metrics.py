@@ -25,9 +25,10 @@ def scores(truth: np.ndarray, restored: np.ndarray) -> dict[str, float]:
     clipped = np.clip(restored, 0, 1)
     # Bands as images of one channel, so that each has a PSNR of its own.
     a, b = (np.moveaxis(each, -1, 0)[..., None].astype(np.float64) for each in (truth, clipped))
+    last = "channels_last"
     return {
-        "mpsnr": float(np.mean(convert_to_numpy(psnr(a, b)))),
-        "mssim": float(np.mean(convert_to_numpy(ssim(a, b, window="uniform")))),
+        "mpsnr": float(np.mean(convert_to_numpy(psnr(a, b, data_format=last)))),
+        "mssim": float(np.mean(convert_to_numpy(ssim(a, b, window="uniform", data_format=last)))),
         "sam": spectral_angle(truth, clipped),
     }
 

@@ -1,4 +1,4 @@
-"""Where the images of the literature are, and a dtype policy that no test leaks."""
+"""Where the images of the literature are, and settings of Keras that no test leaks."""
 
 import os
 from pathlib import Path
@@ -17,6 +17,7 @@ def data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _float32_policy():
+def _settings_of_keras():
     yield
     keras.config.set_dtype_policy("float32")
+    keras.config.set_image_data_format("channels_last")

@@ -95,7 +95,8 @@ def score(clean: np.ndarray, restored: np.ndarray, **options: Any) -> Scores:
     scores = {}
     for name, metric in METRICS.items():
         wanted = {k: v for k, v in options.items() if k != "window" or metric is ssim}
-        scores[name] = float(to_numpy(metric(y_true, y_pred, **wanted))[0])
+        values = metric(y_true, y_pred, **wanted, data_format="channels_last")
+        scores[name] = float(to_numpy(values)[0])
     return scores
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from asykeras import AsyMSE, Quartile, plots
+from asykeras import Quartile, Reciprocal, plots
 from recipes.compare.findings import AblationRow
 from recipes.compare.grey_levels import BINS
 from recipes.compare.results import Metric
@@ -175,17 +175,17 @@ def weight_maps(label: np.ndarray, name: str) -> plots.Figure:
         label: `(height, width, 1)` in [0, 1].
         name: Of the image.
     """
-    losses = {
-        "Eq. 2: 0.5 tanh(1 / y) + 0.5": AsyMSE(),
-        "Table 1: 0.5 tanh(Q / y) + 0.5, Q = 25 % quantile": AsyMSE(Quartile(0.25)),
-        "Table 1, Q = 75 % quantile": AsyMSE(Quartile(0.75)),
+    weightings = {
+        "Eq. 2: 0.5 tanh(1 / y) + 0.5": Reciprocal(),
+        "Table 1: 0.5 tanh(Q / y) + 0.5, Q = 25 % quantile": Quartile(0.25),
+        "Table 1, Q = 75 % quantile": Quartile(0.75),
     }
     page = plots.page(9, 1.3 + 8.4 * label.shape[0] / label.shape[1])
     panels = np.ravel(page.subplots(2, 2))
     panels[0].imshow(label[..., 0], cmap="gray", vmin=0, vmax=1)
     panels[0].set_title(f"label y: {name}", fontsize=plots.TEXT)
-    for axes, (heading, loss) in zip(panels[1:], losses.items(), strict=True):
-        weights = to_numpy(loss.weights(label[None]))[0, ..., 0]
+    for axes, (heading, weighting) in zip(panels[1:], weightings.items(), strict=True):
+        weights = to_numpy(weighting(label[None]))[0, ..., 0]
         mapped = axes.imshow(weights, cmap="gray", vmin=0.5, vmax=1)
         spread = f"{weights.min():.3f} to {weights.max():.3f}, mean {weights.mean():.3f}"
         axes.set_title(f"{heading}\n{spread}", fontsize=plots.TEXT)

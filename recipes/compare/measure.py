@@ -129,4 +129,5 @@ def scored(image: np.ndarray, task: str) -> np.ndarray:
 
 def _uniform_ssim(label: np.ndarray, restored: np.ndarray) -> float:
     y_true, y_pred = (image[None].astype(np.float64) for image in (label, restored))
-    return float(to_numpy(ssim(y_true, y_pred, window="uniform"))[0])
+    values = ssim(y_true, y_pred, window="uniform", data_format="channels_last")
+    return float(to_numpy(values)[0])

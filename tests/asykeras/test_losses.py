@@ -331,13 +331,7 @@ def test_channels_first_gives_the_same_loss(name, options):
     weight = np.arange(1, 1 + len(label), dtype="float32")
     expected = value(AsymmetricLoss(**options), label, restored, sample_weight=weight)
     keras.config.set_image_data_format("channels_first")
-    try:
-        loss, last = (
-            AsymmetricLoss(**options),
-            AsymmetricLoss(**options, data_format="channels_last"),
-        )
-    finally:
-        keras.config.set_image_data_format("channels_last")
+    loss, last = AsymmetricLoss(**options), AsymmetricLoss(**options, data_format="channels_last")
     np.testing.assert_allclose(value(loss, *first, sample_weight=weight), expected, rtol=1e-6)
     np.testing.assert_array_equal(value(last, label, restored, sample_weight=weight), expected)
     weights = np.moveaxis(loss.weights(first[0]), 1, -1) if label.ndim > 2 else loss.weights(label)

@@ -1,6 +1,7 @@
 """Metrics against scikit-image (float64), NumPy transcriptions and hand-worked pixels."""
 
 import os
+import re
 from pathlib import Path
 
 import keras
@@ -160,10 +161,14 @@ def test_identical_images_are_perfect():
     assert ops.convert_to_numpy(nrmse(clean, clean)).tolist() == [0.0, 0.0]
 
 
-def test_nrmse_of_a_black_reference():
-    clean = np.zeros((2, 2, 2, 1), "float32")
-    restored = np.stack([np.zeros((2, 2, 1)), np.full((2, 2, 1), 0.1)]).astype("float32")
-    assert ops.convert_to_numpy(nrmse(clean, restored)).tolist() == [0.0, np.inf]
+def test_nrmse_of_a_black_reference_is_said():
+    clean = np.zeros((3, 2, 2, 1), "float32")
+    clean[2] = 0.2
+    restored = np.full_like(clean, 0.1)
+    restored[0] = 0.0
+    with pytest.warns(RuntimeWarning, match="2 references of 3 have norm zero"):
+        values = ops.convert_to_numpy(nrmse(clean, restored))
+    np.testing.assert_allclose(values, [0, np.inf, 0.5], rtol=1e-6)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -199,6 +204,21 @@ def test_border_is_cut_on_all_sides(function):
     clean, noisy = image_pair(2, 20, 19, 3)
     expected = function(clean[:, 3:-3, 3:-3], noisy[:, 3:-3, 3:-3])
     np.testing.assert_array_equal(function(clean, noisy, border=3), expected)
+
+
+@pytest.mark.parametrize("metric_class", CLASSES)
+@pytest.mark.parametrize("options", [{"border": 2}, {"luma": True, "quantize": True}])
+def test_channels_first_gives_the_same_value(metric_class, options):
+    pair = image_pair(2, 20, 19, 3)
+    first = [np.moveaxis(image, -1, 1) for image in pair]
+    function = metric_class._function
+    expected = ops.convert_to_numpy(function(*pair, **options))
+    keras.config.set_image_data_format("channels_first")
+    last = function(*pair, **options, data_format="channels_last")
+    values, metric = function(*first, **options), metric_class(**options)
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    np.testing.assert_array_equal(last, expected)
+    np.testing.assert_allclose(metric(*first), expected.mean(), rtol=1e-6)
 
 
 def test_border_may_leave_one_pixel():
@@ -286,12 +306,14 @@ def test_images_of_different_sizes_count_the_same():
     np.testing.assert_allclose(metric.result(), 0.2, rtol=1e-6)
 
 
-def test_sample_weight_weights_images():
+@pytest.mark.parametrize("weights", [np.array([3, 1]), [3.0, 1.0], [[3], [1]]])
+def test_sample_weight_weights_images(weights):
     clean = np.zeros((2, 2, 2, 1))
     restored = np.stack([np.full((2, 2, 1), 0.1), np.full((2, 2, 1), 0.5)])
     metric = RMSE()
-    metric.update_state(clean, restored, sample_weight=np.array([3, 1]))
-    np.testing.assert_allclose(metric.result(), (3 * 0.1 + 1 * 0.5) / 4, rtol=1e-6)
+    metric.update_state(clean, restored, sample_weight=weights)
+    metric.update_state(clean, restored, sample_weight=2)  # one for all
+    np.testing.assert_allclose(metric.result(), (5 * 0.1 + 3 * 0.5) / 8, rtol=1e-6)
 
 
 def test_weight_zero_leaves_out_a_perfect_image():
@@ -314,7 +336,7 @@ def test_reset_forgets(metric_class):
     metric = metric_class()
     metric.update_state(clean, np.full_like(noisy, np.nan))
     metric.reset_state()
-    assert float(metric.result()) == 0.0
+    assert np.isnan(float(metric.result()))  # as before the first image
     assert np.isfinite(float(metric(clean, noisy)))
 
 
@@ -326,6 +348,7 @@ def test_reload_keeps_every_argument(metric_class):
         "luma": True,
         "quantize": True,
         "round_luma": True,
+        "data_format": "channels_first",
         "name": "y",
         "dtype": "float16",
     }
@@ -444,7 +467,7 @@ def test_callbacks_know_which_direction_is_better(metric_class, bigger_is_better
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3), (1, 2, 8, 8, 3)])
 def test_other_ranks_are_refused(function, shape):
     image = np.zeros(shape, "float32")
-    with pytest.raises(ValueError, match=r"add a batch axis.*Received shape \(.*8, 8"):
+    with pytest.raises(ValueError, match=r"add a batch axis.*Received: shape \(.*8, 8"):
         function(image, image)
 
 
@@ -457,7 +480,7 @@ def test_different_shapes_are_refused(function):
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_border_that_leaves_nothing_is_refused(function):
     image = np.zeros((1, 8, 20, 1))
-    with pytest.raises(ValueError, match=r"border of 4 .* at least 9. Received shape \(1, 8, 20"):
+    with pytest.raises(ValueError, match=r"border of 4 .* at least 9. Received: shape \(1, 8, 20"):
         function(image, image, border=4)
 
 
@@ -465,47 +488,72 @@ def test_border_that_leaves_nothing_is_refused(function):
 def test_image_smaller_than_the_window_is_refused(window, size):
     fits, too_small = np.zeros((1, size + 2, size + 2, 1)), np.zeros((1, size + 1, size + 2, 1))
     assert float(ssim(fits, fits, border=1, window=window)[0]) == 1.0
-    with pytest.raises(ValueError, match=rf"at least {size}. Received shape \(1, {size - 1}, "):
+    with pytest.raises(ValueError, match=rf"at least {size}. Received: shape \(1, {size - 1}, "):
         ssim(too_small, too_small, border=1, window=window)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_luma_of_other_channel_counts_is_refused(channels):
     image = np.zeros((1, 12, 12, channels))
-    with pytest.raises(ValueError, match=rf"1 or 3 channels. Received .* {channels}\)"):
+    with pytest.raises(ValueError, match=rf"1 or 3 channels. Received: {channels} channels"):
         psnr(image, image, luma=True)
 
 
 def test_complex_images_are_refused():
     image = np.zeros((1, 2, 2, 1), "complex64")
-    with pytest.raises(TypeError, match="Received dtype complex64"):
+    with pytest.raises(TypeError, match="Received: dtype complex64"):
         psnr(image, image)
 
 
 @pytest.mark.parametrize("build", CLASSES)
 def test_bad_options_are_refused_at_construction(build):
-    with pytest.raises(ValueError, match=r"above 0\. Received 0"):
+    with pytest.raises(ValueError, match=r"above 0\. Received: max_val=0"):
         build(max_val=0)
-    with pytest.raises(ValueError, match=r"above 0\. Received nan"):
+    with pytest.raises(ValueError, match=r"above 0\. Received: max_val=nan"):
         build(max_val=float("nan"))
-    with pytest.raises(ValueError, match=r"0 or more\. Received -1"):
+    with pytest.raises(ValueError, match=r"0 or more\. Received: border=-1"):
         build(border=-1)
-    with pytest.raises(ValueError, match=r"0 or more\. Received 1\.5"):
+    with pytest.raises(ValueError, match=r"0 or more\. Received: border=1\.5"):
         build(border=1.5)
-    with pytest.raises(ValueError, match=r"needs luma=True\. Received luma=False"):
+    with pytest.raises(ValueError, match=r"needs luma=True\. Received: luma=False"):
         build(round_luma=True)
 
 
 def test_unknown_window_is_refused():
-    with pytest.raises(ValueError, match=r"'gaussian' or 'uniform'\. Received 'hann'"):
+    with pytest.raises(ValueError, match=r"'gaussian' or 'uniform'\. Received: window='hann'"):
         SSIM(window="hann")
 
 
-@pytest.mark.parametrize("shape", [(2, 1), (3,), (2, 12, 12), ()])
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (2, 12, 12), (1, 2)])
 def test_other_sample_weight_shapes_are_refused(shape):
     clean, noisy = image_pair(2, 12, 12, 1)
-    with pytest.raises(ValueError, match=r"one weight per image, shape \(2,\). Received shape"):
+    message = (
+        r"sample_weight must be a number or one weight per image: of shape \(\) or \(2,\). "
+        rf"Received: shape {re.escape(str(shape))}"
+    )
+    with pytest.raises(ValueError, match=message):
         PSNR().update_state(clean, noisy, sample_weight=np.ones(shape))
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
+def test_sample_weights_that_no_mean_has_are_refused(bad):
+    clean, noisy = image_pair(2, 12, 12, 1)
+    metric = PSNR()
+    with pytest.raises(ValueError, match=f"must be finite and not negative. Received: {bad:g}"):
+        metric.update_state(clean, noisy, sample_weight=[1.0, bad])
+    assert np.isnan(float(metric.result()))  # nothing was added
+
+
+@pytest.mark.parametrize("function", [psnr, ssim])
+@pytest.mark.parametrize(("factor", "max_val"), [(255, 1), (255, 100.0), (4095, 255)])
+def test_references_above_max_val_are_refused(function, factor, max_val):
+    clean = np.linspace(0, factor, 288, dtype="float32").reshape(2, 12, 12, 1)
+    message = (
+        r"max_val must be the largest value .* 255 for 8-bit ones. "
+        rf"Received: max_val={max_val:g} for values up to {factor}"
+    )
+    with pytest.raises(ValueError, match=message):
+        function(clean, clean + 1, max_val)
 
 
 # Real images

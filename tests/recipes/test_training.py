@@ -263,6 +263,8 @@ def test_losses_by_name(tmp_path):
     assert loss.get_config() == expected.get_config()
     assert type(make_loss(settings(tmp_path, loss="asy_mse"))) is AsyMSE
     assert type(make_loss(settings(tmp_path, loss="mae"))) is keras.losses.MeanAbsoluteError
+    keras.config.set_image_data_format("channels_first")  # whose networks are channels last
+    assert make_loss(settings(tmp_path, loss="asy_mse")).data_format == "channels_last"
 
 
 def all_finite(item):

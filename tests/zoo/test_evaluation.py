@@ -47,6 +47,13 @@ def test_a_grey_image_is_scored_on_its_own_values():
         assert scores["psnr"] == pytest.approx(expected, abs=1e-5)
 
 
+def test_scores_do_not_follow_the_data_format_of_keras():
+    clean, restored = (rng.random((13, 16, 3)) for _ in range(2))
+    expected = evaluation.score(clean, restored, border=1, luma=True)
+    keras.config.set_image_data_format("channels_first")
+    assert evaluation.score(clean, restored, border=1, luma=True) == expected
+
+
 def test_noise_is_neither_clipped_nor_rounded_and_the_same_again():
     seen = []
 
