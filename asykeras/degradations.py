@@ -6,7 +6,8 @@ They turn clean images into what a network has to restore: in front of the netwo
 All of them share these rules:
 
 - Images are floating point, `(B, H, W, C)`, in [0, 1]; H and W may be unknown. Integer images are
-  refused: divide uint8 by 255 first.
+  refused: divide uint8 by 255 first. So are values far outside, by the layers whose result depends
+  on the unit (noise, rounding), when they run eagerly.
 - They compute in float32, also under a mixed-precision policy: pass `dtype="float64"` for more.
   A narrower dtype is refused, because noise and kernels lose digits in it.
 - They always degrade. Unlike regularizers such as `keras.layers.GaussianNoise` they do not look
@@ -25,6 +26,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from asykeras.eager import check_range
+from asykeras.layout import may_be_equal
 from asykeras.resize import (
     bicubic_resize,
     bicubic_resize_8bit,
@@ -35,6 +38,8 @@ from asykeras.resize import (
 from asykeras.types import Tensor
 
 Shape = tuple[int | None, ...]
+
+_UNIT_RANGE = "images must lie in [0, 1]: divide 8-bit images by 255"
 
 
 class _Degradation(keras.Layer):
@@ -125,6 +130,7 @@ class GaussianNoise(_RandomDegradation):
     def call(self, images: Tensor) -> Tensor:
         """Return the noisy images, or `(noisy, sigma)`."""
         self._check_images(images)
+        check_range(images, 0, 1, _UNIT_RANGE)
         shape = ops.shape(images)
         levels = (shape[0], 1, 1, 1)
         if self.low < self.high:
@@ -180,6 +186,7 @@ class BicubicDownscale(_Degradation):
         """Return the small images."""
         self._check_images(images)
         if self.quantize:
+            check_range(images, 0, 1, _UNIT_RANGE)
             return bicubic_resize_8bit(_to_8bit(images), 1 / self.scale) / 255.0
         return bicubic_resize(images, 1 / self.scale)
 
@@ -271,6 +278,10 @@ class Blur(_Degradation):
     def call(self, images: Tensor) -> Tensor:
         """Return the blurred images."""
         self._check_images(images)
+        if not isinstance(images.shape[-1], int):
+            raise ValueError(
+                f"images must have a known number of channels, received {tuple(images.shape)}"
+            )
         height, width = self.kernel.shape
         images = _pad(images, 1, height - 1 - height // 2, height // 2, self.border)
         images = _pad(images, 2, width - 1 - width // 2, width // 2, self.border)
@@ -333,8 +344,7 @@ class Mask(_RandomDegradation):
         """Return the fixed mask, `(H, W, 1)` or `(H, W, C)`; refuse one of another size."""
         mask = self.mask if self.mask.ndim == 3 else self.mask[:, :, None]
         allowed = [*images.shape[1:3], 1 if mask.shape[2] == 1 else images.shape[3]]
-        fits = [n is None or n == m for n, m in zip(allowed, mask.shape, strict=True)]
-        if not all(fits):
+        if not may_be_equal(allowed, mask.shape):
             raise ValueError(
                 f"mask must have the size of the images, received {mask.shape} for {images.shape}"
             )

@@ -36,9 +36,13 @@ def check_range(values: Tensor, low: float, high: float, expected: str) -> None:
         ValueError: if a value lies outside.
     """
     found = eager_values(values)
-    if found is None or not found.size:
+    if found is None:
         return
-    least, most = float(found.min()), float(found.max())
+    numbers = ~np.isnan(found)
+    least, most = (
+        found.min(where=numbers, initial=np.inf),
+        found.max(where=numbers, initial=-np.inf),
+    )
     margin = MARGIN * (high - low)
     if least < low - margin or most > high + margin:
         raise ValueError(f"{expected}. Received: values from {least:g} to {most:g}")

@@ -1,10 +1,39 @@
-"""Where the channels of an image are: `channels_last` or `channels_first`, as Keras' layers say."""
+"""Shapes of images: what of them is known, and where their channels are."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
+from asykeras.types import Tensor
+
+
+def known_shape(tensor: Tensor) -> tuple[Any, ...]:
+    """Return the shape of a tensor; a size that is unknown while tracing is no int.
+
+    Raises:
+        ValueError: if not even the number of axes is known.
+    """
+    try:
+        return tuple(tensor.shape)
+    except ValueError:
+        raise ValueError(
+            "images need a known number of axes: after tf.numpy_function or tf.py_function call "
+            "tf.ensure_shape. Received: a tensor of unknown rank"
+        ) from None
+
+
+def may_be_equal(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    """Whether two shapes have as many axes and agree in all whose sizes are known."""
+    return len(first) == len(second) and all(
+        a == b
+        for a, b in zip(first, second, strict=True)
+        if isinstance(a, int) and isinstance(b, int)
+    )
+
 
 def standardize_data_format(data_format: str | None) -> str:
-    """Return the data format, by default that of `keras.config.image_data_format()`.
+    """Return `channels_last` or `channels_first`, by default as Keras' layers do.
 
     Raises:
         ValueError: for another name.

@@ -13,7 +13,7 @@ from keras import ops
 
 from asykeras.eager import eager_values
 from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
-from asykeras.layout import standardize_data_format
+from asykeras.layout import known_shape, may_be_equal, standardize_data_format
 from asykeras.types import Tensor
 from asykeras.weighting import Quartile, Reciprocal, normalize
 
@@ -187,8 +187,8 @@ class AsymmetricLoss(keras.losses.Loss):
         return cls(**(config | parts))
 
     def _check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
-        if not _may_be_equal(true_shape, pred_shape):
+        true_shape, pred_shape = known_shape(y_true), known_shape(y_pred)
+        if not may_be_equal(true_shape, pred_shape):
             raise ValueError(
                 f"{self.name}: y_true and y_pred must have the same shape. "
                 f"Received: {true_shape} and {pred_shape}"
@@ -284,13 +284,6 @@ def _revived(config: Any) -> Any:
     return keras.saving.deserialize_keras_object(config)
 
 
-def _may_be_equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
-    """Whether two shapes agree in every axis whose size is known: None is one that is not."""
-    return len(first) == len(second) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(first, second, strict=True)
-    )
-
-
 def _channel_mean(errors: Tensor, y_true: Tensor) -> Tensor:
     """Average over the last axis, unless the error has done so already."""
     return errors if _channels_are_averaged(errors, y_true) else ops.mean(errors, axis=-1)
@@ -313,12 +306,12 @@ def _per_pixel(weights: Tensor, pixels: Tensor) -> Tensor:
     Without it, broadcasting aligns one weight per image, `(batch,)` or `(batch, 1)`, with the last
     axis of the loss, the width; and "mean_with_sample_weight" would divide by less than it summed.
     """
-    shape, wanted = tuple(weights.shape), tuple(pixels.shape)
+    shape, wanted = known_shape(weights), tuple(pixels.shape)
     if len(shape) == len(wanted) + 1 and shape[-1] == 1:
         weights = ops.squeeze(weights, axis=-1)
     elif len(shape) < len(wanted) and shape[1:] in ((), (1,), (None,)):
         weights = ops.reshape(weights, (-1, *(1,) * (len(wanted) - 1)))
-    if not _may_be_equal(tuple(None if size == 1 else size for size in weights.shape), wanted):
+    if not may_be_equal(tuple(None if size == 1 else size for size in weights.shape), wanted):
         raise ValueError(
             "sample_weight must be a number, one weight per image or one per pixel: of shape (), "
             f"{wanted[:1]} or {wanted}. Received: shape {shape}"

@@ -35,7 +35,7 @@ from keras import ops
 
 from asykeras import color
 from asykeras.eager import MARGIN, eager_values
-from asykeras.layout import standardize_data_format
+from asykeras.layout import known_shape, may_be_equal, standardize_data_format
 from asykeras.types import Tensor
 
 _K1, _K2 = 0.01, 0.03  # Wang et al. 2004, Sec. III-C
@@ -357,16 +357,14 @@ def _warn_of_black(norm: Tensor) -> None:
 
 
 def _check_images(y_true: Tensor, y_pred: Tensor) -> None:
-    true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
+    true_shape, pred_shape = known_shape(y_true), known_shape(y_pred)
     for shape in (true_shape, pred_shape):
         if len(shape) != 4:
             raise ValueError(
                 "Images must have four axes, (batch, height, width, channels) by default; add a "
                 f"batch axis to a single image. Received: shape {shape}"
             )
-    # A size that is unknown while tracing a graph is None.
-    pairs = zip(true_shape, pred_shape, strict=True)
-    if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+    if not may_be_equal(true_shape, pred_shape):
         raise ValueError(
             "y_true and y_pred must have the same shape. "
             f"Received: y_true {true_shape} and y_pred {pred_shape}"
@@ -378,7 +376,7 @@ def _check_images(y_true: Tensor, y_pred: Tensor) -> None:
 
 
 def _check_size(shape: Sequence[int | None], smallest: int, problem: str) -> None:
-    if any(size is not None and size < smallest for size in shape[1:3]):
+    if any(isinstance(size, int) and size < smallest for size in shape[1:3]):
         raise ValueError(
             f"{problem}: height and width must be at least {smallest}. "
             f"Received: shape {tuple(shape)}"
@@ -442,9 +440,8 @@ def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
     if sample_weight is None:
         return ops.ones_like(values)
     weights = ops.convert_to_tensor(sample_weight, "float32")
-    shape, (images,) = tuple(weights.shape), tuple(values.shape)
-    fits = not shape or None in (shape[0], images) or shape[0] == images
-    if not fits or any(size != 1 for size in shape[1:]):
+    shape, (images,) = known_shape(weights), tuple(values.shape)
+    if shape and not (may_be_equal(shape[:1], (images,)) and set(shape[1:]) <= {1}):
         raise ValueError(
             f"sample_weight must be a number or one weight per image: of shape () or ({images},). "
             f"Received: shape {shape}"

@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from asykeras.eager import check_range
+
 Figure = Any  # matplotlib.figure.Figure or SubFigure; matplotlib is imported when it is needed
 Axes = Any
 
@@ -237,6 +239,7 @@ def _drawable(image: Any) -> np.ndarray:
             f"Received: {values.shape}"
         )
     values = values / 255 if values.dtype == np.uint8 else values.astype(np.float64)
+    check_range(values, 0, 1, "an image must be uint8, or lie in [0, 1]")
     return np.clip(values[..., 0] if values.shape[2:] == (1,) else values, 0, 1)
 
 

@@ -199,6 +199,20 @@ def test_any_number_of_axes(shape):
     np.testing.assert_allclose(loss, (weights * eq_2(label) * 0.01).mean(), rtol=1e-4)
 
 
+def test_labels_of_an_unknown_rank_are_one_sentence():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow traces unknown ranks")
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((IMAGE, LABEL))
+    data = data.map(lambda x, y: (x, tf.numpy_function(np.copy, [y], tf.float32))).batch(2)
+    model = compiled("graph")
+    with pytest.raises(
+        ValueError, match="call tf.ensure_shape. Received: a tensor of unknown rank"
+    ):
+        model.evaluate(data, verbose=0)
+
+
 @pytest.mark.parametrize("mode", ["eager", "graph"])
 @pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
 def test_reductions_of_batches_that_do_not_divide(mode, reduction):

@@ -65,6 +65,14 @@ def test_weight_map_names_shapes_that_differ():
         plots.weight_map(np.zeros((1, 4, 5, 3)), np.zeros((4, 5)))
 
 
+@pytest.mark.parametrize("label", [np.full((4, 5), 200.0), np.full((4, 5), 900, "uint16")])
+def test_pictures_in_another_range_are_refused(label):
+    with pytest.raises(
+        ValueError, match=r"uint8, or lie in \[0, 1\]. Received: values from (2|9)00"
+    ):
+        plots.weight_map(label, np.ones((4, 5)))
+
+
 def test_weight_map_refuses_weights_that_are_not_finite():
     with pytest.raises(ValueError, match="Received: 2 NaN or infinite values"):
         plots.weight_map(np.zeros((1, 3)), np.array([[1.0, np.nan, np.inf]]))
