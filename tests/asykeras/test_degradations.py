@@ -262,6 +262,143 @@ def test_random_mask_keeps_the_share_and_joins_channels():
     np.testing.assert_array_equal(Mask(keep=1.0)(clean), clean)
 
 
+@pytest.mark.parametrize("layer", LAYERS[3:7], ids=lambda layer: layer.name)
+def test_nan_stays_where_it_is_seen(layer):
+    clean = images(2, 40, 40, 1)
+    clean[0, 0, 0, 0] = np.nan
+    result = to_numpy(layer(clean))
+    assert np.isfinite(result[1]).all()
+    assert np.isfinite(result[0, -3:]).all()
+
+
+@pytest.mark.parametrize("layer", [LAYERS[1], *LAYERS[3:7]], ids=lambda layer: layer.name)
+@pytest.mark.parametrize("size", [(1, 1), (5, 9)])
+def test_symbolic_shape_equals_the_computed_shape(layer, size):
+    inputs = keras.Input((None, None, 3))
+    outputs = layer(inputs)
+    clean = images(2, *size, 3)
+    result = keras.Model(inputs, outputs)(clean)
+    assert outputs.shape == (None, None, None, 3)
+    assert tuple(result.shape) == layer.compute_output_shape(clean.shape)
+    assert np.isfinite(to_numpy(result)).all()
+
+
+@pytest.mark.parametrize("layer", LAYERS[3:7], ids=lambda layer: layer.name)
+def test_layers_are_compiled_in_front_of_a_network(layer):
+    clean = images(4, 12, 12, 1)
+    inputs = keras.Input((12, 12, 1))
+    outputs = keras.layers.Conv2D(1, 3, padding="same")(layer(inputs))
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse", jit_compile=True)
+    target = np.zeros((4, *outputs.shape[1:]), "float32")
+    before = model.get_weights()[0]
+    history = model.fit(clean, target, batch_size=2, epochs=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert (model.get_weights()[0] != before).any()
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_compiled_quantized_downscale_equals_the_uint8_rule(scale):
+    clean = np.random.default_rng(3).integers(0, 256, (1, 97, 125, 3), dtype="uint8")
+    model = keras.Sequential([keras.Input((97, 125, 3)), BicubicDownscale(scale, quantize=True)])
+    model.compile(jit_compile=True)
+    small = model.predict(clean / np.float32(255), verbose=0)
+    np.testing.assert_array_equal(np.round(small * 255), bicubic_resize(clean, 1 / scale))
+
+
+@pytest.mark.parametrize("layer", LAYERS[3:6], ids=lambda layer: layer.name)
+def test_tf_data_equals_eager_on_unknown_sizes(layer):
+    batches = [images(1, 9, 14, 3), images(2, 2, 1, 3)]
+    for clean, result in zip(batches, unknown_sizes(tensorflow(), batches).map(layer), strict=True):
+        np.testing.assert_allclose(result, layer(clean), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: GaussianNoise((0, 0.3), seed=1), lambda: Mask(keep=0.5, seed=1)]
+)
+def test_tf_data_draws_the_eager_series(make):
+    batches = [images(1, 9, 14, 3), images(2, 2, 1, 3), images(2, 2, 1, 3)]
+    data, eager = unknown_sizes(tensorflow(), batches).map(make()), make()
+    results = []
+    for clean, result in zip(batches, data, strict=True):
+        np.testing.assert_allclose(result, eager(clean), rtol=0, atol=1e-6)
+        results.append(to_numpy(result))
+    assert (results[1] != results[2]).any()
+
+
+def test_mixed_precision_does_not_narrow_the_noise():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        layer = GaussianNoise(0.1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    result = layer(ops.cast(images(1, 4, 4, 1), "bfloat16"))
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "mixed_bfloat16"])
+def test_narrow_dtype_is_refused(dtype):
+    with pytest.raises(ValueError, match=r"dtype must be float32 or float64, received b?float16"):
+        BicubicDownscale(2, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "sigma", [-0.1, np.nan, np.inf, True, (0.2, 0.1), (0.1,), (-1, 1), (0, np.nan), "25", None]
+)
+def test_bad_sigma_is_refused(sigma):
+    with pytest.raises(ValueError, match=r"sigma must be a number >= 0 or a pair .* received"):
+        GaussianNoise(sigma)
+
+
+@pytest.mark.parametrize("scale", [1, 0, -2, 2.0, 1.5, True, "2", None])
+@pytest.mark.parametrize("layer", [BicubicDownscale, BicubicDegrade])
+def test_bad_scale_is_refused(layer, scale):
+    with pytest.raises(ValueError, match=f"whole number from 2 up, received {scale!r}"):
+        layer(scale)
+
+
+@pytest.mark.parametrize("kernel", [[], [[]], [[np.nan]], [[np.inf, 1]]])
+def test_empty_or_non_finite_kernel_is_refused(kernel):
+    with pytest.raises(ValueError, match="kernel must hold finite numbers, at least one, received"):
+        Blur(kernel)
+
+
+@pytest.mark.parametrize("kernel", [[1.0, 2.0], 1.0, np.ones((2, 2, 2))])
+def test_kernel_that_is_not_2d_is_refused(kernel):
+    with pytest.raises(ValueError, match=r"kernel must be 2-D, received shape"):
+        Blur(kernel)
+
+
+def test_unknown_border_is_refused():
+    with pytest.raises(ValueError, match=r"border must be one of symmetric, .* received 'mirror'"):
+        Blur([[1.0]], border="mirror")
+
+
+@pytest.mark.parametrize("keep", [0, -0.1, 1.1, np.nan])
+def test_bad_keep_is_refused(keep):
+    with pytest.raises(ValueError, match=rf"keep must be in \(0, 1\], received {keep}"):
+        Mask(keep=keep)
+
+
+def test_bad_mask_is_refused():
+    with pytest.raises(
+        ValueError, match="give either mask or keep, received mask=None and keep=None"
+    ):
+        Mask()
+    with pytest.raises(ValueError, match=r"give either mask or keep, .* keep=0.5"):
+        Mask([[1.0]], keep=0.5)
+    with pytest.raises(ValueError, match=r"mask must be 2-D or 3-D, received shape \(2,\)"):
+        Mask([1.0, 0.0])
+    with pytest.raises(ValueError, match="mask must hold finite numbers"):
+        Mask([[np.nan]])
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (1, 4), (4, 4, 2)])
+def test_mask_of_another_size_is_refused(shape):
+    with pytest.raises(ValueError, match=r"mask must have the size of the images, received"):
+        Mask(np.ones(shape))(images(1, 4, 4, 3))
+
+
 @pytest.mark.parametrize("layer", LAYERS[:5], ids=lambda layer: layer.name)
 def test_images_in_another_unit_are_refused(layer):
     bytes_ = np.linspace(0, 255, 3 * 64, dtype="float32").reshape(1, 8, 8, 3)
