@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import zoo
 from asykeras.degradations import GaussianNoise
@@ -73,12 +74,25 @@ def recipe(settings: DncnnSettings) -> Recipe:
         card={
             "builder": "DnCNN",
             "arguments": {"variant": settings.variant, "batch_norm": False},
+            "use": _use(settings, channels, qualities),
         },
         publish=zoo.fold_batch_norm,
         test={"quality": qualities[0]} if qualities else {"sigma": 25 if blind else settings.sigma},
         qualities=qualities,
         trained={"batch_norm": True},
     )
+
+
+def _use(
+    settings: DncnnSettings, channels: int, qualities: tuple[int, int] | None
+) -> dict[str, Any]:
+    """Return what the network is for. One trained for one level serves a fifth below and above."""
+    colours = ["rgb"] if channels == 3 else ["grey", "cmyk", "bands"]
+    if qualities:
+        return {"colours": colours}
+    low = settings.sigma_min if settings.sigma_min >= 0 else 0.8 * settings.sigma
+    high = settings.sigma if settings.sigma_min >= 0 else 1.2 * settings.sigma
+    return {"levels": [low, high], "colours": colours}
 
 
 def _qualities(text: str) -> tuple[int, int]:

@@ -72,7 +72,15 @@ def recipe(settings: DphsirSettings) -> Recipe:
             GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
         ),
         channels={1: "grey", 3: "rgb"}.get(settings.bands, f"bands:{settings.bands}"),
-        card={"builder": "DPHSIR", "arguments": published},
+        card={
+            "builder": "DPHSIR",
+            "arguments": published,
+            "use": {
+                "takes_sigma": True,
+                "levels": [0.0, settings.sigma],
+                "colours": [{1: "grey", 3: "rgb"}.get(settings.bands, "bands")],
+            },
+        },
         publish=rebuilt(partial(zoo.DPHSIR, **published)),
         test={"sigma": 25},
         ratio=0,

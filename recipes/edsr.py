@@ -64,6 +64,7 @@ def recipe(settings: EdsrSettings) -> Recipe:
         card={
             "builder": "EDSR",
             "arguments": {"scale": settings.scale, "variant": settings.variant},
+            "use": {"scale": settings.scale, "colours": ["grey", "rgb", "cmyk"]},
         },
         publish=rebuilt(build),
         test={"scale": settings.scale},

@@ -74,6 +74,11 @@ def recipe(settings: SrcnnSettings) -> Recipe:
         card={
             "builder": "SRCNN",
             "arguments": {"scale": settings.scale, "variant": settings.variant},
+            "use": {
+                "scale": settings.scale,
+                "enlarge_first": True,
+                "colours": ["grey", "rgb", "cmyk"],
+            },
         },
         publish=rebuilt(build),
         test={"scale": settings.scale},

@@ -1,6 +1,7 @@
 """zoo: networks for image restoration, and pretrained weights that can be verified."""
 
 from zoo.builders import load
+from zoo.choice import ChoiceError, best_weight
 from zoo.dncnn import DnCNN, fold_batch_norm
 from zoo.dphsir import DPHSIR
 from zoo.edsr import EDSR
@@ -16,10 +17,12 @@ __all__ = [
     "EDSR",
     "MDSR",
     "SRCNN",
+    "ChoiceError",
     "DnCNN",
     "ExportError",
     "WeightsError",
     "at_scale",
+    "best_weight",
     "card",
     "denoise",
     "enlarge_bicubic",

@@ -3,19 +3,21 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from asykeras import __version__
 from zoo.cards import describe, published
+from zoo.choice import best_weight, check_job
 from zoo.download import DownloadError
 from zoo.engines import ENGINES
 from zoo.exports import ExportError
 from zoo.exports.formats import FORMATS
 from zoo.folder import UsageError, find_jobs, restore_files
 from zoo.images import ImageError
-from zoo.network import open_network
+from zoo.network import Network, open_network
 from zoo.page import PageError, serve
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.policy import PRECISIONS
@@ -92,29 +94,58 @@ def _restore(options: argparse.Namespace) -> int:
     try:
         sigma = None if options.sigma is None else options.sigma / 255
         settings = Settings(sigma, options.tile, options.self_ensemble)
-        network = open_network(
-            options.weights, dtype=options.dtype, device=options.device, engine=options.engine
+        well = restore_files(
+            found,
+            options.out,
+            _networks(options, progress),
+            settings,
+            overwrite=options.overwrite,
+            megapixels=options.megapixels,
+            true_colour=options.true_colour,
+            progress=progress,
         )
-        remark = check_sigma(options.weights, network.usage, options.sigma)
     except WeightsError:
         raise
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if remark:
-        progress.remark(remark)
-    if network.reach is None:
-        progress.remark(f"{options.weights} is run on whole pictures: {network.whole}")
-    well = restore_files(
-        found,
-        options.out,
-        network,
-        settings,
-        overwrite=options.overwrite,
-        megapixels=options.megapixels,
-        true_colour=options.true_colour,
-        progress=progress,
-    )
     return 0 if well else 1
+
+
+def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str], Network]:
+    """Return what gives the network for a kind of picture: the one named, or the best."""
+
+    @cache
+    def opened(name: str) -> Network:
+        network = open_network(
+            name,
+            scale=options.scale,
+            dtype=options.dtype,
+            device=options.device,
+            engine=options.engine,
+        )
+        if remark := check_sigma(name, network.usage, options.sigma):
+            progress.remark(remark)
+        if network.reach is None:
+            progress.remark(f"{name} is run on whole pictures: {network.whole}")
+        return network
+
+    if options.weights:
+        named = opened(options.weights)
+        return lambda colour: named
+    if options.scale is None and options.sigma is None:
+        raise UsageError(
+            "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels; "
+            "or name a network by --weights"
+        )
+    check_job(options.scale, options.sigma)
+
+    @cache
+    def best(colour: str) -> Network:
+        name = best_weight(colour, scale=options.scale, sigma=options.sigma)
+        progress.remark(f"{colour} pictures are restored by {name}")
+        return opened(name)
+
+    return best
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -160,11 +191,11 @@ def _add_restore(commands: Any) -> None:
         "inputs", nargs="+", metavar="INPUT", help="PNG, JPEG, WebP, BMP or TIFF file, or a folder"
     )
     command.add_argument("-o", "--out", required=True, metavar="OUT", help="folder of the results")
-    command.add_argument(
-        "--weights", required=True, metavar="NAME", help="published name, file or work folder"
-    )
-    text = "noise in grey levels of 255, where white is 1.0 (65535 in 16 bit)"
-    command.add_argument("--sigma", type=float, help=text)
+    command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
+    text = "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit)"
+    command.add_argument("--sigma", type=float, metavar="S", help=text)
+    text = "instead of the best: published name, file or work folder"
+    command.add_argument("--weights", metavar="NAME", help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
     command.add_argument("--overwrite", action="store_true", help="also what is there already")
     command.add_argument("--dtype", choices=PRECISIONS, default="float32", help="to compute in")

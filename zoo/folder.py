@@ -3,18 +3,21 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zoo.choice import ChoiceError
 from zoo.files import locked, replacing
 from zoo.images import SUFFIXES, ImageError
 from zoo.network import Network
 from zoo.pictures.photos import MEGAPIXELS, read_header
+from zoo.pictures.picture import Picture
 from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
 from zoo.progress import Job, Progress
 from zoo.tiling.bands import Settings, plan, restore_bands
+from zoo.usage import check_colour
 
 LOCK = ".asykeras-restore.lock"
 PARTS = ".part-*"  # what `zoo.files.replacing` leaves when it is killed
@@ -119,7 +122,7 @@ def _without_clashes(found: Jobs) -> Iterator[Job]:
 
 def restore_file(
     job: Job,
-    network: Network,
+    network_for: Callable[[str], Network],
     settings: Settings,
     megapixels: float = MEGAPIXELS,
     true_colour: bool = False,
@@ -129,14 +132,14 @@ def restore_file(
 
     Args:
         job: Where from and where to.
-        network: What `open_network` returned.
+        network_for: See `restore_files`.
         settings: How it is restored.
         megapixels: Limit for the size of the file's picture.
         true_colour: Whether palettes become RGB, and single bits grey.
         advance: Told the share that is done, up to 1.
 
     Returns:
-        A sentence about what is not kept, or nothing.
+        Remarks about what is not kept and what the network is not for, or nothing.
 
     Raises:
         ImageError: if the file cannot be read, or its result not be held by its format.
@@ -146,6 +149,7 @@ def restore_file(
     photo = read_header(job.source, megapixels)
     if true_colour:
         photo = replace(photo, stored="")
+    network = network_for(photo.picture.colour)
     scale = network.usage.scale
     check_limits(photo, scale)
     its_plan = plan(network, photo.picture, settings)
@@ -157,13 +161,14 @@ def restore_file(
                 writer.write(band)
                 done += len(band)
                 advance(done / (scale * photo.picture.height))
-    return "; ".join(each for each in (photo.remark, rows.remark) if each)
+    purpose = check_colour(network.name, network.usage, photo.picture.colour)
+    return "; ".join(filter(None, (photo.remark, rows.remark, purpose)))
 
 
 def restore_files(
     found: Jobs,
     out: str | os.PathLike[str],
-    network: Network,
+    network_for: Callable[[str], Network],
     settings: Settings,
     *,
     overwrite: bool = False,
@@ -176,7 +181,7 @@ def restore_files(
     Args:
         found: What `find_jobs` returned.
         out: Folder of the results, made if need be.
-        network: What `open_network` returned.
+        network_for: From the kind of a picture (`Picture.colour`) to what restores it.
         settings: How they are restored.
         overwrite: Whether to restore files again whose result is there.
         megapixels: Limit for the size of a picture.
@@ -199,29 +204,31 @@ def restore_files(
     with _alone(folder):
         waiting = [job for job in found.jobs if overwrite or not job.target.exists()]
         progress.skipped(len(found.jobs) - len(waiting))
-        sizes = {job: _pixels(job, megapixels, progress) for job in waiting}
-        progress.start([size for size in sizes.values() if size])
-        for job, size in sizes.items():
-            if size:
-                progress.begin(job, size)
-                try:
-                    remark = restore_file(
-                        job, network, settings, megapixels, true_colour, progress.advance
-                    )
-                    progress.done(job, remark)
-                except Exception as error:  # whatever it is, the other files are not to blame
-                    progress.problem(_sentence(job, error))
+        pictures = {job: _picture(job, megapixels, progress) for job in waiting}
+        readable = {job: picture for job, picture in pictures.items() if picture}
+        for colour in sorted({picture.colour for picture in readable.values()}):
+            with suppress(ChoiceError):  # said for each of the pictures below
+                network_for(colour)  # what is wrong with the network is said before work starts
+        progress.start([picture.height * picture.width for picture in readable.values()])
+        for job, picture in readable.items():
+            progress.begin(job, picture.height * picture.width)
+            try:
+                remark = restore_file(
+                    job, network_for, settings, megapixels, true_colour, progress.advance
+                )
+                progress.done(job, remark)
+            except Exception as error:  # whatever it is, the other files are not to blame
+                progress.problem(_sentence(job, error))
     return not progress.problems
 
 
-def _pixels(job: Job, megapixels: float, progress: Progress) -> int:
-    """Return the pixels of a file, 0 where it cannot be restored, which is then said."""
+def _picture(job: Job, megapixels: float, progress: Progress) -> Picture | None:
+    """Return what a file holds, None where it cannot be restored, which is then said."""
     try:
-        picture = read_header(job.source, megapixels).picture
-        return picture.height * picture.width
+        return read_header(job.source, megapixels).picture
     except Exception as error:
         progress.problem(_sentence(job, error))
-        return 0
+        return None
 
 
 def _sentence(job: Job, error: Exception) -> str:

@@ -36,7 +36,7 @@ def import_weights(
         transposed: For SRCNN: the kernels are stored row by row, not MATLAB's column by column.
 
     Returns:
-        The model, and `{"builder": ..., "arguments": ...}` for its card. Batch normalisation is
+        The model, and `builder`, `arguments` and `use` for its card. Batch normalisation is
         merged.
 
     Raises:
@@ -78,7 +78,11 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, dict[str, Any
     network = SRCNN(**arguments)
     for name, layer in zip(("patch_extraction", "mapping", "reconstruction"), layers, strict=True):
         _set(network, name, layer)
-    return network, {"builder": "SRCNN", "arguments": arguments}
+    return network, {
+        "builder": "SRCNN",
+        "arguments": arguments,
+        "use": {"scale": arguments["scale"], "enlarge_first": True},
+    }
 
 
 def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, dict[str, Any]]:
@@ -91,7 +95,7 @@ def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, dict[str, Any]]:
     network = DnCNN(**arguments)
     for number, layer in enumerate(layers, start=1):
         _set(network, f"conv{number}", layer)
-    return network, {"builder": "DnCNN", "arguments": arguments}
+    return network, {"builder": "DnCNN", "arguments": arguments, "use": {}}
 
 
 def _edsr(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
@@ -122,7 +126,11 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
         kernel, bias = _torch_layer(arrays, theirs)
         layer = (kernel, bias / 255)
         _set(network, name, _shuffled(layer, filters) if name.startswith("upsample") else layer)
-    return network, {"builder": "EDSR", "arguments": arguments}
+    return network, {
+        "builder": "EDSR",
+        "arguments": arguments,
+        "use": {"scale": arguments["scale"]},
+    }
 
 
 def _shuffled(layer: Layer, filters: int) -> Layer:
@@ -148,7 +156,7 @@ def _dphsir(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
             kernel = weight.transpose(2, 3, 4, 1, 0)
         bias = [arrays[f"{theirs}.bias"]] if name == "tail" else []
         _set(network, name, (kernel, *bias))
-    return network, {"builder": "DPHSIR", "arguments": {}}
+    return network, {"builder": "DPHSIR", "arguments": {}, "use": {"takes_sigma": True}}
 
 
 def _grunet_names() -> dict[str, str]:

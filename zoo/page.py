@@ -60,7 +60,7 @@ def restore_upload(
     level = None if network.usage.scale > 1 else sigma
     remarks = [check_sigma(weights, network.usage, level) or ""]
     settings = Settings(None if level is None else level / 255, self_ensemble=self_ensemble)
-    remarks.append(restore_file(Job(source, target), network, settings))
+    remarks.append(restore_file(Job(source, target), lambda colour: network, settings))
     after = shown(target)
     before = shown(source).resize(after.size, Image.Resampling.BICUBIC)
     pair = [np.asarray(_middle(each)) for each in (before, after)]

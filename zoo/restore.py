@@ -17,7 +17,7 @@ from zoo.network import Network, open_network
 from zoo.pictures.picture import picture_of
 from zoo.tiling.bands import Settings, plan, restore_bands
 from zoo.tiling.graph import growth
-from zoo.usage import check_sigma
+from zoo.usage import check_colour, check_sigma
 
 
 def restore(
@@ -173,6 +173,9 @@ def _restore_array(
     network: Network, array: np.ndarray, alpha: bool, settings: Settings
 ) -> np.ndarray:
     image = array[..., None] if array.ndim == 2 else array
-    its_plan = plan(network, picture_of(image, alpha), settings)
+    picture = picture_of(image, alpha)
+    if remark := check_colour(network.name, network.usage, picture.colour):
+        warnings.warn(remark, stacklevel=3)
+    its_plan = plan(network, picture, settings)
     restored = np.concatenate(list(restore_bands(its_plan, lambda top, end: image[top:end])))
     return restored[..., 0] if array.ndim == 2 else restored

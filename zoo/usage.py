@@ -1,13 +1,16 @@
-"""How a network is used: what it enlarges by, what it wants as input, which noise it was made for.
+"""How a network is used: what it enlarges by, what it wants as input, which noise it is for.
 
-Its card says so, through the builder and its arguments; nothing is guessed from the weights.
+Its card says so under `use`; nothing is guessed from the weights.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zoo.weights import WeightsError
+
+COLOURS = ("grey", "rgb", "cmyk", "bands")
 
 
 @dataclass(frozen=True)
@@ -18,32 +21,45 @@ class Usage:
         scale: Factor by which image and network together enlarge; 1 for a denoiser.
         enlarge_first: Whether the network takes the image after bicubic enlargement by `scale`.
         takes_sigma: Whether the network's second input is the level of the noise.
-        levels: Lowest and highest level of the noise in training, in grey levels of 255, where the
-            card tells.
+        levels: Lowest and highest level of the noise that it is for, in grey levels of 255.
+        colours: The pictures that it is for, of `COLOURS`; None where nothing is known.
     """
 
     scale: int = 1
     enlarge_first: bool = False
     takes_sigma: bool = False
     levels: tuple[float, float] | None = None
+    colours: tuple[str, ...] | None = None
 
 
-def usage(card: dict[str, Any]) -> Usage:
+def usage(card: Mapping[str, Any]) -> Usage:
     """Return how the network of a card is used.
 
     Raises:
-        WeightsError: if the builder is not one of the zoo.
+        WeightsError: if the card does not say so, or says what cannot be.
     """
-    builder, arguments = card["builder"], card["arguments"]
-    if builder == "SRCNN":
-        return Usage(scale=arguments["scale"], enlarge_first=True)
-    if builder == "EDSR":
-        return Usage(scale=arguments["scale"])
-    if builder == "DnCNN":
-        return Usage(levels=_levels(card, lowest=None))
-    if builder == "DPHSIR":
-        return Usage(takes_sigma=True, levels=_levels(card, lowest=0.0))
-    raise WeightsError(f"it is not known how networks of {builder} are used")
+    use = card.get("use")
+    if not isinstance(use, dict):
+        raise WeightsError('the card lacks "use": {"scale": 2} or {"levels": [0, 50]}, for example')
+    try:
+        found = Usage(
+            scale=use.get("scale", 1),
+            enlarge_first=use.get("enlarge_first", False),
+            takes_sigma=use.get("takes_sigma", False),
+            levels=_levels(use["levels"]) if "levels" in use else None,
+            colours=tuple(use["colours"]) if "colours" in use else None,
+        )
+    except (TypeError, ValueError):
+        raise WeightsError(f"the card's use cannot be read. Received: {use}") from None
+    if (
+        type(found.scale) is not int
+        or found.scale < 1
+        or type(found.enlarge_first) is not bool
+        or type(found.takes_sigma) is not bool
+        or not set(found.colours or ()) <= set(COLOURS)
+    ):
+        raise WeightsError(f"the card's use cannot be read. Received: {use}")
+    return found
 
 
 def check_sigma(name: str, usage: Usage, sigma: float | None) -> str | None:
@@ -69,20 +85,31 @@ def check_sigma(name: str, usage: Usage, sigma: float | None) -> str | None:
     if usage.scale > 1:
         raise ValueError(f"{name} enlarges and takes no noise level. Received: sigma {sigma:g}")
     if usage.levels is None:
-        known = f"{name} takes no noise level, and its card does not say which it was trained for"
+        known = f"{name} takes no noise level, and its card does not say which it is for"
         return None if usage.takes_sigma else known
     low, high = usage.levels
     if low <= sigma <= high:
         return None
     levels = f"from {low:g} to {high:g}" if low < high else f"of {high:g}"
-    return f"{name} was trained for noise {levels} grey levels of 255, not for {sigma:g}"
+    return f"{name} is for noise {levels} grey levels of 255, not of {sigma:g}"
 
 
-def _levels(card: dict[str, Any], lowest: float | None) -> tuple[float, float] | None:
-    """Return the levels in training; a network for one level has no `sigma_min`, or -1."""
-    settings = card.get("training", {}).get("settings", {})
-    if "sigma" not in settings:
-        return None
-    high = float(settings["sigma"])
-    low = float(settings.get("sigma_min", -1.0)) if lowest is None else lowest
-    return (high if low < 0 else low), high
+def check_colour(name: str, usage: Usage, colour: str) -> str:
+    """Return what a user should know about pictures of a kind, or nothing.
+
+    Args:
+        name: Of the network.
+        usage: Of the network.
+        colour: Of the picture, one of `COLOURS`.
+    """
+    if usage.colours is None or colour in usage.colours:
+        return ""
+    made_for = " and ".join(usage.colours)
+    return f"{name} is for {made_for} pictures: on one that is {colour}, expect poor results"
+
+
+def _levels(pair: Any) -> tuple[float, float]:
+    low, high = (float(level) for level in pair)
+    if not 0 <= low <= high < math.inf:
+        raise ValueError
+    return low, high

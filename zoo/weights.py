@@ -36,7 +36,7 @@ def list_weights() -> list[str]:
 
     Example:
         >>> zoo.list_weights()
-        ['dphsir-small', 'srcnn-955-x2', 'srcnn-955-x3', 'srcnn-955-x4']
+        ['dncnn-gray-25', 'dphsir-small', 'edsr-baseline-x2', 'edsr-baseline-x4', ...]
     """
     return sorted(path.stem for path in CARDS.glob("*.json"))
 

@@ -20,6 +20,7 @@ def published(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "FILES", tmp_path)
     network = zoo.SRCNN(3, "9-1-5")
     card = {"builder": "SRCNN", "arguments": {"scale": 3, "variant": "9-1-5"}}
+    card["use"] = {"scale": 3, "enlarge_first": True}
     test = {"data": "samples", "scale": 3}
     scores = verify.measure(network, verify.SAMPLES / "test", test)
     tests = [{**test, "images": 4, **scores}, {**test, "data": "set5", "images": 5, **scores}]
@@ -103,7 +104,7 @@ RESTORE = ["restore", "IN", "-o", "OUT", "--weights"]
     "arguments",
     [
         *([], ["fly"], ["verify"]),
-        *(["restore"], ["restore", "x.png", "--weights", "toy"], ["restore", "x.png", "-o", "y"]),
+        *(["restore"], ["restore", "x.png", "--weights", "toy"]),
         [*RESTORE, "toy", "--sigma", "loud"],
         [*RESTORE, "toy", "--dtype", "float16"],
     ],
@@ -145,8 +146,8 @@ def denoiser(tmp_path, monkeypatch):
     monkeypatch.setitem(builders.BUILDERS, "DPHSIR", small_grunet)
     folder = tmp_path / "dphsir"
     folder.mkdir()
-    settings = {"training": {"settings": {"sigma": 70.0}}}
-    card = {"builder": "DPHSIR", "arguments": {"bands": 1}, **settings}
+    use = {"takes_sigma": True, "levels": [0, 70]}
+    card = {"builder": "DPHSIR", "arguments": {"bands": 1}, "use": use}
     weights.save(small_grunet(1), folder / "network.weights.h5", card)
     return folder
 
@@ -214,9 +215,8 @@ def test_a_level_that_does_not_fit_is_said(denoiser, tmp_path, capsys):
     save_photo(tmp_path / "in/a.png")
     command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
     assert cli.main([*command, "--weights", str(denoiser), "--sigma", "90"]) == 0
-    assert (
-        "trained for noise from 0 to 70 grey levels of 255, not for 90" in capsys.readouterr().err
-    )
+    expected = "is for noise from 0 to 70 grey levels of 255, not of 90"
+    assert expected in capsys.readouterr().err
 
 
 def test_restore_with_unknown_weights_is_exit_code_1(tmp_path, capsys):

@@ -40,7 +40,9 @@ def run(inputs, out, scale=1, **options):
     stream = io.StringIO()
     teller = Progress(stream, options.pop("quiet", False))
     found = find_jobs(inputs, out)
-    well = restore_files(found, out, network(scale), Settings(), progress=teller, **options)
+    well = restore_files(
+        found, out, lambda colour: network(scale), Settings(), progress=teller, **options
+    )
     return well, stream.getvalue().splitlines()
 
 
@@ -380,6 +382,6 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 began = time.monotonic()
 source = Path(sys.argv[1])
-restore_file(Job(source, Path(sys.argv[2]) / source.name), network, Settings())
+restore_file(Job(source, Path(sys.argv[2]) / source.name), lambda colour: network, Settings())
 print(peak - idle, round(time.monotonic() - began))
 """

@@ -39,7 +39,7 @@ def picture(tmp_path):
 def test_an_upload_becomes_the_file_of_the_command_line(picture, tmp_path):
     target, again = tmp_path / "page.png", tmp_path / "command.png"
     before, after, remark = restore_upload(picture, target, WEIGHT, 25.0, False)
-    restore_file(Job(picture, again), open_network(WEIGHT), Settings())
+    restore_file(Job(picture, again), lambda colour: open_network(WEIGHT), Settings())
     assert target.read_bytes() == again.read_bytes()
     assert before.shape == after.shape == (80, 60, 3)
     np.testing.assert_array_equal(after, np.asarray(Image.open(target)))

@@ -235,5 +235,5 @@ def test_a_level_that_does_not_fit_is_said(recwarn):
     network = dataclasses.replace(open_network(identity(3), scale=1), usage=Usage(levels=(25, 25)))
     restore(SMALL, network, sigma=25 / 255)
     assert not recwarn
-    with pytest.warns(UserWarning, match="of 25 grey levels of 255, not for 50"):
+    with pytest.warns(UserWarning, match="of 25 grey levels of 255, not of 50"):
         restore(SMALL, network, sigma=50 / 255)

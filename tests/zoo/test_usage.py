@@ -4,33 +4,50 @@ import re
 
 import pytest
 
-from zoo.usage import Usage, check_sigma, usage
+from zoo.usage import Usage, check_colour, check_sigma, usage
 from zoo.weights import WeightsError, card, list_weights
-
-
-def made(builder, arguments=None, **settings):
-    return {
-        "builder": builder,
-        "arguments": arguments or {},
-        "training": {"settings": settings},
-    }
 
 
 def test_every_published_card_says_how_its_network_is_used():
     for name in list_weights():
         found = usage(card(name))
         assert found.scale == card(name)["arguments"].get("scale", 1)
+        assert found.colours
+        assert (found.scale > 1) != (found.levels is not None)
 
 
-def test_builders():
-    assert usage(made("SRCNN", {"scale": 3})) == Usage(3, enlarge_first=True)
-    assert usage(made("EDSR", {"scale": 4})) == Usage(4)
-    assert usage(made("DnCNN", sigma=25.0, sigma_min=-1.0)) == Usage(levels=(25.0, 25.0))
-    assert usage(made("DnCNN", sigma=55.0, sigma_min=0.0)) == Usage(levels=(0.0, 55.0))
-    assert usage({"builder": "DnCNN", "arguments": {}}) == Usage()
-    assert usage(made("DPHSIR", sigma=70.0)) == Usage(takes_sigma=True, levels=(0.0, 70.0))
-    with pytest.raises(WeightsError, match="networks of Unet are used"):
-        usage(made("Unet"))
+def test_what_a_card_says():
+    assert usage({"use": {"scale": 3, "enlarge_first": True}}) == Usage(3, enlarge_first=True)
+    use = {"takes_sigma": True, "levels": [0, 50], "colours": ["rgb"]}
+    expected = Usage(takes_sigma=True, levels=(0.0, 50.0), colours=("rgb",))
+    assert usage({"use": use}) == expected
+    assert usage({"use": {}}) == Usage()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        *({"scale": 0}, {"scale": "2"}, {"scale": 2.0}, {"scale": True}, {"enlarge_first": "yes"}),
+        *({"levels": 25}, {"levels": [30, 20]}, {"levels": [0, 1e999]}, {"levels": ["a", "b"]}),
+        *({"colours": 3}, {"colours": ["pink"]}, {"takes_sigma": []}),
+    ],
+)
+def test_what_a_card_cannot_say(use):
+    with pytest.raises(WeightsError, match=r"use cannot be read. Received: \{"):
+        usage({"use": use})
+
+
+@pytest.mark.parametrize("card", [{}, {"use": None}, {"use": ["scale"]}])
+def test_a_card_that_says_nothing(card):
+    with pytest.raises(WeightsError, match='lacks "use"'):
+        usage(card)
+
+
+def test_what_is_said_about_a_kind_of_picture():
+    used = Usage(colours=("grey", "cmyk"))
+    assert check_colour("it", used, "grey") == check_colour("it", Usage(), "rgb") == ""
+    expected = "it is for grey and cmyk pictures: on one that is rgb, expect poor results"
+    assert check_colour("it", used, "rgb") == expected
 
 
 @pytest.mark.parametrize(
@@ -41,13 +58,13 @@ def test_builders():
         (
             Usage(levels=(25.0, 25.0)),
             50.0,
-            "trained for noise of 25 grey levels of 255, not for 50",
+            "it is for noise of 25 grey levels of 255, not of 50",
         ),
         (Usage(levels=(0.0, 55.0)), 50.0, None),
-        (Usage(levels=(0.0, 55.0)), 60.5, "trained for noise from 0 to 55 .* not for 60.5"),
+        (Usage(levels=(0.0, 55.0)), 60.5, "it is for noise from 0 to 55 .* not of 60.5"),
         (Usage(), 25.0, "takes no noise level, and its card does not say"),
         (Usage(takes_sigma=True), 25.0, None),
-        (Usage(takes_sigma=True, levels=(0.0, 70.0)), 90.0, "from 0 to 70 .* not for 90"),
+        (Usage(takes_sigma=True, levels=(0.0, 70.0)), 90.0, "from 0 to 70 .* not of 90"),
         (Usage(scale=2), None, None),
     ],
 )

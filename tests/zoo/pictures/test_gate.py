@@ -35,7 +35,7 @@ tifffile = pytest.importorskip("tifffile")
 def restored(path, scale=1):
     """Restore a file; return the new one and the remark."""
     target = path.with_name("new") / path.name
-    return target, restore_file(Job(path, target), network(scale), Settings())
+    return target, restore_file(Job(path, target), lambda colour: network(scale), Settings())
 
 
 def refused(path, match):
@@ -393,7 +393,9 @@ def test_a_file_that_changes_while_it_is_restored_gives_no_result(tmp_path):
     changing = network()
     object.__setattr__(changing, "engine", engine)
     with pytest.raises(ImageError, match="old.png has changed while it was read"):
-        restore_file(Job(path, tmp_path / "new/old.png"), changing, Settings(tile=16))
+        restore_file(
+            Job(path, tmp_path / "new/old.png"), lambda colour: changing, Settings(tile=16)
+        )
     assert not list(tmp_path.glob("new/*"))
 
 

@@ -22,7 +22,7 @@ VALUES = pixels("RGB", 9, 5)
 def restored(path, scale=1):
     """Restore a file; return the new one and the remark."""
     target = path.with_name("new") / path.name
-    return target, restore_file(Job(path, target), network(scale), Settings())
+    return target, restore_file(Job(path, target), lambda colour: network(scale), Settings())
 
 
 def encoded(kind, **options):

@@ -65,7 +65,9 @@ def png_depth(path):
 def restored(path, scale=1, settings=None, **options):
     """Restore a file; return the new one."""
     target = path.with_name("new") / path.name
-    restore_file(Job(path, target), network(scale), settings or Settings(), **options)
+    restore_file(
+        Job(path, target), lambda colour: network(scale), settings or Settings(), **options
+    )
     return target
 
 
@@ -377,7 +379,7 @@ def test_a_file_without_metadata_gets_none(tmp_path):
 def test_damaged_exif_is_left_out_and_said(tmp_path):
     path = tmp_path / "old.png"
     as_image("RGB", pixels("RGB", 9, 5)).save(path, exif=b"Exif\0\0no TIFF header")
-    remark = restore_file(Job(path, tmp_path / "new.png"), network(), Settings())
+    remark = restore_file(Job(path, tmp_path / "new.png"), lambda colour: network(), Settings())
     assert remark == f"of {path} this is not kept: the damaged EXIF data"
     with Image.open(tmp_path / "new.png") as new:
         assert "exif" not in new.info
@@ -480,6 +482,6 @@ def test_the_second_picture_of_a_camera_is_said_to_be_left_out(tmp_path):
     path = tmp_path / "old.jpg"
     images = [as_image("RGB", pixels("RGB", 9, 5, seed)) for seed in (0, 1)]
     images[0].save(path, "MPO", save_all=True, append_images=images[1:])
-    remark = restore_file(Job(path, tmp_path / "new.jpg"), network(), Settings())
+    remark = restore_file(Job(path, tmp_path / "new.jpg"), lambda colour: network(), Settings())
     assert remark == f"of {path} only the first picture is kept"
     assert as_file(tmp_path / "new.jpg")[0] == ("RGB", "JPEG")
