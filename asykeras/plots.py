@@ -218,7 +218,9 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
     target = Path(path)
     formats = figure.canvas.get_supported_filetypes()
     if target.suffix[1:].lower() not in formats:
-        raise ValueError(f"a figure's file must end in one of {sorted(formats)}. Received: {path}")
+        raise ValueError(
+            f"a figure's file must end in one of {sorted(formats)}. Received: {target.name}"
+        )
     # A folder of its own, so that the file gets the usual permissions and not those of `mkstemp`.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
         part = Path(folder) / target.name

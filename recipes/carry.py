@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from recipes.checkpoints import SUFFIX, facts_of, newest_first
+from zoo.app.command import run
 from zoo.files import write_atomically
 
 PIECE = 16 * 2**20  # bytes
@@ -113,18 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("action", choices=("split", "join"))
     parser.add_argument("folder", type=Path, help="work folder to split, or parcel to join")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
-    options = parser.parse_args(arguments)
-    try:
-        action = split if options.action == "split" else join
-        files = action(options.folder, options.out)
-    except ParcelError as error:
-        print(f"carry: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"carry: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+    return run(parser, _carry, arguments)
+
+
+def _carry(options: argparse.Namespace) -> None:
+    files = (split if options.action == "split" else join)(options.folder, options.out)
     print(f"wrote {len(files)} files, {sum(f.stat().st_size for f in files) / 2**20:.1f} MiB")
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asykeras import plots
+from zoo.app.command import run
+from zoo.files import replacing
 
 STYLES = ("-", "--", "-.", ":")  # runs differ in dashes, so that grey prints can be read
 COLOURS = ("#1f4e79", "#c1121f", "#1b7837", "#5c4033")
@@ -68,7 +70,8 @@ def draw_curves(workdirs: Sequence[Path], out: Path, quiet: bool = False) -> Non
         if column == "loss":
             axes.set_yscale("log")
             axes.legend(frameon=False)
-    plots.save(figure, out)
+    with replacing(out) as part:
+        plots.save(figure, part)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,13 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("workdirs", nargs="+", type=Path, metavar="WORKDIR", help="of a run")
     parser.add_argument("--out", required=True, type=Path, help="figure to write, .png or .pdf")
-    options = parser.parse_args(arguments)
-    try:
-        draw_curves(options.workdirs, options.out)
-    except (OSError, ValueError) as error:
-        print(f"curves: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(parser, lambda options: draw_curves(options.workdirs, options.out), arguments)
 
 
 if __name__ == "__main__":

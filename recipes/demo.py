@@ -19,7 +19,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -33,10 +32,11 @@ from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
 from recipes import srcnn, training
 from recipes.evaluate import csv_text, table
-from recipes.settings import TrainingError
+from zoo.app import command
 from zoo.evaluation import Restore, Scores, protocol, super_resolution
-from zoo.files import write_atomically
+from zoo.files import make_folder, write_atomically
 from zoo.images import crop_to_multiple, find_images, read_image, to_channels
+from zoo.machine.parts import part_folder, temporary_folder
 from zoo.restore import enlarge_bicubic, super_resolve, to_numpy
 
 SAMPLES = Path(zoo.__file__).with_name("samples")
@@ -88,8 +88,8 @@ def run(out: Path, steps: int, quiet: bool = False) -> None:
         raise DemoError(f"--steps must be at least 1. Received: {steps}")
     page = plots.page(10.5, 10.4)  # fails now and not after the training without matplotlib
     images = {path.stem: read_image(path) for path in find_images(SAMPLES / "test")}
-    with _work_folder(out) as folder:
-        work = Path(folder)
+    _check_folder(out)
+    with part_folder(out) as work:
         train(work, steps, quiet)
         restorers: dict[str, Restore] = {"bicubic": partial(enlarge_bicubic, scale=SCALE)}
         for name, at in NETWORKS.items():
@@ -204,8 +204,8 @@ def export(work: Path, images: dict[str, np.ndarray]) -> float | None:
 
 def _in_fresh_process(saved_model: Path, luma: np.ndarray) -> np.ndarray:
     """Return what a SavedModel makes of an image where nothing of this package is imported."""
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder, "image.npy"), luma)
+    with temporary_folder() as folder:
+        np.save(folder / "image.npy", luma)
         finished = subprocess.run(
             [
                 sys.executable,
@@ -223,7 +223,7 @@ def _in_fresh_process(saved_model: Path, luma: np.ndarray) -> np.ndarray:
         if finished.returncode:
             reason = (finished.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise DemoError(f"the SavedModel does not run in a fresh process: {reason}")
-        restored: np.ndarray = np.load(Path(folder, "restored.npy"))
+        restored: np.ndarray = np.load(folder / "restored.npy")
         return restored
 
 
@@ -246,16 +246,15 @@ def publish(work: Path, out: Path) -> None:
             os.replace(new, old)
 
 
-def _work_folder(out: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a new folder inside `out`, which holds nothing of others by the names of results."""
+def _check_folder(out: Path) -> None:
+    """Make the folder `out`, which may hold nothing of others by the names of results."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         strange = [name for name in RESULTS if (out / name).exists()]
-        if strange and not (out / RECORD).is_file():
-            raise DemoError(f"{out} holds something that no demo wrote: {strange[0]}")
-        return tempfile.TemporaryDirectory(dir=out, prefix=".part-")
     except OSError as error:
         raise DemoError(f"the folder {out} cannot be used: {error.strerror}") from None
+    if strange and not (out / RECORD).is_file():
+        raise DemoError(f"{out} holds something that no demo wrote: {strange[0]}")
 
 
 def _silent(line: str) -> None:
@@ -274,14 +273,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--steps", type=int, default=STEPS, metavar="N", help=f"of each training; default: {STEPS}"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    options = parser.parse_args(arguments)
-
-    try:
-        run(Path(options.out), options.steps, options.quiet)
-    except (DemoError, TrainingError, ValueError, ImportError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run(
+        parser, lambda options: run(Path(options.out), options.steps, options.quiet), arguments
+    )
 
 
 if __name__ == "__main__":

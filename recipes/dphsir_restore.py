@@ -16,7 +16,7 @@ Tasks: see `recipes.degraded`. Denoisers: names and files of the zoo's weights (
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ from recipes.degraded import (
 from recipes.restoration_figure import figure
 from recipes.spectral_metrics import scores
 from recipes.volumes import Volume, read_volume, write_volume
-from zoo.files import write_atomically
+from zoo.app.command import run
+from zoo.files import make_folder, replacing, write_atomically
 from zoo.images import ImageError
 from zoo.plug_and_play import Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.solver import METHODS
@@ -87,7 +88,8 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
         begin = np.asarray(task.start(measured))[0]
         table = {key: scores(truth, each) for key, each in {"input": begin, **restored}.items()}
     drawn = figure(volume, measured[0], restored[name], truth, found)
-    plots.save(drawn, out / f"{path.stem}-figure.png")
+    with replacing(out / f"{path.stem}-figure.png") as part:
+        plots.save(drawn, part)
     return table
 
 
@@ -138,28 +140,14 @@ def network_of(name: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = _parser().parse_args(arguments)
-    return exit_code("dphsir_restore", lambda: restore_files(options))
-
-
-def exit_code(command: str, work: Callable[[], None]) -> int:
-    """Do the work of a command; return 0, or 1 after one sentence about what stopped it."""
-    try:
-        work()
-    except (ImageError, WeightsError, ImportError, ValueError) as error:
-        print(f"{command}: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{command}: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    return run(_parser(), restore_files, arguments)
 
 
 def restore_files(options: argparse.Namespace) -> None:
     """Restore all files, print and write their scores."""
     out = Path(options.out)
     options.network = network_of(options.denoiser)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     everything = {}
     for path in options.inputs:
         table = restore_file(Path(path), options)
@@ -183,7 +171,7 @@ def _print_means(everything: dict[str, dict[str, dict[str, float]]]) -> None:
 
 
 def _record(options: argparse.Namespace) -> dict[str, Any]:
-    left_out = ("inputs", "out", "network")
+    left_out = ("inputs", "out", "network", "debug")
     return {name: value for name, value in vars(options).items() if name not in left_out}
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
+from zoo.app.command import run
 from zoo.evaluation import (
     METRICS,
     Scores,
@@ -33,7 +34,8 @@ from zoo.evaluation import (
     super_resolution,
 )
 from zoo.files import write_atomically
-from zoo.images import ImageError, find_images, read_image
+from zoo.images import find_images, read_image
+from zoo.machine.failures import printable
 from zoo.restore import enlarge_bicubic
 
 
@@ -84,25 +86,28 @@ def evaluate(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = _parser().parse_args(arguments)
+    return run(_parser(), tabulate, arguments)
+
+
+def tabulate(options: argparse.Namespace) -> None:
+    """Print the table of each folder, and write them all to a file if that is asked for."""
     text = ""
-    try:
-        for folder in options.data:
-            paths = find_images(folder)
-            images = [read_image(path) for path in paths]
-            columns = {_label(name): evaluate(name, images, options) for name in options.weights}
-            names = [path.stem for path in paths]
-            print(f"\n{Path(folder).name}, {len(paths)} images\n\n{table(names, columns)}")
-            rows = csv_text(names, columns, Path(folder).name)
-            text += rows if not text else rows.split("\n", 1)[1]
-        test = (options.scale, options.round_luma, options.sigma, options.window, options.jpeg)
-        print(f"\n{protocol(*test)}")
-        if options.csv:
-            write_atomically(options.csv, text.encode())
-    except (ImageError, zoo.WeightsError, ValueError, OSError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 1
-    return 0
+    for folder in options.data:
+        paths = find_images(folder, _remark)
+        images = [read_image(path) for path in paths]
+        columns = {_label(name): evaluate(name, images, options) for name in options.weights}
+        names = [printable(path.stem) for path in paths]
+        print(f"\n{Path(folder).name}, {len(paths)} images\n\n{table(names, columns)}")
+        rows = csv_text(names, columns, Path(folder).name)
+        text += rows if not text else rows.split("\n", 1)[1]
+    test = (options.scale, options.round_luma, options.sigma, options.window, options.jpeg)
+    print(f"\n{protocol(*test)}")
+    if options.csv:
+        write_atomically(options.csv, text.encode())
+
+
+def _remark(text: str) -> None:
+    print(f"evaluate: {printable(text)}", file=sys.stderr)
 
 
 def _label(weights: str) -> str:

@@ -11,7 +11,6 @@ half a minute per weight on 2 CPU cores.
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,13 @@ from typing import Any
 import keras
 
 import zoo
+from zoo.app.command import run
 from zoo.exports import ExportError, export
 from zoo.exports.check import Served
 from zoo.exports.formats import FORMATS
+from zoo.machine.parts import temporary_folder
 from zoo.policy import computing_in
 from zoo.verify import measure, test_folder
-from zoo.weights import WeightsError
 
 
 def row(weight: str, folder: Path, data: str | None, sets: Sequence[str]) -> str:
@@ -75,23 +75,22 @@ def score_sets(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m recipes.export_table", description=__doc__)
     parser.add_argument("--weights", nargs="+", default=zoo.list_weights(), metavar="NAME")
     parser.add_argument("--data", metavar="DIR", help="folder with set5, set14, ...")
     parser.add_argument("--sets", nargs="+", default=["set5"], metavar="SET")
-    options = parser.parse_args(arguments)
+    return run(parser, tabulate, arguments)
+
+
+def tabulate(options: argparse.Namespace) -> None:
+    """Print the table, a row as soon as it is known."""
     head = ["weight", *FORMATS, "int8", "PSNR of int8, dB", "of bfloat16", "change of the others"]
     print("| " + " | ".join(head) + " |")
     print("|---" * len(head) + "|")
-    try:
-        for weight in options.weights:
-            with tempfile.TemporaryDirectory() as folder:
-                print(row(weight, Path(folder), options.data, options.sets), flush=True)
-    except (ExportError, WeightsError) as error:
-        print(f"export_table: {error}", file=sys.stderr)
-        return 1
-    return 0
+    for weight in options.weights:
+        with temporary_folder() as folder:
+            print(row(weight, folder, options.data, options.sets), flush=True)
 
 
 if __name__ == "__main__":

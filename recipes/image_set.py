@@ -7,7 +7,6 @@ is known before any work, and no more than a few images are held besides the arr
 import hashlib
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,10 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from zoo.files import check_room, replacing
+from zoo.files import check_room, make_folder, replacing
 from zoo.images import DEEP, ImageError
 
 ALIGNED = 64  # bytes; TensorFlow uses an array in place only where it starts at a multiple
-ABANDONED = 3600.0  # seconds without a write after which an unfinished file belongs to nobody
 
 
 class Found(NamedTuple):
@@ -238,9 +236,8 @@ def _mapped(
     """Return the pixels mapped from a file, which is written if it is not there yet."""
     size = shape[0] * shape[1] * dtype.itemsize
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if not (path.is_file() and path.stat().st_size == size):
-            _remove_abandoned(path.parent)
             check_room(path.parent, size)
             with replacing(path) as part, part.open("wb") as file:
                 for image in images:
@@ -252,11 +249,3 @@ def _mapped(
         ) from None
     # "c": TensorFlow takes over no array that is read-only; what is written stays in memory
     return np.asarray(np.memmap(path, dtype, "c", shape=shape))
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what a killed process left of files that it was writing, some of them very large."""
-    for part in folder.glob(".part-*"):
-        paths = [part, *part.glob("*")]
-        if time.time() - max(path.stat().st_mtime for path in paths) > ABANDONED:
-            shutil.rmtree(part, ignore_errors=True)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.images import SUFFIXES, ImageError, read_header, read_image
+from zoo.images import ImageError, read_header, read_image
+from zoo.machine.walk import folders, walk
+from zoo.pictures.formats import SUFFIXES
 
 # Folders with clean images, the one to prefer first: whole ones before those cut to multiples.
 CLEAN = ("original", "", "hr", "gt", "image_srf_2", "image_srf_4", "image_srf_3", "gtmod12")
@@ -121,7 +123,7 @@ def _roots(folder: Path, benchmark: Benchmark) -> list[Path]:
     """Return the folders named as the set, the shortest path first; or the folder itself."""
     if not folder.is_dir():
         raise ImageError(f"there is no folder {folder}")
-    below = [path for path in folder.rglob("*") if path.is_dir() and _named(path, benchmark)]
+    below = [path for path in folders(folder) if path != folder and _named(path, benchmark)]
     if _named(folder, benchmark) or not below:
         return [folder]
     return sorted(below, key=lambda path: (len(path.parts), path))
@@ -134,11 +136,11 @@ def _named(path: Path, benchmark: Benchmark) -> bool:
 def _groups(root: Path, benchmark: Benchmark) -> list[Path]:
     """Return the folders below one that may hold the clean images, the one to prefer first."""
     groups = []
-    for path in (root, *root.rglob("*")):
+    for path in folders(root):
         parts = [part.lower() for part in path.relative_to(root).parts]
         plain = [part for part in parts if part not in benchmark.names]
         kind = plain[-1] if plain else ""
-        if path.is_dir() and kind in CLEAN and kind not in benchmark.wrong:
+        if kind in CLEAN and kind not in benchmark.wrong:
             if not any(part.startswith(DEGRADED) for part in parts):
                 groups.append((CLEAN.index(kind), len(parts), path))
     return [path for _, _, path in sorted(groups)]
@@ -146,7 +148,7 @@ def _groups(root: Path, benchmark: Benchmark) -> list[Path]:
 
 def _clean_images(folder: Path) -> list[Path]:
     """Return the images right in a folder; of pairs `*_HR` and `*_LR` the former."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = walk(folder, SUFFIXES, follow=True, deep=False).files
     clean = [path for path in paths if path.stem.lower().endswith("_hr")]
     return clean or paths
 

@@ -1,7 +1,8 @@
 """Seeing a run, and ending it well: progress, log, checkpoints after pieces, signals.
 
 A run is cut into pieces of `--every` steps. After each there is a checkpoint, a validation and a
-line in `training.csv`. SIGTERM and Ctrl-C end the run after the step at hand, with a checkpoint.
+line in `training.csv`. SIGTERM, SIGHUP and Ctrl-C end the run after the step at hand, with a
+checkpoint.
 """
 
 import csv
@@ -35,7 +36,7 @@ class Stopped(RuntimeError):
 
 
 class Signals:
-    """Notes SIGTERM and SIGINT instead of dying of them; a second one kills as ever."""
+    """Notes SIGTERM, SIGHUP and SIGINT instead of dying of them; a second one kills as ever."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -43,7 +44,9 @@ class Signals:
     @contextmanager
     def caught(self) -> Iterator["Signals"]:
         """Catch the signals in the block, where this is the main thread."""
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        names = ("SIGTERM", "SIGINT", "SIGHUP")
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        numbers = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
         try:
             before = {number: signal.signal(number, self._note) for number in numbers}
         except ValueError:  # not the main thread: who runs the thread handles signals

@@ -13,7 +13,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,11 @@ import h5py
 import keras
 
 import zoo
+from zoo.app.command import run
 from zoo.evaluation import protocol
 from zoo.files import sha256, write_atomically
 from zoo.images import ImageError, find_images
+from zoo.machine.parts import temporary_folder
 from zoo.verify import measure, test_folder
 from zoo.weights import CARDS, FILES, SUFFIX, WeightsError, load_into, locate
 
@@ -103,8 +104,8 @@ def _words(test: dict[str, Any]) -> str:
 
 def halved(file: Path) -> bytes:
     """Return the content of a weights file with its floats in float16."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, file.name)
+    with temporary_folder() as folder:
+        path = folder / file.name
         with h5py.File(file) as whole, h5py.File(path, "w") as halves:
             _copy(whole, halves)
         return path.read_bytes()
@@ -113,8 +114,8 @@ def halved(file: Path) -> bytes:
 def _loaded(workdir: str, content: bytes) -> keras.Model:
     """Return the network of a work folder with the values of another weights file."""
     network = zoo.load(workdir)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"network{SUFFIX}")
+    with temporary_folder() as folder:
+        path = folder / f"network{SUFFIX}"
         path.write_bytes(content)
         load_into(network, str(path))
     return network
@@ -155,16 +156,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--test", action="append", default=[], metavar="TEST", help="see above")
     parser.add_argument("--half", action="store_true", help="store the values as float16")
     parser.add_argument("--note", default="", help="what a user should know, on the card")
-    options = parser.parse_args(arguments)
-    try:
-        path = publish(
-            options.workdir, options.name, options.data, options.test, options.note, options.half
-        )
-    except (zoo.WeightsError, ImageError, ValueError, OSError) as error:
-        print(f"publish: {error}", file=sys.stderr)
-        return 1
+    return run(parser, _publish, arguments)
+
+
+def _publish(options: argparse.Namespace) -> None:
+    path = publish(
+        options.workdir, options.name, options.data, options.test, options.note, options.half
+    )
     print(f"wrote {path}")
-    return 0
 
 
 if __name__ == "__main__":

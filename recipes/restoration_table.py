@@ -22,9 +22,10 @@ import numpy as np
 
 from recipes.classical import baselines
 from recipes.degraded import Options, gaussian_kernel, schedule_of, simulate
-from recipes.dphsir_restore import BANDS_AT_ONCE, exit_code, network_of, parser_of
+from recipes.dphsir_restore import BANDS_AT_ONCE, network_of, parser_of
 from recipes.spectral_metrics import scores
 from recipes.volumes import read_volume
+from zoo.app.command import run
 from zoo.files import write_atomically
 from zoo.plug_and_play import plug_and_play
 from zoo.plug_and_play.denoisers import Denoiser
@@ -104,8 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--crop", type=int, default=0, help="side of the middle part that is taken; 0: all"
     )
-    options = parser.parse_args(arguments)
-    return exit_code("restoration_table", lambda: fill_table(options))
+    return run(parser, fill_table, arguments)
 
 
 def fill_table(options: argparse.Namespace) -> None:

@@ -70,12 +70,13 @@ class Settings:
     resume: bool = option(False, "go on from the newest checkpoint in the work folder")
     tensorboard: bool = option(False, "write scalars and validation images for TensorBoard")
     quiet: bool = option(False, "print nothing but errors")
+    debug: bool = option(False, "print the traceback of an error too")
 
 
 # What may differ between a run and its continuation.
 NOT_IDENTITY = (
-    *("workdir", "preset", "resume", "quiet", "tensorboard", "minutes", "validation", "memory"),
-    *("steps_per_execution", "devices", "coordinator", "processes", "process_id"),
+    *("workdir", "preset", "resume", "quiet", "debug", "tensorboard", "minutes", "validation"),
+    *("memory", "steps_per_execution", "devices", "coordinator", "processes", "process_id"),
 )
 
 

@@ -11,7 +11,6 @@ import argparse
 import importlib
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -19,14 +18,15 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-import zoo
 from recipes.checkpoints import load_newest
 from recipes.data import Patches
 from recipes.devices import open_devices
 from recipes.publish import halved
 from recipes.settings import TrainingError
 from recipes.training import Recipe, averaged_network, compiled, description
+from zoo.app.command import run
 from zoo.files import sha256, write_atomically
+from zoo.machine.parts import temporary_folder
 from zoo.weights import SUFFIX, read_card, save
 
 UNFINISHED = Path(__file__).with_name("unfinished")
@@ -49,11 +49,11 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         TrainingError: if the folder holds no run, or no checkpoint that is whole.
     """
     module = importlib.import_module(f"recipes.{recipe_name}")
-    run = _read_run(workdir)
+    its_run = _read_run(workdir)
     kind = get_type_hints(module.recipe)["settings"]
     known = {item.name for item in fields(kind)}
     settings = kind(
-        **{key: value for key, value in run["settings"].items() if key in known},
+        **{key: value for key, value in its_run["settings"].items() if key in known},
         workdir=str(workdir),
     )
     recipe: Recipe = module.recipe(settings)
@@ -65,15 +65,15 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         network = averaged_network(recipe, model)
     training = {
         **description(settings, 0.0),
-        "versions": run["versions"],
+        "versions": its_run["versions"],
         "reached": f"{reached:,} of {settings.steps:,} steps",
     }
     for key in ("hardware", "seconds"):  # those of this machine, not of the run
         del training[key]
     target = folder / f"{name}{SUFFIX}"
     card = {**recipe.card, "arguments": recipe.card["arguments"] | recipe.trained}
-    with tempfile.TemporaryDirectory() as temporary:
-        whole = Path(temporary, target.name)
+    with temporary_folder() as temporary:
+        whole = temporary / target.name
         save(network, whole, {**card, "training": training})
         content, card = halved(whole), read_card(whole.with_name(f"{name}.json"))
     folder.mkdir(exist_ok=True)
@@ -112,14 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("workdir", type=Path, help="work folder of the run")
     parser.add_argument("--name", required=True, help="name of the files")
     parser.add_argument("--out", type=Path, default=UNFINISHED, metavar="DIR")
-    options = parser.parse_args(arguments)
-    try:
-        path = keep(options.recipe, options.workdir, options.name, options.out)
-    except (zoo.WeightsError, TrainingError, ValueError, OSError) as error:
-        print(f"snapshot: {error}", file=sys.stderr)
-        return 1
-    print(f"wrote {path}")
-    return 0
+    return run(parser, _snapshot, arguments)
+
+
+def _snapshot(options: argparse.Namespace) -> None:
+    print(f"wrote {keep(options.recipe, options.workdir, options.name, options.out)}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 A source is a text. Its parts are separated by commas; each is
 
-    DIR or FILE                      images (png, jpg, bmp, tif, webp; 8 and 16 bit), or cubes (npy,
-                                     mat) where bands are asked for; a folder with all below it
+    DIR or FILE                      images (png, jpg, bmp, tif, webp, heic, avif; 8 and 16 bit), or
+                                     cubes (npy, mat) where bands are asked for; a folder with all
+                                     below it
     tfds:NAME[/CONFIG]:SPLIT[:KEY]   a builder of TensorFlow Datasets or one of recipes.datasets;
                                      KEY is the image of an example: `image` or `hr` unless named
 """
@@ -31,6 +32,7 @@ from zoo.images import (
     read_image,
     to_channels,
 )
+from zoo.machine.failures import printable
 from zoo.memory import available_memory
 
 CHANNELS = ("luma", "grey", "rgb")
@@ -76,7 +78,7 @@ def open_images(
         >>> print(images.describe())
         132 images, 0.01 to 3.24 megapixels, 233 MiB decoded, kept in memory
     """
-    parts = _parts(source, channels, bands_axis, variable)
+    parts = _parts(source, channels, bands_axis, variable, quiet)
     allowed = (available_memory() or UNKNOWN) // 2 if memory is None else memory
     return collect(parts, _converter(channels), channels, allowed, scratch, quiet)
 
@@ -113,7 +115,7 @@ def open_pairs(
     """
     if channels not in CHANNELS:  # each cube is stretched by its own values, which parts a pair
         raise ImageError(f"pairs come in one of the channels {CHANNELS}. Received: {channels!r}")
-    both = [_parts(source, channels, "last", "") for source in (clean, degraded)]
+    both = [_parts(source, channels, "last", "", quiet) for source in (clean, degraded)]
     found = [[image for part in parts for image in part.found] for parts in both]
     order = pair_order(*found)
     allowed = (available_memory() or UNKNOWN) // 2 if memory is None else memory
@@ -178,7 +180,7 @@ def _converter(channels: str) -> Converter:
     return partial(to_channels, channels=channels)
 
 
-def _parts(source: str, channels: str, bands_axis: str, variable: str) -> list[Part]:
+def _parts(source: str, channels: str, bands_axis: str, variable: str, quiet: bool) -> list[Part]:
     """Look at every part of a source; if there are several, names begin with their number."""
     if channels not in CHANNELS and not channels.startswith("bands:"):
         raise ImageError(f"channels must be one of {CHANNELS} or bands:N. Received: {channels!r}")
@@ -189,7 +191,7 @@ def _parts(source: str, channels: str, bands_axis: str, variable: str) -> list[P
         elif name.startswith("tfds:"):
             part = _tfds_part(name)
         else:
-            part = _folder_part(name)
+            part = _folder_part(name, quiet)
         parts.append(part)
     if len(parts) == 1:
         return parts
@@ -201,8 +203,8 @@ def _numbered(part: Part, number: int) -> Part:
     return Part(found, part.identity, part.read)
 
 
-def _folder_part(folder: str) -> Part:
-    paths = find_images(folder)
+def _folder_part(folder: str, quiet: bool) -> Part:
+    paths = find_images(folder, lambda remark: None if quiet else print(printable(remark)))
     root = Path(folder) if Path(folder).is_dir() else Path(folder).parent
     found, stamps = [], []
     for path in paths:

@@ -43,8 +43,9 @@ from recipes.objective import make_loss, optimizer, schedule
 from recipes.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.settings import Settings, TrainingError, parse
 from recipes.sources import open_images, open_pairs
+from zoo.app.command import finish
 from zoo.evaluation import mean, score_network
-from zoo.images import ImageError, find_images, read_image
+from zoo.images import find_images, read_image
 from zoo.policy import computing_in
 from zoo.restore import to_numpy, to_uint8
 from zoo.weights import save
@@ -188,19 +189,19 @@ def command(
     published: Mapping[str, Any],
     arguments: Sequence[str] | None,
 ) -> int:
-    """Run the command line of a recipe; return the exit code: 128 + its number after a signal."""
-    chosen = parse(settings, description, published, arguments)
-    try:
-        path = train(chosen, recipe(chosen))
-    except Stopped as stop:
-        print(stop, file=sys.stderr)
-        return stop.code
-    except (ImageError, TrainingError, zoo.WeightsError, ValueError) as error:
-        print(f"{recipe.__module__.rpartition('.')[2]}: {error}", file=sys.stderr)
-        return 1
-    if not chosen.quiet:
-        print(f"wrote {path}")
-    return 0
+    """Run the command line of a recipe; return the exit code: see `zoo.app.command.run`."""
+
+    def work(chosen: S) -> int:
+        try:
+            path = train(chosen, recipe(chosen))
+        except Stopped as stop:
+            print(stop, file=sys.stderr)
+            return stop.code
+        if not chosen.quiet:
+            print(f"wrote {path}")
+        return 0
+
+    return finish(recipe.__module__, work, parse(settings, description, published, arguments))
 
 
 def train(settings: Settings, recipe: Recipe) -> Path:
@@ -220,7 +221,7 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         ValueError: for arguments that the builder refuses.
         WeightsError: if the weights to start from cannot be loaded.
     """
-    with Signals().caught() as signals, open_devices(settings) as devices:
+    with open_devices(settings) as devices:
         settings = _settled(settings)
         keras.utils.set_random_seed(settings.seed)
         with alone(), computing_in("float32"):
@@ -239,7 +240,8 @@ def train(settings: Settings, recipe: Recipe) -> Path:
             report.board = open_board(workdir)
         try:
             if step < settings.steps:
-                fit(model, patches, report, devices, step, signals)
+                with Signals().caught() as signals:
+                    fit(model, patches, report, devices, step, signals)
         finally:
             if report.board:
                 report.board.close()

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from asykeras import __version__
+from zoo.app.command import UsageError, run
 from zoo.cards import describe, published
 from zoo.choice import best_weight, check_job
-from zoo.download import DownloadError
 from zoo.engines import ENGINES
-from zoo.exports import ExportError
 from zoo.exports.formats import FORMATS
-from zoo.folder import UsageError, find_jobs, restore_files
-from zoo.images import ImageError
+from zoo.folder import find_jobs, restore_files
 from zoo.network import Network, open_network
-from zoo.page import PageError, serve
+from zoo.page import serve
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.policy import PRECISIONS
 from zoo.progress import Progress
@@ -28,22 +26,8 @@ from zoo.weights import SUFFIX, WeightsError, card, list_weights, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: 0, 1 for a failure, 2 for wrong usage."""
-    options = _parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except UsageError as error:
-        print(f"asykeras: {error}", file=sys.stderr)
-        return 2
-    except (WeightsError, ImageError, DownloadError, ExportError, PageError) as error:
-        print(f"asykeras: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"asykeras: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("asykeras: stopped", file=sys.stderr)
-        return 130
+    """Run the command line; return the exit code: see `zoo.app.command.run`."""
+    return run(_parser(), lambda options: int(options.run(options)), arguments)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -90,13 +74,12 @@ def _import(options: argparse.Namespace) -> int:
 
 def _restore(options: argparse.Namespace) -> int:
     found = find_jobs(options.inputs, options.out)
-    progress = Progress(quiet=options.quiet)
+    progress = Progress(quiet=options.quiet, debug=options.debug)
     try:
         sigma = None if options.sigma is None else options.sigma / 255
         settings = Settings(sigma, options.tile, options.self_ensemble)
         well = restore_files(
             found,
-            options.out,
             _networks(options, progress),
             settings,
             overwrite=options.overwrite,
@@ -188,9 +171,11 @@ def _add_export(commands: Any) -> None:
 def _add_restore(commands: Any) -> None:
     command = commands.add_parser("restore", help="restore files and folders of pictures")
     command.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="PNG, JPEG, WebP, BMP or TIFF file, or a folder"
+        "inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures"
     )
-    command.add_argument("-o", "--out", required=True, metavar="OUT", help="folder of the results")
+    command.add_argument(
+        "-o", "--out", required=True, metavar="OUT", help="folder, or file for one"
+    )
     command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
     text = "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit)"
     command.add_argument("--sigma", type=float, metavar="S", help=text)

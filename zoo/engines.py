@@ -1,14 +1,13 @@
 """What runs a network: Keras itself, or another runtime on the exported network."""
 
 import importlib.util
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 import keras
 import numpy as np
 
+from zoo.machine.parts import temporary_folder
 from zoo.policy import PRECISIONS
 
 # Inputs of a network, each with the same number of images, to restored images.
@@ -49,14 +48,14 @@ def exported_engine(network: keras.Model, engine: str, dtype: str | None = None)
     from zoo.exports.errors import in_one_sentence
 
     _check_engine(engine, dtype)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with temporary_folder() as folder:
         try:
             with in_one_sentence(f"{network.name} cannot be run by {engine}"):
                 if engine == "onnxruntime":
-                    path = Path(folder) / "network.onnx"
+                    path = folder / "network.onnx"
                     onnx.write(network, path, {})
                     return onnx.read(path)["serve"]
-                path = Path(folder) / "network.xml"
+                path = folder / "network.xml"
                 openvino.write(network, path, {})
                 return openvino.read(path, dtype or "float32")["serve"]
         except ExportError as error:

@@ -5,30 +5,71 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from zoo.machine.parts import part_folder, remove_abandoned
+
+# What a file system answers that does not know how to wait for its disk.
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which takes its place when the block succeeds.
 
-    The temporary name keeps the endings of `path`, which some writers check. When the block fails
-    it is removed and what was at `path` stays.
+    The temporary file has the name of `path`, whose ending some writers check. When the block fails
+    it is removed and what was at `path` stays. What a killed process leaves is removed by the next
+    that writes into the folder (see `zoo.machine.parts`).
+
+    Raises:
+        OSError: naming `path`, if it cannot be written or there is no room for it.
 
     Example:
         >>> with replacing("model.weights.h5") as part:
         ...     model.save_weights(part)
     """
     target = Path(path)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
-        part = Path(folder) / target.name
-        yield part
+    with part_folder(target.parent) as folder:
+        part = folder / target.name
+        with _naming(target, _NO_ROOM):
+            yield part
         # The bytes are on the disk before the name is: a crash leaves the old file or the new one.
-        with part.open("rb+") as file:
+        with _naming(target):
+            flush(part)
+            os.replace(part, target)
+
+
+@contextmanager
+def _naming(path: Path, numbers: Container[int] = ()) -> Iterator[None]:
+    """Let errors of the system name a file: all, or those of some numbers that name none."""
+    try:
+        yield
+    except OSError as error:
+        if numbers and (error.filename is not None or error.errno not in numbers):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def flush(path: Path) -> None:
+    """Wait until the bytes of a file are on the disk, where its file system can tell."""
+    with path.open("rb+") as file:
+        try:
             os.fsync(file.fileno())
-        os.replace(part, target)
+        except OSError as error:
+            if error.errno not in _NO_SYNC:
+                raise
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it that are missing, however many they are."""
+    missing = [Path(path)]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -45,6 +86,7 @@ def check_room(folder: str | os.PathLike[str], size: int) -> None:
     Raises:
         OSError: if the disk is full, or the file would be larger than is allowed.
     """
+    remove_abandoned(Path(folder))
     try:
         with tempfile.TemporaryFile(dir=folder, prefix=".part-") as file:
             if hasattr(os, "posix_fallocate"):
@@ -53,35 +95,6 @@ def check_room(folder: str | os.PathLike[str], size: int) -> None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from None
-
-
-@contextmanager
-def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
-    """Hold a lock file in the block; the lock ends with the process, however that ends.
-
-    Yields:
-        True where the lock is held, False where another process holds it, None where the system has
-        no such locks (Windows): there nothing guards against two at once.
-
-    Raises:
-        OSError: naming the folder, if the file cannot be opened.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield None
-        return
-    try:
-        lock = open(path, "w")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(Path(path).parent)) from None
-    with lock as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

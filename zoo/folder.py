@@ -1,16 +1,19 @@
 """Restoration of files and folders: what is to be done, what is done already, what went wrong."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from zoo.app.command import UsageError
 from zoo.choice import ChoiceError
-from zoo.files import locked, replacing
-from zoo.images import SUFFIXES, ImageError
+from zoo.files import make_folder, replacing
+from zoo.machine.locks import locked
+from zoo.machine.parts import remove_abandoned
+from zoo.machine.walk import walk
 from zoo.network import Network
+from zoo.pictures.formats import COMMON, FORMAT_OF, SUFFIXES
 from zoo.pictures.photos import MEGAPIXELS, read_header
 from zoo.pictures.picture import Picture
 from zoo.pictures.rows import open_rows
@@ -20,11 +23,6 @@ from zoo.tiling.bands import Settings, plan, restore_bands
 from zoo.usage import check_colour
 
 LOCK = ".asykeras-restore.lock"
-PARTS = ".part-*"  # what `zoo.files.replacing` leaves when it is killed
-
-
-class UsageError(ValueError):
-    """A command that cannot be carried out as it was given, with the reason in one sentence."""
 
 
 @dataclass
@@ -32,14 +30,18 @@ class Jobs:
     """What is to be done.
 
     Attributes:
+        folder: Holds all results.
         jobs: In the order of the inputs, folders sorted by path.
         problems: Sentences about what cannot be done.
         remarks: Sentences about what is left out.
+        shared: Whether other runs may write into the folder at the same time.
     """
 
-    jobs: list[Job]
-    problems: list[str]
-    remarks: list[str]
+    folder: Path
+    jobs: list[Job] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    shared: bool = False
 
 
 def find_jobs(inputs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Jobs:
@@ -51,57 +53,65 @@ def find_jobs(inputs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[s
 
     Args:
         inputs: Files and folders.
-        out: Folder of the results.
+        out: Folder of the results; for one file also the file of its result, which is told by the
+            ending of a picture.
 
     Raises:
-        UsageError: if `out` is a file or one of the inputs.
+        UsageError: if `out` is another file or one of the inputs, or its ending is not one of the
+            input's format, which a result keeps.
     """
-    folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} must be a folder: the results go there under their own names")
-    found = Jobs([], [], [])
-    for name in map(Path, inputs):
+    names, target = [Path(name) for name in inputs], Path(out)
+    if target.suffix.lower() in FORMAT_OF and not target.is_dir():
+        return _one_job(names, target)
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} must be a folder: the results go there under their own names")
+    found = Jobs(target)
+    for name in names:
         if name.is_dir():
-            if name.resolve() == folder.resolve():
-                raise UsageError(f"{folder} cannot be both input and output")
-            before = len(found.jobs)
-            for path in _walk(name, folder, found):
-                found.jobs.append(Job(path, folder / path.relative_to(name)))
-            if len(found.jobs) == before and not found.problems:
-                found.problems.append(f"{name} holds no image ({', '.join(SUFFIXES)})")
+            _add_folder(name, found)
         elif name.exists():
-            found.jobs.append(Job(name, folder / name.name))
+            found.jobs.append(Job(name, target / name.name))
         else:
             found.problems.append(f"there is no {name}")
     found.jobs = list(_without_clashes(found))
     return found
 
 
-def _walk(root: Path, out: Path, found: Jobs) -> Iterator[Path]:
-    """Yield the image files below a folder, sorted, and note what is left out."""
-    home, result = root.resolve(), out.resolve()
+def _one_job(names: Sequence[Path], target: Path) -> Jobs:
+    """Return the job of one file whose result has a name of its own.
 
-    def unreadable(error: OSError) -> None:
-        found.problems.append(f"{error.filename}: {error.strerror}")
+    Raises:
+        UsageError: if there is not one file, or `target` is one of another format.
+    """
+    if len(names) > 1 or names[0].is_dir():
+        raise UsageError(
+            f"{target} is the name of one picture: give one file, or name a folder for the results"
+        )
+    source, found = names[0], Jobs(target.parent, shared=True)
+    if not source.exists():
+        found.problems.append(f"there is no {source}")
+        return found
+    format = FORMAT_OF.get(source.suffix.lower())
+    if format not in (None, FORMAT_OF[target.suffix.lower()]):
+        raise UsageError(
+            f"{target} would hold {format}: a result keeps the format of its input. Name it "
+            f"{target.with_suffix(source.suffix)}, or convert it afterwards"
+        )
+    found.jobs.append(Job(source, target))
+    found.jobs = list(_without_clashes(found))
+    return found
 
-    for here, folders, files in os.walk(root, onerror=unreadable):
-        folders.sort()
-        for name in list(folders):
-            path = Path(here, name)
-            if name.startswith(".") or path.resolve() == result or path.is_symlink():
-                folders.remove(name)
-                if path.is_symlink() and not path.resolve().is_relative_to(home):
-                    found.remarks.append(f"{path} leads out of {root} and is not followed")
-        for name in sorted(files):
-            path = Path(here, name)
-            if name.startswith(".") or path.suffix.lower() not in SUFFIXES:
-                continue
-            if path.is_symlink() and not path.resolve().is_relative_to(home):
-                found.remarks.append(f"{path} leads out of {root} and is not followed")
-            elif not path.is_file():
-                found.problems.append(f"{path} is no file that can be read")
-            else:
-                yield path
+
+def _add_folder(root: Path, found: Jobs) -> None:
+    """Add the files below a folder, and note what is left out."""
+    if root.resolve() == found.folder.resolve():
+        raise UsageError(f"{root} cannot be both input and output")
+    there = walk(root, SUFFIXES, without=found.folder)
+    found.jobs += [Job(path, found.folder / path.relative_to(root)) for path in there.files]
+    found.problems += there.problems
+    found.remarks += [text for text in (there.omissions(root), there.not_followed(root)) if text]
+    if not there.files and not there.problems:
+        found.problems.append(f"{root} holds no image ({COMMON})")
 
 
 def _without_clashes(found: Jobs) -> Iterator[Job]:
@@ -154,7 +164,7 @@ def restore_file(
     check_limits(photo, scale)
     its_plan = plan(network, photo.picture, settings)
     with open_rows(photo) as rows:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(job.target.parent)
         with replacing(job.target) as part, open_writer(photo, part, scale) as writer:
             done = 0
             for band in restore_bands(its_plan, rows):
@@ -167,7 +177,6 @@ def restore_file(
 
 def restore_files(
     found: Jobs,
-    out: str | os.PathLike[str],
     network_for: Callable[[str], Network],
     settings: Settings,
     *,
@@ -179,8 +188,7 @@ def restore_files(
     """Restore files one after the other; a file that fails does not stop the others.
 
     Args:
-        found: What `find_jobs` returned.
-        out: Folder of the results, made if need be.
+        found: What `find_jobs` returned; its folder is made if need be.
         network_for: From the kind of a picture (`Picture.colour`) to what restores it.
         settings: How they are restored.
         overwrite: Whether to restore files again whose result is there.
@@ -199,11 +207,11 @@ def restore_files(
         progress.remark(remark)
     for problem in found.problems:
         progress.problem(problem)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        waiting = [job for job in found.jobs if overwrite or not job.target.exists()]
-        progress.skipped(len(found.jobs) - len(waiting))
+    make_folder(found.folder)
+    with nullcontext() if found.shared else _alone(found.folder):
+        for folder in {job.target.parent for job in found.jobs}:
+            remove_abandoned(folder)
+        waiting = [job for job in found.jobs if _is_waiting(job, overwrite, progress)]
         pictures = {job: _picture(job, megapixels, progress) for job in waiting}
         readable = {job: picture for job, picture in pictures.items() if picture}
         for colour in sorted({picture.colour for picture in readable.values()}):
@@ -218,8 +226,19 @@ def restore_files(
                 )
                 progress.done(job, remark)
             except Exception as error:  # whatever it is, the other files are not to blame
-                progress.problem(_sentence(job, error))
+                progress.failed(error, job.source)
     return not progress.problems
+
+
+def _is_waiting(job: Job, overwrite: bool, progress: Progress) -> bool:
+    """Return whether a job is to be done, and tell why it is not."""
+    if job.target.is_file():
+        progress.skipped += not overwrite
+        return overwrite
+    if job.target.exists():
+        progress.problem(f"{job.target} is no file, so the result cannot take its place")
+        return False
+    return True
 
 
 def _picture(job: Job, megapixels: float, progress: Progress) -> Picture | None:
@@ -227,36 +246,14 @@ def _picture(job: Job, megapixels: float, progress: Progress) -> Picture | None:
     try:
         return read_header(job.source, megapixels).picture
     except Exception as error:
-        progress.problem(_sentence(job, error))
+        progress.failed(error, job.source)
         return None
-
-
-def _sentence(job: Job, error: Exception) -> str:
-    if isinstance(error, ImageError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or job.source}: {error.strerror}"
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"{job.source}: {reason}"
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder, and clear away what a killed one left.
-
-    Only while no other run is at work is a half-written file known to be an orphan. Where the
-    system has no locks (Windows), nothing is cleared away.
-    """
-    path = folder / LOCK
-    with locked(path) as held:
+    """Keep other runs out of a folder; where the system has no locks, nothing does."""
+    with locked(folder / LOCK) as held:
         if held is False:
             raise UsageError(f"another run is writing into {folder}")
-        if not held:
-            yield
-            return
-        for orphan in folder.rglob(PARTS):
-            shutil.rmtree(orphan, ignore_errors=True)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        yield

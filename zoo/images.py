@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,49 +10,71 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from zoo.machine.walk import walk
 from zoo.pictures.errors import ImageError as ImageError
 from zoo.pictures.errors import refusing
+from zoo.pictures.formats import COMMON, SUFFIXES
 from zoo.pictures.photos import Photo, lenient
 from zoo.pictures.photos import read_header as read_photo
 from zoo.pictures.picture import picture_of
 from zoo.pictures.rows import open_rows
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 DEEP = 257  # 65535 / 255: what an 8-bit value is multiplied by to become a 16-bit one
 
 
-def find_images(folder: str | os.PathLike[str]) -> list[Path]:
+def find_images(
+    folder: str | os.PathLike[str], tell: Callable[[str], None] = lambda remark: None
+) -> list[Path]:
     """Return the image files below a folder, sorted by path.
 
     Args:
-        folder: Folder, searched recursively for png, jpg, bmp, tif and webp; or one image file.
+        folder: Folder, searched recursively for png, jpg, bmp, tif, webp, heic and avif by any of
+            their endings; or one image file.
+        tell: Told in one sentence what else is there.
 
     Raises:
-        ImageError: if the folder does not exist or holds no image.
+        ImageError: if the folder does not exist, holds no image or cannot be read.
     """
-    return find_files(folder, SUFFIXES, "image")
+    return find_files(folder, SUFFIXES, "image", COMMON, tell)
 
 
-def find_files(folder: str | os.PathLike[str], suffixes: Sequence[str], kind: str) -> list[Path]:
+def find_files(
+    folder: str | os.PathLike[str],
+    suffixes: Sequence[str],
+    kind: str,
+    names: str = "",
+    tell: Callable[[str], None] = lambda remark: None,
+) -> list[Path]:
     """Return the files with some endings below a folder, sorted by path.
+
+    Hidden files and folders are passed over, and links to folders (see `zoo.machine.walk`).
 
     Args:
         folder: Folder, searched recursively; or one file, of any ending.
         suffixes: The endings, with their full stop, in lower case.
         kind: What the files hold, for messages.
+        names: What messages name of the endings; default: all.
+        tell: Told in one sentence what else is there.
 
     Raises:
-        ImageError: if the folder does not exist or holds no such file.
+        ImageError: if the folder does not exist, holds no such file or cannot be read.
     """
     root = Path(folder)
     if root.is_file():
         return [root]
     if not root.is_dir():
         raise ImageError(f"there is no folder {root}")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in suffixes)
-    if not paths:
-        raise ImageError(f"{root} holds no {kind} ({', '.join(s[1:] for s in suffixes)})")
-    return paths
+    found = walk(root, suffixes, follow=True)
+    if found.problems:
+        raise ImageError(found.problems[0])
+    left_out = found.omissions(root)
+    if not found.files:
+        names = names or ", ".join(suffix[1:] for suffix in suffixes)
+        raise ImageError(f"{root} holds no {kind} ({names})" + (left_out and f"; {left_out}"))
+    for remark in (left_out, found.not_followed(root)):
+        if remark:
+            tell(remark)
+    return found.files
 
 
 class Header(NamedTuple):

@@ -6,6 +6,7 @@ command would have written, with its depth, alpha, profile and metadata.
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,10 @@ import numpy as np
 from PIL import Image
 
 from zoo.folder import restore_file
+from zoo.machine.failures import sentence
+from zoo.machine.parts import temporary_folder
 from zoo.network import Network, open_network
+from zoo.pictures.formats import SUFFIXES
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
 from zoo.progress import Job
@@ -92,16 +96,20 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
 
     scales = {name: usage(locate(name)[1]).scale for name in weights}
 
-    def restore(path: str | None, name: str, sigma: float, ensemble: bool) -> tuple[Any, ...]:
-        if path is None:
-            raise gr.Error("Choose a picture first.", duration=None)
+    def restore(
+        path: str | None, name: str | None, sigma: float | None, ensemble: bool
+    ) -> tuple[Any, ...]:
+        if path is None or name not in scales:
+            missing = "a picture" if path is None else "weights"
+            raise gr.Error(f"Choose {missing} first.", duration=None)
         source = Path(path)
         target = Path(tempfile.mkdtemp(dir=folder)) / f"{source.stem}-restored{source.suffix}"
         try:
             before, after, remark = restore_upload(source, target, name, sigma, ensemble)
-        except (ValueError, OSError) as error:
+        except Exception as error:  # whatever it is, the page goes on
             # The path in the message is of the server's own folder.
-            raise gr.Error(str(error).replace(str(source), source.name), duration=None) from None
+            text = sentence(error, source.name).replace(str(source), source.name)
+            raise gr.Error(text, duration=None) from None
         return (before, after), gr.DownloadButton(value=str(target), interactive=True), remark
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
@@ -109,8 +117,8 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
         with gr.Row():
             with gr.Column(scale=1):
                 picture = gr.File(
-                    label="Picture: PNG, JPEG, WebP, BMP or TIFF",
-                    file_types=[".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"],
+                    label="Picture",
+                    file_types=list(SUFFIXES),
                     elem_id="picture",
                 )
                 choice = gr.Dropdown(list(weights), value=weights[0], label="Weights")
@@ -125,7 +133,7 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
                 slider = gr.ImageSlider(
                     label="before | after", format="png", interactive=False, elem_id="slider"
                 )
-        choice.change(lambda name: gr.Slider(visible=scales[name] == 1), choice, sigma)
+        choice.change(lambda name: gr.Slider(visible=scales.get(name) == 1), choice, sigma)
         button.click(
             restore, [picture, choice, sigma, ensemble], [slider, download, remark], api_name=False
         )
@@ -133,7 +141,7 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
 
 
 def serve(weights: Sequence[str], port: int, browser: bool) -> None:
-    """Show the page until Ctrl-C.
+    """Show the page until Ctrl-C or another signal; then all pictures are removed.
 
     Args:
         weights: See `build_page`.
@@ -141,18 +149,25 @@ def serve(weights: Sequence[str], port: int, browser: bool) -> None:
         browser: Whether to open it in the user's browser.
 
     Raises:
-        PageError: if Gradio is not installed or the port is taken.
+        PageError: if Gradio is not installed, or the port is none or taken.
         WeightsError: if weights are unknown or cannot be loaded.
     """
+    if not 1 <= port <= 65535:
+        raise PageError(f"a port is a number from 1 to 65535. Received: {port}")
     for name in weights:
         _network(name)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+    with temporary_folder() as folder:
+        os.environ |= {
+            "GRADIO_TEMP_DIR": str(folder),
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "GRADIO_RUN_HISTORY": "False",  # which a user could send to a service
+        }
         try:
             import gradio as gr
         except ImportError:
             raise PageError("the page needs gradio: pip install 'asykeras[demo]'") from None
-        page = build_page(weights, Path(folder))
+        _stay_at_home()
+        page = build_page(weights, folder)
         # Gradio's own themes load fonts from the network.
         theme = gr.themes.Default(font="sans-serif", font_mono="monospace")
         try:
@@ -165,9 +180,25 @@ def serve(weights: Sequence[str], port: int, browser: bool) -> None:
             raise PageError(f"port {port} is taken: choose another by --port") from None
         print(f"http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
         try:
-            page.block_thread()
+            while True:  # Gradio's own `block_thread` swallows the signal
+                time.sleep(1)
         finally:
             page.close()
+
+
+def _stay_at_home() -> None:
+    """Let Gradio fetch no address that a browser or another program names.
+
+    It would ask a name server on the network even about this machine's own name.
+    """
+    import safehttpx
+    from gradio import processing_utils
+
+    async def refuse(hostname: str) -> str:
+        raise ValueError(f"{hostname} is not asked: the page fetches nothing")
+
+    safehttpx.async_validate_url = refuse
+    processing_utils.PUBLIC_HOSTNAME_WHITELIST.clear()
 
 
 @lru_cache

@@ -3,10 +3,13 @@
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from zoo.machine.failures import printable, sentence
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,16 @@ class Progress:
     Args:
         stream: Where to, standard error by default.
         quiet: Whether to tell of problems alone.
+        debug: Whether to print the traceback of a failure too.
     """
 
-    def __init__(self, stream: IO[str] | None = None, quiet: bool = False) -> None:
-        self.stream = sys.stderr if stream is None else stream
-        self.quiet = quiet
+    def __init__(
+        self, stream: IO[str] | None = None, quiet: bool = False, debug: bool = False
+    ) -> None:
+        self.stream: IO[str] | None = sys.stderr if stream is None else stream
+        self.quiet, self.debug = quiet, debug
         self.live = not quiet and self.stream.isatty()
+        self.skipped = 0
         self.problems = 0
         self.total = self.finished = self.current = 0
         self.files = self.number = 0
@@ -36,7 +43,9 @@ class Progress:
         self.began = self.started = time.monotonic()
 
     def start(self, sizes: Sequence[int]) -> None:
-        """Begin with files of so many pixels each."""
+        """Begin with files of so many pixels each; tell how many others are left as they are."""
+        if count := self.skipped:
+            self.remark(f"{count} results are there already and kept (--overwrite replaces them)")
         self.total, self.files = sum(sizes), len(sizes)
         self.began = time.monotonic()
 
@@ -51,7 +60,8 @@ class Progress:
         """Tell how much of the file is done."""
         if self.live:
             done = self.finished + share * self.current
-            text = f"{self.number}/{self.files} {self.name} {share:.0%}{self._left(done)}"
+            name = printable(self.name)
+            text = f"{self.number}/{self.files} {name} {share:.0%}{self._left(done)}"
             width = shutil.get_terminal_size().columns - 1
             self._write("\r\x1b[K" + (text if len(text) <= width else "..." + text[3 - width :]))
 
@@ -64,11 +74,6 @@ class Progress:
         elif self.number == self.files:
             self._line(f"{self.files} files, {_duration(time.monotonic() - self.began)}")
 
-    def skipped(self, count: int) -> None:
-        """Tell how many files are left as they are."""
-        if count:
-            self.remark(f"{count} results are there already and kept (--overwrite replaces them)")
-
     def remark(self, text: str) -> None:
         """Tell something worth knowing."""
         self._line(f"asykeras: {text}")
@@ -76,7 +81,13 @@ class Progress:
     def problem(self, text: str) -> None:
         """Tell that something failed, also when quiet."""
         self.problems += 1
-        self._write(("\r\x1b[K" if self.live else "") + f"asykeras: {text}\n")
+        self._write(("\r\x1b[K" if self.live else "") + f"asykeras: {printable(text)}\n")
+
+    def failed(self, error: Exception, source: Path) -> None:
+        """Tell that a file failed, and why."""
+        if self.debug:
+            self._write("".join(traceback.format_exception(error)))
+        self.problem(sentence(error, source))
 
     def _left(self, done: float) -> str:
         """Return the time left, once there is something to judge by."""
@@ -87,11 +98,16 @@ class Progress:
 
     def _line(self, text: str) -> None:
         if not self.quiet:
-            self._write(("\r\x1b[K" if self.live else "") + text + "\n")
+            self._write(("\r\x1b[K" if self.live else "") + printable(text) + "\n")
 
     def _write(self, text: str) -> None:
-        self.stream.write(text)
-        self.stream.flush()
+        if self.stream is None:
+            return
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError:  # nobody reads it any more, or the disk is full: the work goes on
+            self.stream = None
 
 
 def _duration(seconds: float) -> str:

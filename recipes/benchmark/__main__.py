@@ -14,8 +14,7 @@ from recipes.benchmark.loss import benchmark_loss
 from recipes.benchmark.plug import benchmark_plug
 from recipes.benchmark.restore import benchmark_restore
 from recipes.benchmark.train import CASES, Way, benchmark_train
-from recipes.benchmark.turns import WorkerError
-from zoo.images import ImageError
+from zoo.app.command import run
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -59,28 +58,27 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = parser().parse_args(arguments)
+    return run(parser(), measure, arguments)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Print the figures that are asked for."""
     print(f"keras {keras.__version__} on {keras.backend.backend()}")
-    try:
-        if options.what == "train":
-            way = Way(options.data, options.rounds, options.compile, options.one_thread)
-            benchmark_train(options.network, options.precision, way)
-        elif options.what == "restore":
-            benchmark_restore(options.network, options.precision, options.rounds)
-        elif options.what == "data":
-            benchmark_data(options.data, options.steps)
-        else:
-            without_data = {
-                "loss": benchmark_loss,
-                "plug": benchmark_plug,
-                "gru": benchmark_gru,
-                "import": benchmark_import,
-            }
-            without_data[options.what](options.rounds)
-    except (ImageError, WorkerError, ValueError) as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 1
-    return 0
+    if options.what == "train":
+        way = Way(options.data, options.rounds, options.compile, options.one_thread)
+        benchmark_train(options.network, options.precision, way)
+    elif options.what == "restore":
+        benchmark_restore(options.network, options.precision, options.rounds)
+    elif options.what == "data":
+        benchmark_data(options.data, options.steps)
+    else:
+        without_data = {
+            "loss": benchmark_loss,
+            "plug": benchmark_plug,
+            "gru": benchmark_gru,
+            "import": benchmark_import,
+        }
+        without_data[options.what](options.rounds)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ DATA holds the folders of images: bsds500/train, set14, set12, bsd68, div2k_vali
 import argparse
 import json
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
@@ -31,7 +30,6 @@ import numpy as np
 from asykeras import plots
 from recipes.compare.cell import CUT, RECIPES
 from recipes.compare.cells import (
-    CompareError,
     Outcome,
     check_same_start,
     read_json,
@@ -46,33 +44,21 @@ from recipes.compare.results import Results
 from recipes.compare.sections import write
 from recipes.compare.smoke import generate, smoke_preset
 from recipes.compare.statistics import wilcoxon
+from zoo.app.command import run
 from zoo.files import write_atomically
-from zoo.images import ImageError
 
 NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
 # What a cell decides itself, or this command does for all cells.
 NOT_SETTABLE = (
     *("data", "degraded", "workdir", "loss", "weighting", "quantile", "apply_to", "normalize"),
-    *("balanced", "seed", "scale", "validation", "minutes", "resume", "quiet", "init", "preset"),
+    *("balanced", "seed", "scale", "validation", "minutes", "resume", "quiet", "debug", "init"),
+    "preset",
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        # As Ctrl-C: the run at hand writes a checkpoint.
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            return compare(options)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-    except (CompareError, ImageError, ImportError, ValueError, OSError) as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("compare: stopped; the same command goes on", file=sys.stderr)
-        return 130
+    return run(_parser(), compare, arguments, stopped="stopped; the same command goes on")
 
 
 def compare(options: argparse.Namespace) -> int:

@@ -11,12 +11,15 @@ the other losses. `evaluation.json` is written last and makes the cell a finishe
 import argparse
 import hashlib
 import json
+import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import keras
@@ -31,8 +34,9 @@ from recipes.objective import make_loss
 from recipes.progress import Stopped
 from recipes.settings import Settings, TrainingError
 from recipes.training import NETWORK, Recipe, train, unit_range
-from zoo.files import locked, write_atomically
-from zoo.images import ImageError
+from zoo.app import command
+from zoo.files import write_atomically
+from zoo.machine.locks import locked
 from zoo.restore import to_numpy
 
 RECIPES: dict[str, tuple[type[Settings], Callable[[Any], Recipe]]] = {
@@ -169,15 +173,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recipes.compare.cell", description=__doc__)
     parser.add_argument("folder", type=Path, help="holds cell.json")
     parser.add_argument("--minutes", type=float, default=0.0, help="of training; 0: any")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--child", action="store_true", help="end with the process that holds the standard input"
+    )
+    return command.run(parser, _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.child:
+        Thread(target=_end_with_parent, daemon=True).start()
     try:
         return run(options.folder, options.minutes)
     except Stopped as stop:
         print(stop, file=sys.stderr)
         return stop.code
-    except (ImageError, TrainingError, zoo.WeightsError, ValueError, OSError) as error:
-        print(f"{options.folder.name}: {error}", file=sys.stderr)
-        return 1
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and then end as on its SIGTERM."""
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -46,19 +46,20 @@ def launch(folder: Path, minutes: float) -> int:
     command = [sys.executable, "-m", "recipes.compare.cell", str(folder.resolve())]
     with (folder / "log.txt").open("a") as log:
         # A session of its own: Ctrl-C reaches this process, which then ends the cell in order.
-        process = subprocess.Popen(
-            [*command, "--minutes", f"{minutes:.4f}"],
+        with subprocess.Popen(
+            [*command, "--minutes", f"{minutes:.4f}", "--child"],
             cwd=ROOT,
+            stdin=subprocess.PIPE,  # it is closed when this process ends, however that ends
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-        )
-        try:
-            return process.wait()
-        except BaseException:
-            process.terminate()  # it writes a checkpoint
-            process.wait()
-            raise
+        ) as process:
+            try:
+                return process.wait()
+            except BaseException:
+                process.terminate()  # it writes a checkpoint
+                process.wait()
+                raise
 
 
 def run_cells(

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import tensorflow_datasets as tfds
 
 import recipes.datasets  # noqa: F401  makes the builders known
+from zoo.app.command import run
 from zoo.images import ImageError
 
 
@@ -28,25 +29,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", help="bsds300, or restoration_benchmarks/ and the set")
     parser.add_argument("--manual-dir", help="folder in which the images are")
     parser.add_argument("--data-dir", help="where to put the result (default: TFDS_DATA_DIR)")
-    options = parser.parse_args(arguments)
+    return run(parser, prepare, arguments)
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Prepare a data set and say what it holds.
+
+    Raises:
+        ImageError: if it is unknown, its images are not there, or they are others.
+    """
     try:
         builder = tfds.builder(options.name, data_dir=options.data_dir)
         config = tfds.download.DownloadConfig(manual_dir=options.manual_dir)
         builder.download_and_prepare(download_config=config)
-    except (
-        ImageError,
-        tfds.core.DatasetNotFoundError,
-        ValueError,
-        AssertionError,
-        OSError,
-    ) as error:
-        print(f"datasets: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+    except (tfds.core.DatasetNotFoundError, AssertionError) as error:  # of several lines
+        raise ImageError(" ".join(str(error).split())) from error
     counts = ", ".join(
         f"{name} {split.num_examples}" for name, split in builder.info.splits.items()
     )
     print(f"{options.name} in {builder.data_path}: {counts} images")
-    return 0
 
 
 if __name__ == "__main__":

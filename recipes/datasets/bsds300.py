@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import tensorflow_datasets as tfds
 
 from zoo.images import ImageError, read_header, read_image
+from zoo.machine.walk import folders, walk
 
 URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/BSDS300-images.tgz"
 SIZES = ((321, 481), (481, 321))
@@ -72,15 +73,15 @@ class Bsds300(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         try:
-            folders = find_splits(Path(dl_manager.manual_dir))
+            splits = find_splits(Path(dl_manager.manual_dir))
         except AssertionError:  # there is no manual folder
-            folders = {}
-        folders = folders or find_splits(Path(_fetched(dl_manager)))
-        if not folders:
+            splits = {}
+        splits = splits or find_splits(Path(_fetched(dl_manager)))
+        if not splits:
             raise ImageError(f"{URL} did not hold the folders train and test")
-        for split, folder in folders.items():
+        for split, folder in splits.items():
             check(folder, SPLITS[split])
-        return {split: self._generate_examples(folder) for split, folder in folders.items()}
+        return {split: self._generate_examples(folder) for split, folder in splits.items()}
 
     def _generate_examples(self, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for path in files(folder):
@@ -96,7 +97,8 @@ def _fetched(dl_manager: Any) -> Any:
 
 def find_splits(folder: Path) -> dict[str, Path]:
     """Return the folders of the splits somewhere below a folder, or nothing."""
-    for train in sorted(folder.rglob("train"), key=lambda path: (len(path.parts), path)):
+    found = [path for path in folders(folder) if path.name == "train"]
+    for train in sorted(found, key=lambda path: (len(path.parts), path)):
         # BSDS500 calls the test images of BSDS300 `val`, and has others in `test`
         for name in ("val", "test"):
             test = train.with_name(name)
@@ -107,7 +109,7 @@ def find_splits(folder: Path) -> dict[str, Path]:
 
 def files(folder: Path) -> list[Path]:
     """Return the images of a split, sorted by name."""
-    return sorted(folder.glob("*.jpg"), key=lambda path: path.name)
+    return walk(folder, (".jpg",), follow=True, deep=False).files
 
 
 def check(folder: Path, split: Split) -> None:

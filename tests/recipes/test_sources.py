@@ -16,6 +16,7 @@ from recipes import image_set
 from recipes.cubes import open_cube, read_cube
 from recipes.image_set import ImageSet, in_words
 from recipes.sources import folder_name, open_images, open_pairs
+from tests.zoo.examples import abandoned
 from zoo.images import ImageError, read_image, to_channels
 from zoo.memory import available_memory
 
@@ -160,16 +161,28 @@ def test_nothing_stays_of_a_mapped_file_that_could_not_be_finished(tmp_path):
     assert list(scratch.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed_when_it_is_old(tmp_path):
+def test_what_a_killed_process_left_is_removed(tmp_path):
     source, scratch = folder(tmp_path / "images"), tmp_path / "scratch"
-    for name, age in ((".part-old", 2 * image_set.ABANDONED), (".part-new", 60)):
-        (scratch / name).mkdir(parents=True)
-        (scratch / name / "decoded").write_bytes(b"half")
-        then = (tmp_path.stat().st_mtime - age,) * 2
-        os.utime(scratch / name / "decoded", then)
-        os.utime(scratch / name, then)
+    abandoned(scratch)
+    (scratch / ".part-time").mkdir()
     open_images(source, "rgb", memory=0, scratch=scratch)
-    assert [path.name for path in scratch.glob(".part-*")] == [".part-new"]
+    assert [path.name for path in scratch.glob(".part-*")] == [".part-time"]
+
+
+def test_a_folder_is_walked_as_restore_does(tmp_path, capsys):
+    source = tmp_path / "images"
+    folder(source), folder(source / ".hidden"), folder(source / "outside")
+    (source / "outside").rename(tmp_path / "outside")
+    (source / "._0.png").write_bytes(b"what a Mac leaves")
+    (source / "more.png").mkdir()
+    (source / "0.png").rename(source / "0.PNG")
+    Image.fromarray(IMAGES[0]).save(source / "3.jfif", "JPEG")
+    (source / "4.png").symlink_to(tmp_path / "outside/1.png")
+    for name in ("a.gif", "b.gif", "c.svg"):
+        (source / name).touch()
+    images = open_images(str(source), "rgb", quiet=False)
+    assert images.names == ("0", "1", "2", "3", "4")  # data sets are made of links, too
+    assert f"left out of {source}: 2 .gif, 1 .svg\n" in capsys.readouterr().out
 
 
 def test_images_that_do_not_fit_need_a_folder(tmp_path):

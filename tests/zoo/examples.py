@@ -120,3 +120,12 @@ def grey_tags(
     """Return the tags of grey TIFF whose 0 is black."""
     sizes = {256: (3, [width]), 257: (3, [height]), 258: (3, [bits]), 259: (3, [1])}
     return {**sizes, 262: (3, [1]), 277: (3, [1]), 278: (3, [height]), 339: (3, [sample])}
+
+
+def abandoned(folder: Path, name: str = ".part-123-0123456789abcdef") -> Path:
+    """Make in a folder what a process leaves that is killed while it writes; return its path."""
+    part = folder / name
+    (part / "content").mkdir(parents=True)
+    (part / ".asykeras-part").touch()
+    (part / "content/half").write_bytes(b"half")
+    return part

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.zoo.examples import network
+from tests.zoo.examples import abandoned, network
 from zoo import folder, progress
 from zoo.folder import UsageError, find_jobs, restore_files
 from zoo.pictures.photos import read_header
@@ -41,7 +41,7 @@ def run(inputs, out, scale=1, **options):
     teller = Progress(stream, options.pop("quiet", False))
     found = find_jobs(inputs, out)
     well = restore_files(
-        found, out, lambda colour: network(scale), Settings(), progress=teller, **options
+        found, lambda colour: network(scale), Settings(), progress=teller, **options
     )
     return well, stream.getvalue().splitlines()
 
@@ -58,8 +58,9 @@ def test_the_structure_of_a_folder_is_kept(tmp_path):
     well, lines = run([tmp_path / "in"], tmp_path / "out")
     assert well
     assert names(tmp_path / "out") == ["a.PNG", "b.png", "sub/dir/c d ä漢.png", "sub/e.webp"]
-    assert len(lines) == 4
-    assert lines[0].startswith(f"{tmp_path}/in/a.PNG -> {tmp_path}/out/a.PNG: ")
+    assert len(lines) == 5
+    assert lines[0] == f"asykeras: left out of {tmp_path}/in: 1 .txt"
+    assert lines[1].startswith(f"{tmp_path}/in/a.PNG -> {tmp_path}/out/a.PNG: ")
     np.testing.assert_array_equal(pixels(tmp_path / "out/sub/dir/c d ä漢.png"), VALUES)
 
 
@@ -124,8 +125,7 @@ def test_links_that_lead_out_are_not_followed(tmp_path):
     assert [job.source.name for job in found.jobs] == ["a.png", "same.png"]
     home = tmp_path / "in"
     assert found.remarks == [
-        f"{home}/folder leads out of {home} and is not followed",
-        f"{home}/link.png leads out of {home} and is not followed",
+        f"{home}/folder leads out of {home} and is not followed, nor is 1 other link"
     ]
     assert found.problems == [f"{home}/nowhere.png is no file that can be read"]
 
@@ -165,13 +165,56 @@ def test_an_input_is_never_overwritten(tmp_path):
 
 def test_an_output_that_is_a_file(tmp_path):
     path = save(tmp_path / "a.png")
-    with pytest.raises(UsageError, match="a.png must be a folder"):
-        find_jobs([path], path)
+    (tmp_path / "results").touch()
+    with pytest.raises(UsageError, match="results must be a folder"):
+        find_jobs([path], tmp_path / "results")
+
+
+def test_one_file_may_get_a_result_of_another_name(tmp_path):
+    path = save(tmp_path / "a.png")
+    assert run([path], tmp_path / "new/large.png", scale=2)[0]
+    assert pixels(tmp_path / "new/large.png").shape == (12, 14, 3)
+    assert names(tmp_path / "new") == ["large.png"]
+    assert "1 results are there" in run([path], tmp_path / "new/large.png")[1][0]
+    (tmp_path / "folder.png").mkdir()  # a folder of that name stays one
+    assert run([path], tmp_path / "folder.png")[0]
+    assert names(tmp_path / "folder.png") == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "message"),
+    [
+        (["a.png", "b.jpg"], "c.png", "c.png is the name of one picture: give one file, or name"),
+        (["."], "c.png", "c.png is the name of one picture"),
+        (["b.jpg"], "c.png", "c.png would hold JPEG: a result keeps .* Name it .*c.jpg, or conv"),
+    ],
+)
+def test_a_name_that_cannot_be_that_of_the_result(inputs, out, message, tmp_path):
+    save(tmp_path / "a.png"), save(tmp_path / "b.jpg")
+    with pytest.raises(UsageError, match=message):
+        find_jobs([tmp_path / name for name in inputs], tmp_path / out)
+
+
+def test_no_folder_is_made_for_a_file_that_is_not_there(tmp_path):
+    well, lines = run([tmp_path / "absent.png"], tmp_path / "large.png")
+    assert not well
+    assert lines == [f"asykeras: there is no {tmp_path}/absent.png"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_place_of_a_result_is_no_result(tmp_path):
+    save(tmp_path / "in/rgb.png")
+    (tmp_path / "out/rgb.png").mkdir(parents=True)
+    well, lines = run([tmp_path / "in"], tmp_path / "out")
+    assert not well
+    assert lines == [
+        f"asykeras: {tmp_path}/out/rgb.png is no file, so the result cannot take its place"
+    ]
 
 
 def test_a_folder_without_images_is_said(tmp_path):
     (tmp_path / "in").mkdir()
-    assert "in holds no image (.png" in find_jobs([tmp_path / "in"], tmp_path / "out").problems[0]
+    assert "in holds no image (png" in find_jobs([tmp_path / "in"], tmp_path / "out").problems[0]
 
 
 def test_a_target_that_cannot_be_written(tmp_path):
@@ -241,13 +284,21 @@ def test_a_failure_of_any_kind_is_one_sentence(tmp_path, monkeypatch):
 
 def test_nothing_is_left_beside_the_results(tmp_path):
     save(tmp_path / "in/a.png")
-    orphan = tmp_path / "out/sub/.part-abcdefgh"
-    orphan.mkdir(parents=True)
-    (orphan / "a.png").write_bytes(b"half")
+    (tmp_path / "out").mkdir()
+    orphan = abandoned(tmp_path / "out")
     (tmp_path / "out" / folder.LOCK).touch()
     assert run([tmp_path / "in"], tmp_path / "out")[0]
     assert names(tmp_path / "out") == ["a.png"]
     assert not orphan.exists()
+
+
+def test_what_is_not_ours_stays(tmp_path):
+    save(tmp_path / "in/a.png")
+    thesis = tmp_path / "out/.part-time/2024/thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years of work")
+    assert run([tmp_path / "in"], tmp_path / "out")[0]
+    assert thesis.read_text() == "years of work"
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path):
@@ -289,7 +340,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert [name for name in names(tmp_path / "out") if "/" not in name][1:] == ["0.png"]
-    assert list((tmp_path / "out").glob(".part-*/1.png"))
+    assert list((tmp_path / "out").glob(".part-*/content/1.png"))
     done = (tmp_path / "out/0.png").stat().st_mtime_ns
     assert run([tmp_path / "in"], tmp_path / "out")[0]
     assert names(tmp_path / "out") == ["0.png", "1.png", "2.png", "3.png"]

@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from zoo.exports.formats import FORMATS, Format
 from zoo.exports.precision import in_float32
 from zoo.exports.samples import task_of
 from zoo.exports.signatures import input_specs
-from zoo.files import sha256
+from zoo.files import flush, sha256
+from zoo.machine.parts import part_folder
 from zoo.weights import locate
 
 
@@ -96,15 +96,15 @@ def export(
         **task,
         "inputs": {spec.name: spec.shape for spec in input_specs(network, "float32")},
     }
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
-        part = Path(folder) / target.name
+    with part_folder(target.parent) as folder:
+        part = folder / target.name
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
             chosen.write(network, part, task, int8)
         report |= check(network, chosen, part, task, int8)
-        report |= {"files": _checksums(Path(folder)), "versions": _versions(chosen)}
+        report |= {"files": _checksums(folder), "versions": _versions(chosen)}
         text = json.dumps(report, indent=2, allow_nan=False) + "\n"
-        (Path(folder) / names[-1]).write_text(text)
-        _move(Path(folder), names, target.parent)
+        (folder / names[-1]).write_text(text)
+        _move(folder, names, target.parent)
     return report
 
 
@@ -206,14 +206,21 @@ def _versions(chosen: Format) -> dict[str, str]:
 def _move(folder: Path, names: list[str], parent: Path) -> None:
     """Move files and folders in place of those there, which go into the temporary folder.
 
-    A stop in between leaves none of the old with some of the new.
+    A stop in between leaves none of the old with some of the new, and a failure the old.
     """
     for path in folder.rglob("*"):
         if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-    for name in reversed(names):
-        if (parent / name).exists():
-            os.replace(parent / name, folder / f"old-{name}")
-    for name in names:
-        os.replace(folder / name, parent / name)
+            flush(path)
+    try:
+        for name in reversed(names):
+            if (parent / name).exists():
+                os.replace(parent / name, folder / f"old-{name}")
+        for name in names:
+            os.replace(folder / name, parent / name)
+    except BaseException:
+        for name in names:
+            if (folder / f"old-{name}").exists():
+                if not (folder / name).exists():
+                    os.replace(parent / name, folder / name)
+                os.replace(folder / f"old-{name}", parent / name)
+        raise

@@ -1,6 +1,5 @@
 """OpenVINO: two files, the graph and its weights."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from zoo.exports import savedmodel
 from zoo.exports.loops import refuse_loops
 from zoo.exports.signatures import INPUTS, Run
+from zoo.machine.parts import temporary_folder
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names
 
@@ -19,10 +19,10 @@ def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = F
     import openvino
 
     refuse_loops("openvino", network)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         # Read from files: OpenVINO's `convert_model` reports its use over the network.
-        savedmodel.write(network, Path(folder) / "network", {})
-        model = openvino.Core().read_model(str(Path(folder) / "network"))
+        savedmodel.write(network, folder / "network", {})
+        model = openvino.Core().read_model(str(folder / "network"))
         openvino.save_model(model, str(path), compress_to_fp16=False)
 
 

@@ -22,6 +22,7 @@ from zoo.pictures.claims import BMP_RUNS, WEBP_LOSSLESS, WEBP_LOSSY, check_lengt
 from zoo.pictures.directory import Tags, number, read_directories
 from zoo.pictures.errors import ImageError, refusing
 from zoo.pictures.exif import TURNS, reset_orientation, upright
+from zoo.pictures.formats import kind_in_boxes
 from zoo.pictures.jpeg import LONGEST, jpeg_parts
 from zoo.pictures.picture import Picture
 from zoo.pictures.png import SIGNATURE, Chunks, PngParts, png_parts
@@ -60,7 +61,7 @@ class Photo:
 
     Attributes:
         path: Of the file.
-        format: `"PNG"`, `"JPEG"`, `"WEBP"`, `"BMP"` or `"TIFF"`.
+        format: `"PNG"`, `"JPEG"`, `"WEBP"`, `"BMP"`, `"TIFF"`, `"HEIF"` or `"AVIF"`.
         picture: Size (upright), channels and depth.
         stamp: What changes when the file does.
         stored: `"palette"` or `"bilevel"` where the file holds those, else nothing.
@@ -128,7 +129,7 @@ def read_header(path: Path, megapixels: float = MEGAPIXELS) -> Photo:
     with refusing(path):
         stamp = _stamp(path)
         kind = _format(path)
-        photo = {"PNG": _png, "JPEG": _jpeg, "WEBP": _webp, "BMP": _bmp, "TIFF": _tiff}[kind](path)
+        photo = _READERS[kind](path)
         photo = replace(photo, stamp=stamp)
         photo.check_unchanged()
     pixels = photo.picture.height * photo.picture.width / 1e6
@@ -169,6 +170,8 @@ def _format(path: Path) -> str:
         head = file.read(12)
     if not head:
         raise ImageError(f"{path} is empty")
+    if kind := kind_in_boxes(path, head):
+        return kind
     for start, kind in ((SIGNATURE, "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP")):
         if head.startswith(start):
             return kind
@@ -284,9 +287,27 @@ def _bmp(path: Path) -> Photo:
         return _of_pillow(path, "BMP", image)
 
 
+def _heif(path: Path) -> Photo:
+    """Read the header of a HEIC file, which its decoder turns upright."""
+    with lenient(), Image.open(path, formats=("HEIF",)) as image:
+        several = getattr(image, "n_frames", 1) > 1
+        return _of_pillow(
+            path, "HEIF", image, f"of {path} only the first picture is kept" if several else "",
+            bits=int(image.info.get("bit_depth", 8)),
+        )  # fmt: skip
+
+
+def _avif(path: Path) -> Photo:
+    with lenient(), Image.open(path, formats=("AVIF",)) as image:
+        _check_frames(path, getattr(image, "n_frames", 1))
+        return _of_pillow(path, "AVIF", image)
+
+
 def _of_pillow(path: Path, kind: str, image: Image.Image, remark: str = "", **more: Any) -> Photo:
     """Return what Pillow knows of an 8-bit file."""
     exif, orientation, lost = _exif(image.info, LONGEST - 64 if kind == "JPEG" else float("inf"))
+    if more.get("bits", 8) > 8:
+        lost.append(f"{more['bits'] - 8} of {more['bits']} bit")
     return Photo(
         path=path,
         format=kind,
@@ -378,3 +399,9 @@ def _is_smaller(path: Path, page: Tags, size: tuple[int, int]) -> bool:
     if number(page, 254, 0) & 5 or half:
         return True
     raise ImageError(f"{path} holds several pictures; one is expected")
+
+
+_READERS = {
+    **{"PNG": _png, "JPEG": _jpeg, "WEBP": _webp, "BMP": _bmp, "TIFF": _tiff},
+    **{"HEIF": _heif, "AVIF": _avif},
+}

@@ -26,7 +26,7 @@ from zoo.pictures.png import png_pixels
 EXTRA = "pip install 'asykeras[photos]'"
 # Bytes per pixel that a decoder holds, at most: JPEG that comes in several scans keeps all
 # coefficients, WebP two pictures and a copy.
-_HELD = {"PNG": 8, "JPEG": 16, "WEBP": 20, "BMP": 4, "TIFF": 8}
+_HELD = {"PNG": 8, "JPEG": 16, "WEBP": 20, "BMP": 4, "TIFF": 8, "HEIF": 20, "AVIF": 20}
 BRIGHT = 2.0  # floating point beyond was not made with white at 1
 _VIPS_DTYPES = {"uchar": "uint8", "ushort": "uint16", "float": "float32"}
 # Pillow's raw modes of 16-bit colours end in the order of the two bytes: big, little or native.

@@ -97,7 +97,7 @@ def _by_rows(
 
 
 class PillowRows(RowWriter):
-    """Collects a picture and lets Pillow write it: JPEG, WebP, BMP."""
+    """Collects a picture and lets Pillow write it: JPEG, WebP, BMP, HEIC, AVIF."""
 
     def __init__(self, photo: Photo, file: IO[bytes], scale: int) -> None:
         """Make room for the picture."""
@@ -157,6 +157,11 @@ def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
         lossless = photo.lossless
         options |= {"quality": QUALITY, "lossless": lossless, "exact": lossless}
         options |= {"icc_profile": info.get("icc_profile"), "exif": exif}
+        if isinstance(info.get("xmp"), bytes):
+            options["xmp"] = upright_xmp(info["xmp"])
+    if photo.format in ("HEIF", "AVIF"):
+        options |= {"quality": QUALITY, "icc_profile": info.get("icc_profile"), "exif": exif}
+        options |= {"chroma": 444} if photo.format == "HEIF" else {"subsampling": "4:4:4"}
         if isinstance(info.get("xmp"), bytes):
             options["xmp"] = upright_xmp(info["xmp"])
     image.save(file, photo.format, **options)

@@ -14,7 +14,7 @@ from recipes.compare import __main__ as compare
 from recipes.compare import cell, sections
 from recipes.compare.cells import launch, run_cells
 from recipes.compare.smoke import generate
-from zoo.files import locked
+from zoo.machine.locks import locked
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy")

@@ -1,0 +1,1 @@
+"""What a person starts: how commands begin, fail and end."""

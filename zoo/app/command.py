@@ -1,0 +1,118 @@
+"""How every command ends: a failure is one sentence, a signal leaves nothing half done."""
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from zoo.machine.failures import sentence
+
+FAILED, WRONG_USAGE = 1, 2
+NO_READER = 128 + 13  # as a shell reports a process that SIGPIPE ended
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class UsageError(ValueError):
+    """A command that cannot be carried out as it was given, with the reason in one sentence."""
+
+
+class Ended(KeyboardInterrupt):
+    """A signal that ends the process; blocks are left in order, as for Ctrl-C."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number  # as a shell reports a process that a signal ended
+
+
+def run(
+    parser: argparse.ArgumentParser,
+    work: Callable[[Any], int | None],
+    arguments: Sequence[str] | None = None,
+    stopped: str = "stopped",
+) -> int:
+    """Read a command line and do its work; return the exit code.
+
+    0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP,
+    141 where nobody reads what is printed. `--debug` is added to the options: it prints the
+    traceback of an error as well.
+
+    Args:
+        parser: Reads the command line; the last word of its name begins the sentences.
+        work: Is given the options; returns an exit code, or None for 0.
+        arguments: Words of the command line; those of the process by default.
+        stopped: What is said after Ctrl-C.
+    """
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an error too")
+    return finish(parser.prog, work, parser.parse_args(arguments), stopped)
+
+
+def finish(
+    name: str, work: Callable[[Any], int | None], options: Any, stopped: str = "stopped"
+) -> int:
+    """Do the work of a command with options that are read already; see `run`."""
+    name = name.split()[-1].rpartition(".")[2]  # of "python -m recipes.publish"
+    try:
+        with ended_by_signals():
+            code = work(options) or 0
+            sys.stdout.flush()  # here and not at the exit, where nobody is told of a failure
+            return code
+    except KeyboardInterrupt as error:
+        _say(f"{name}: {stopped}")
+        return error.code if isinstance(error, Ended) else 128 + signal.SIGINT
+    except BrokenPipeError:
+        _close_output()
+        return NO_READER
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        _say(f"{name}: {sentence(error)}")
+        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Raise `Ended` in the block for the first SIGTERM or SIGHUP; later ones change nothing.
+
+    A signal that is ignored stays so (`nohup`), and in another thread than the first nothing is
+    done: who runs the threads handles signals.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended(number)
+
+    before = {each: signal.getsignal(each) for each in _ENDING}
+    before = {each: old for each, old in before.items() if old not in (None, signal.SIG_IGN)}
+    try:
+        for each in before:
+            signal.signal(each, end)
+    except ValueError:
+        before = {}
+    try:
+        yield
+    finally:
+        for each, old in before.items():
+            signal.signal(each, old)
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:  # nobody reads it
+        _close_output()
+
+
+def _close_output() -> None:
+    """Let what is still in the buffers go nowhere, or Python would complain at its exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,1 @@
+"""What the rest takes from the machine: temporary folders, walks of folders, words for failures."""

@@ -1,0 +1,53 @@
+"""Failures in words: one printable line for whatever was raised below."""
+
+import unicodedata
+
+# What turns text around or ends its line, beside the control characters.
+_TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x2028, 0x2029}
+
+# What alone would not be understood: its text is a word of the program.
+_UNEXPECTED = (LookupError, TypeError, AttributeError, AssertionError, NameError)
+
+
+def sentence(error: BaseException, subject: object = "") -> str:
+    """Return one line about an error, which names the file that it is about.
+
+    Args:
+        error: Whatever was raised.
+        subject: What was worked on, for errors that do not say it.
+    """
+    about = str(subject)
+    if isinstance(error, OSError) and error.strerror:
+        about = _name(error.filename) or about
+        text = error.strerror
+    elif isinstance(error, MemoryError) and not str(error):
+        text = "there is not enough memory"
+    elif isinstance(error, RecursionError):
+        text = "it is nested too deeply"
+    elif isinstance(error, _UNEXPECTED):
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+    else:
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return printable(text if not about or about in text else f"{about}: {text}")
+
+
+def printable(text: object) -> str:
+    r"""Return a text in which what would move the cursor of a terminal is written as an escape.
+
+    Example:
+        >>> print(printable("a\x1b[2Jb.png"))
+        a\x1b[2Jb.png
+    """
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if unicodedata.category(letter) in ("Cc", "Cs") or ord(letter) in _TURNING
+        else letter
+        for letter in str(text)
+    )
+
+
+def _name(filename: object) -> str:
+    """Return the file that an error names; some libraries put a number or nothing there."""
+    if isinstance(filename, bytes):
+        return filename.decode(errors="surrogateescape")
+    return "" if filename is None or isinstance(filename, int) else str(filename)

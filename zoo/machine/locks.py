@@ -1,0 +1,91 @@
+"""Locks on files, which end with the process that holds them, however it ends."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+# What mounts without locks answer.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+
+class Unsupported(Exception):
+    """The system, or a mount of it, has no locks on files."""
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
+    """Hold a lock file in the block; the file is removed at its end.
+
+    Yields:
+        True where the lock is held, False where another process holds it, None where there are no
+        such locks (Windows, some network mounts): there nothing guards against two at once.
+
+    Raises:
+        OSError: naming the folder, if the file cannot be opened.
+    """
+    target = Path(path)
+    try:
+        held = lock_file(target)
+    except Unsupported:
+        yield None
+        return
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target.parent)) from None
+    if held is False:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with suppress(OSError):
+            target.unlink()
+        os.close(held)
+
+
+def lock_file(path: Path, create: bool = True) -> int | Literal[False]:
+    """Open a file and lock it.
+
+    Returns:
+        The descriptor, whose closing ends the lock, or False where another process holds it.
+
+    Raises:
+        Unsupported: where there are no locks; then no lock file of ours is left.
+        FileNotFoundError: if there is no such file and none is to be made.
+        OSError: if it cannot be opened; also where it is a symbolic link.
+    """
+    if fcntl is None:
+        raise Unsupported
+    while True:
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+        file = os.open(path, flags, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(path, file):
+                return file
+        except BlockingIOError:
+            os.close(file)
+            return False
+        except OSError as error:
+            os.close(file)
+            if error.errno not in _NO_LOCKS:
+                raise
+            if create:
+                path.unlink(missing_ok=True)
+            raise Unsupported from None
+        os.close(file)  # its last holder has removed it meanwhile
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,66 @@
+"""Kinds of picture files: by which endings they are found, and what to do about others."""
+
+import importlib
+from pathlib import Path
+
+from PIL import features
+
+from zoo.pictures.errors import ImageError
+
+# Ending -> format, by Pillow's name.
+FORMAT_OF = {
+    **dict.fromkeys((".png", ".apng"), "PNG"),
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"), "JPEG"),
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    ".webp": "WEBP",
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIF"),
+    ".avif": "AVIF",
+}
+SUFFIXES = tuple(FORMAT_OF)
+COMMON = "png, jpg, bmp, tif, webp, heic, avif"  # what messages name of them
+# Of cameras' own files, which hold what the sensor saw; some are TIFF files with a small preview.
+RAW = frozenset(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf "
+    ".raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+)
+EXTRA = "pip install 'asykeras[heic]'"
+# Brands of the container that HEIC and AVIF share, at byte 8 after the word `ftyp`.
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF = (b"avif", b"avis")
+
+
+def kind_in_boxes(path: Path, head: bytes) -> str:
+    """Return `"HEIF"` or `"AVIF"` for a file of these kinds, and let Pillow read it, else nothing.
+
+    Args:
+        path: The file; its name is looked at for the endings of raw files.
+        head: Its first 12 bytes.
+
+    Raises:
+        ImageError: for a raw file of a camera, and where what reads the file is not installed.
+    """
+    if path.suffix.lower() in RAW:
+        raise ImageError(
+            f"{path} is a raw file of a camera: develop it first, in darktable, RawTherapee or the "
+            "camera's own program, and save it as TIFF of 16 bit"
+        )
+    brand = head[8:] if head[4:8] == b"ftyp" else b""
+    if brand in _HEIF:
+        if not _register_heif():
+            raise ImageError(f"{path} is HEIC, which needs pillow-heif: {EXTRA}")
+        return "HEIF"
+    if brand in _AVIF:
+        if not features.check("avif"):
+            raise ImageError(f"{path} is AVIF, which this build of Pillow cannot read")
+        return "AVIF"
+    return ""
+
+
+def _register_heif() -> bool:
+    """Let Pillow read and write HEIC; return whether the extra for it is installed."""
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        return False
+    return True
