@@ -7,7 +7,8 @@ initial weights on the same samples of `zoo/samples/train`; scores both and bicu
 on `zoo/samples/test`; exports the AsyMSE network as a SavedModel and runs that in a process of its
 own. About 3 minutes on 2 CPU cores; needs no GPU and downloads nothing.
 
-The folder OUT then holds `demo.png`, the scores in `scores.csv`, the work folders `mse` and
+The folder OUT then holds `demo.png`, what the published weights of EDSR and DnCNN make of the
+photographs in `showcase.png`, the scores in `scores.csv`, the work folders `mse` and
 `asy_mse` (`zoo.load` takes them), `savedmodel`, and `demo.json` with what was done. They appear
 when everything has succeeded, and replace those of an earlier demo.
 """
@@ -30,7 +31,7 @@ import zoo
 from asykeras import Reciprocal, plots
 from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
-from recipes import srcnn, training
+from recipes import showcase, srcnn, training
 from recipes.evaluate import csv_text, table
 from zoo.app import command
 from zoo.evaluation import Restore, Scores, protocol, super_resolution
@@ -46,7 +47,8 @@ NETWORKS = {"MSE": "mse", "AsyMSE": "asy_mse"}  # name in tables -> loss, and wo
 EXPORTED = "savedmodel"
 # All that a demo leaves in its folder. The record comes first: where it is, the others are ours.
 RECORD = "demo.json"
-RESULTS = (RECORD, *NETWORKS.values(), EXPORTED, "scores.csv", "demo.png")
+PICTURES = ("demo.png", "showcase.png")
+RESULTS = (RECORD, *NETWORKS.values(), EXPORTED, "scores.csv", *PICTURES)
 LARGEST_DIFFERENCE = 1e-5  # between the network and its SavedModel, on images in [0, 1]
 # What the page shows: test image -> region (top, left, height, width) in pixels.
 REGIONS = {"perched-osprey": (55, 130, 81, 144), "roman-colosseum": (90, 80, 81, 144)}
@@ -99,6 +101,7 @@ def run(out: Path, steps: int, quiet: bool = False) -> None:
         say(f"\n{table(list(images), columns)}\n\n{protocol(SCALE, False)}\n\n{report}\n")
         draw(page, images, restorers, columns, f"SRCNN 9-1-5, x3, {steps} steps, seed 0. {report}")
         plots.save(page, work / "demo.png", dpi=120)
+        plots.save(showcase.draw(), work / "showcase.png", dpi=110)
         difference = export(work, images)
         say(_export_report(difference))
         record = {"steps": steps, "report": report, "savedmodel_difference": difference}

@@ -142,7 +142,8 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    serve(options.weights or list_weights(), options.port, not options.no_browser)
+    best_first = dict.fromkeys([best_weight("rgb", scale=2), *list_weights()])
+    serve(options.weights or list(best_first), options.port, not options.no_browser)
     return 0
 
 

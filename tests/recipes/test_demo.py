@@ -32,7 +32,7 @@ def write_network(work):
     """Write an untrained network where the demo looks for the AsyMSE one."""
     arguments = {"scale": 3, "variant": "9-1-5"}
     (work / "asy_mse").mkdir()
-    card = {"builder": "SRCNN", "arguments": arguments}
+    card = {"builder": "SRCNN", "arguments": arguments, "use": {"scale": 3, "enlarge_first": True}}
     save(zoo.SRCNN(**arguments), work / "asy_mse" / "network.weights.h5", card)
 
 

@@ -8,7 +8,10 @@ import pytest
 
 import zoo
 from zoo import cards
-from zoo.verify import verify
+from zoo.evaluation import denoising, mean, super_resolution
+from zoo.images import find_images, read_image, to_channels
+from zoo.restore import enlarge_bicubic
+from zoo.verify import SAMPLES, verify
 from zoo.weights import FILES
 
 README = Path(__file__).parents[2] / "README.md"
@@ -38,6 +41,52 @@ def test_a_card_is_complete(name):
     assert re.fullmatch("[0-9a-f]{40}", card["commit"])
     assert {"data", "settings", "versions", "hardware", "seconds"} <= set(card["training"])
     assert all("protocol" in test for test in card["tests"])
+
+
+def samples_of(name):
+    (test,) = (test for test in zoo.card(name)["tests"] if test["data"] == "samples")
+    return test
+
+
+IMAGES = [read_image(path) for path in find_images(SAMPLES / "test")]
+ENLARGING = [name for name in zoo.list_weights() if "scale" in samples_of(name)]
+DENOISING = [name for name in zoo.list_weights() if "sigma" in samples_of(name)]
+
+
+# That the card tells the truth about the samples is the first test of this file.
+
+
+@pytest.mark.parametrize("name", ENLARGING)
+def test_a_network_that_enlarges_beats_bicubic_and_srcnn(name):
+    test = samples_of(name)
+    scale = test["scale"]
+    bicubic = super_resolution(lambda small: enlarge_bicubic(small, scale), IMAGES, scale)
+    assert test["psnr"] > mean(bicubic)["psnr"] + 0.5
+    if "srcnn" not in name:
+        assert test["psnr"] > samples_of(f"srcnn-955-x{scale}")["psnr"] + 0.5
+
+
+@pytest.mark.parametrize("name", DENOISING)
+def test_a_denoiser_beats_non_local_means_at_its_best_strength(name):
+    restoration = pytest.importorskip("skimage.restoration")
+    test = samples_of(name)
+    grey = "grey" in zoo.card(name)["use"]["colours"]
+    images = [to_channels(image, "grey") for image in IMAGES] if grey else IMAGES
+    noise = test["sigma"] / 255
+
+    def means(strength):
+        def clean(noisy):
+            options = {"h": strength * noise, "sigma": noise, "patch_size": 5, "patch_distance": 6}
+            picture = noisy[..., 0] if grey else noisy
+            axis = None if grey else -1
+            found = restoration.denoise_nl_means(picture, channel_axis=axis, **options)
+            return found.reshape(noisy.shape)
+
+        return mean(denoising(clean, images, test["sigma"]))["psnr"]
+
+    best = max(means(strength) for strength in (0.5, 0.6))  # of 0.5 to 0.9
+    assert best > 26.5  # it is a fair opponent: 20.2 dB without it
+    assert test["psnr"] > best + 0.5
 
 
 @pytest.mark.data
