@@ -18,7 +18,7 @@ import numpy as np
 import zoo
 from asykeras import plots
 from asykeras.resize import bicubic_resize
-from zoo.evaluation import Scores, denoising, super_resolution
+from zoo.evaluation import Restore, Scores, denoising, super_resolution
 from zoo.images import crop_to_multiple, read_image, to_channels
 from zoo.restore import denoise, enlarge_bicubic, super_resolve, to_numpy, to_uint8
 from zoo.verify import SAMPLES
@@ -90,10 +90,15 @@ def _enlarged(row: Row, image: np.ndarray, scale: int) -> Versions:
     for title, name in row.weights.items():
         pictures[title] = super_resolve(zoo.load(name), small, scale)
     scores = {
-        title: super_resolution(lambda _, large=large: large, [clean], scale)[0]
+        title: super_resolution(_given(large), [clean], scale)[0]
         for title, large in pictures.items()
     }
     return {**pictures, "original": clean}, scores
+
+
+def _given(picture: np.ndarray) -> Restore:
+    """Return a restoration that was made already, to be scored."""
+    return lambda _: picture
 
 
 def _without_noise(row: Row, image: np.ndarray) -> Versions:
@@ -107,7 +112,7 @@ def _without_noise(row: Row, image: np.ndarray) -> Versions:
     scores = {"noisy": denoising(keep, [clean], SIGMA)[0]}
     for title, name in row.weights.items():
         seen[title] = denoise(zoo.load(name), seen["noisy"], SIGMA / 255)
-        scores[title] = denoising(lambda _, picture=seen[title]: picture, [clean], SIGMA)[0]
+        scores[title] = denoising(_given(seen[title]), [clean], SIGMA)[0]
     pictures = {title: to_uint8(picture) for title, picture in seen.items()}
     return {**pictures, "original": clean}, scores
 
