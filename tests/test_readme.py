@@ -13,7 +13,7 @@ def test_the_examples_run(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 2
     (tmp_path / "zoo").symlink_to(ROOT / "zoo")  # so that model.keras is not written into the clone
-    code = "\n".join(blocks) + "\nassert large.shape == (3 * photo.shape[0], 3 * photo.shape[1], 3)"
+    code = "\n".join(blocks) + "\nassert large.shape == (4 * photo.shape[0], 4 * photo.shape[1], 3)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
