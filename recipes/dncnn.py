@@ -86,13 +86,17 @@ def recipe(settings: DncnnSettings) -> Recipe:
 def _use(
     settings: DncnnSettings, channels: int, qualities: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """Return what the network is for. One trained for one level serves a fifth below and above."""
+    """Return what the network is for: one trained for one level from 0.8 to 2 times that level.
+
+    The latter was measured with `dncnn-gray-25` against non-local means (tests/zoo/test_published).
+    """
     colours = ["rgb"] if channels == 3 else ["grey", "cmyk", "bands"]
     if qualities:
         return {"colours": colours}
-    low = settings.sigma_min if settings.sigma_min >= 0 else 0.8 * settings.sigma
-    high = settings.sigma if settings.sigma_min >= 0 else 1.2 * settings.sigma
-    return {"levels": [low, high], "colours": colours}
+    level = settings.sigma
+    if settings.sigma_min >= 0:
+        return {"levels": [settings.sigma_min, level], "colours": colours}
+    return {"levels": [0.8 * level, 2 * level], "level": level, "colours": colours}
 
 
 def _qualities(text: str) -> tuple[int, int]:

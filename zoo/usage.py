@@ -22,6 +22,8 @@ class Usage:
         enlarge_first: Whether the network takes the image after bicubic enlargement by `scale`.
         takes_sigma: Whether the network's second input is the level of the noise.
         levels: Lowest and highest level of the noise that it is for, in grey levels of 255.
+        level: The one level that it was trained for, in grey levels of 255: for another one the
+            contrast of the picture is changed meanwhile, see `contrast`.
         colours: The pictures that it is for, of `COLOURS`; None where nothing is known.
     """
 
@@ -29,6 +31,7 @@ class Usage:
     enlarge_first: bool = False
     takes_sigma: bool = False
     levels: tuple[float, float] | None = None
+    level: float | None = None
     colours: tuple[str, ...] | None = None
 
 
@@ -47,9 +50,10 @@ def usage(card: Mapping[str, Any]) -> Usage:
             enlarge_first=use.get("enlarge_first", False),
             takes_sigma=use.get("takes_sigma", False),
             levels=_levels(use["levels"]) if "levels" in use else None,
+            level=_levels([use["level"], use["levels"][1]])[0] if "level" in use else None,
             colours=tuple(use["colours"]) if "colours" in use else None,
         )
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise WeightsError(f"the card's use cannot be read. Received: {use}") from None
     if (
         type(found.scale) is not int
@@ -106,6 +110,23 @@ def check_colour(name: str, usage: Usage, colour: str) -> str:
         return ""
     made_for = " and ".join(usage.colours)
     return f"{name} is for {made_for} pictures: on one that is {colour}, expect poor results"
+
+
+def contrast(usage: Usage, sigma: float | None) -> float:
+    """Return what the contrast of a picture is multiplied by, so that its noise fits a network.
+
+    A network that was trained for one level alone removes another one where the picture is scaled
+    so that its noise has that level (denoiser scaling: Xu et al., IEEE Signal Processing Letters
+    2020, arXiv:2002.11546). Levels below those that it is for are not scaled further: the picture
+    would leave the range that the network knows.
+
+    Args:
+        usage: Of the network.
+        sigma: Level of the noise in grey levels of 255, or None.
+    """
+    if usage.level is None or usage.levels is None or sigma is None:
+        return 1.0
+    return usage.level / max(sigma, usage.levels[0])
 
 
 def _levels(pair: Any) -> tuple[float, float]:

@@ -72,8 +72,8 @@ def test_the_published_weights():
     assert best_weight("rgb", scale=3) == "srcnn-955-x3"
     assert best_weight("rgb", sigma=25) == "dphsir-small"
     assert best_weight("grey", sigma=25) == "dncnn-gray-25"
-    with pytest.raises(ChoiceError, match="dncnn-gray-25 is for 20 to 30"):
-        best_weight("grey", sigma=50)
+    with pytest.raises(ChoiceError, match="dncnn-gray-25 is for 20 to 50"):
+        best_weight("grey", sigma=15)
 
 
 # ---- the command

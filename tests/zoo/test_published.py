@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 import zoo
@@ -66,27 +67,49 @@ def test_a_network_that_enlarges_beats_bicubic_and_srcnn(name):
         assert test["psnr"] > samples_of(f"srcnn-955-x{scale}")["psnr"] + 0.5
 
 
+def non_local_means(images, sigma):
+    """Return the mean PSNR of scikit-image's, of the better of two strengths (of 0.5 to 0.9)."""
+    restoration = pytest.importorskip("skimage.restoration")
+    noise = sigma / 255
+    grey = images[0].shape[-1] == 1
+    options = {"sigma": noise, "patch_size": 5, "patch_distance": 6}
+    options["channel_axis"] = None if grey else -1
+
+    def psnr(strength):
+        def clean(noisy):
+            picture = noisy[..., 0] if grey else noisy
+            found = restoration.denoise_nl_means(picture, h=strength * noise, **options)
+            return found.reshape(noisy.shape)
+
+        return mean(denoising(clean, images, sigma))["psnr"]
+
+    return max(psnr(0.5), psnr(0.6))
+
+
 @pytest.mark.parametrize("name", DENOISING)
 def test_a_denoiser_beats_non_local_means_at_its_best_strength(name):
-    restoration = pytest.importorskip("skimage.restoration")
     test = samples_of(name)
     grey = "grey" in zoo.card(name)["use"]["colours"]
     images = [to_channels(image, "grey") for image in IMAGES] if grey else IMAGES
-    noise = test["sigma"] / 255
-
-    def means(strength):
-        def clean(noisy):
-            options = {"h": strength * noise, "sigma": noise, "patch_size": 5, "patch_distance": 6}
-            picture = noisy[..., 0] if grey else noisy
-            axis = None if grey else -1
-            found = restoration.denoise_nl_means(picture, channel_axis=axis, **options)
-            return found.reshape(noisy.shape)
-
-        return mean(denoising(clean, images, test["sigma"]))["psnr"]
-
-    best = max(means(strength) for strength in (0.5, 0.6))  # of 0.5 to 0.9
+    best = non_local_means(images, test["sigma"])
     assert best > 26.5  # it is a fair opponent: 20.2 dB without it
     assert test["psnr"] > best + 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DENOISING)
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_denoiser_is_worth_it_at_both_ends_of_its_levels(name, end):
+    """By `zoo.restore`, as a user runs it, on two photographs."""
+    sigma = max(zoo.card(name)["use"]["levels"][end], 5.0)
+    grey = "grey" in zoo.card(name)["use"]["colours"]
+    images = [to_channels(image, "grey") if grey else image for image in IMAGES[1:3]]
+    network = zoo.open_network(name)
+
+    def clean(noisy):
+        return np.clip(zoo.restore(noisy.astype("float32"), network, sigma=sigma / 255), 0, 1)
+
+    assert mean(denoising(clean, images, sigma))["psnr"] > non_local_means(images, sigma) + 0.5
 
 
 @pytest.mark.data

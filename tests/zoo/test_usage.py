@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from zoo.usage import Usage, check_colour, check_sigma, usage
+from zoo.usage import Usage, check_colour, check_sigma, contrast, usage
 from zoo.weights import WeightsError, card, list_weights
 
 
@@ -22,6 +22,11 @@ def test_what_a_card_says():
     expected = Usage(takes_sigma=True, levels=(0.0, 50.0), colours=("rgb",))
     assert usage({"use": use}) == expected
     assert usage({"use": {}}) == Usage()
+    one = usage({"use": {"levels": [20, 50], "level": 25}})
+    assert one == Usage(levels=(20.0, 50.0), level=25.0)
+    found = [contrast(one, sigma) for sigma in (25, 50, 20, 10, 0, None)]
+    assert found == [1.0, 0.5, 1.25, 1.25, 1.25, 1.0]
+    assert contrast(expected, 50) == 1.0  # it takes the level
 
 
 @pytest.mark.parametrize(
@@ -29,7 +34,13 @@ def test_what_a_card_says():
     [
         *({"scale": 0}, {"scale": "2"}, {"scale": 2.0}, {"scale": True}, {"enlarge_first": "yes"}),
         *({"levels": 25}, {"levels": [30, 20]}, {"levels": [0, 1e999]}, {"levels": ["a", "b"]}),
-        *({"colours": 3}, {"colours": ["pink"]}, {"takes_sigma": []}),
+        *(
+            {"level": 25},
+            {"level": 60, "levels": [20, 50]},
+            {"colours": 3},
+            {"colours": ["pink"]},
+            {"takes_sigma": []},
+        ),
     ],
 )
 def test_what_a_card_cannot_say(use):

@@ -21,7 +21,9 @@ from zoo.tiling.tiles import (
     spans,
     tiles_at_once,
 )
+from zoo.usage import contrast
 
+GREY = 0.5  # what contrast is changed around
 BAND_BYTES = 64 * 2**20  # of the restored rows that wait to be written
 BICUBIC_MARGIN = 2  # pixels to each side from which bicubic enlargement makes a pixel
 
@@ -189,12 +191,19 @@ def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.nda
     images, aside = plan.way.apart(shown)
     if network.usage.enlarge_first:
         images = keras.ops.convert_to_numpy(bicubic_resize(images, scale))
+    sigma = plan.settings.sigma
+    factor = contrast(network.usage, None if sigma is None else 255 * sigma)
+    if factor != 1:
+        images = GREY + factor * (images - GREY)
     inputs = [images.astype(np.float32)]
     if network.usage.takes_sigma:
-        inputs.append(np.full((len(images), 1), plan.settings.sigma, np.float32))
+        inputs.append(np.full((len(images), 1), sigma, np.float32))
     if network.reach is not None and network.reach.placed:
         inputs.append(places[plan.way.owners(len(tiles))])
-    restored = plan.way.together(engine(inputs).astype(np.float64), aside)
+    restored = engine(inputs).astype(np.float64)
+    if factor != 1:
+        restored = GREY + (restored - GREY) / factor
+    restored = plan.way.together(restored, aside)
     if picture.alpha:
         restored = np.where(alpha > 0, restored, colour) if scale == 1 else restored
         alpha = alpha if scale == 1 else bicubic_resize(alpha, scale)
