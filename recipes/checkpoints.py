@@ -18,6 +18,7 @@ import keras
 from asykeras._version import __version__
 from recipes.data import folder_name
 from recipes.devices import alone
+from recipes.initial import origin
 from recipes.settings import NOT_IDENTITY, Settings, TrainingError
 from zoo.files import check_room, replacing, sha256, write_atomically
 from zoo.weights import file_size
@@ -30,7 +31,8 @@ SUFFIX = ".weights.h5"
 def identity(settings: Settings) -> dict[str, Any]:
     """Return the settings that a run and its continuation share; of folders the names alone."""
     kept = {key: value for key, value in asdict(settings).items() if key not in NOT_IDENTITY}
-    return kept | {key: folder_name(kept[key]) for key in ("data", "degraded")}
+    named = {key: folder_name(kept[key]) for key in ("data", "degraded")}
+    return kept | named | {"init": origin(settings.init)}
 
 
 def versions() -> dict[str, str]:
@@ -69,14 +71,7 @@ def open_workdir(settings: Settings, writes: bool = True) -> Path:
 
 
 def _check_same_run(workdir: Path, this: dict[str, Any], settings: Settings) -> None:
-    if not settings.resume:
-        raise TrainingError(
-            f"{workdir} already holds a run; go on with --resume or choose another --workdir"
-        )
-    try:
-        there = json.loads((workdir / "run.json").read_text())["settings"]
-    except (ValueError, KeyError, TypeError):
-        raise TrainingError(f"{workdir / 'run.json'} is damaged, so its run is unknown") from None
+    there = _settings_there(workdir, settings)
     # A run of an earlier version lacks the options that came later: they had their defaults.
     defaults = {item.name: item.default for item in fields(settings)}
     differing = [key for key in this if there.get(key, defaults[key]) != this[key]]
@@ -85,6 +80,32 @@ def _check_same_run(workdir: Path, this: dict[str, Any], settings: Settings) -> 
         raise TrainingError(
             f"{workdir} holds another run: its {key} is {there.get(key)!r}, not {this[key]!r}"
         )
+
+
+def _settings_there(workdir: Path, settings: Settings) -> dict[str, Any]:
+    if not settings.resume:
+        raise TrainingError(
+            f"{workdir} already holds a run; go on with --resume or choose another --workdir"
+        )
+    try:
+        return dict(json.loads((workdir / "run.json").read_text())["settings"])
+    except (ValueError, KeyError, TypeError):
+        raise TrainingError(f"{workdir / 'run.json'} is damaged, so its run is unknown") from None
+
+
+def steps_there(settings: Settings) -> int:
+    """Return the steps of the run that the work folder holds, 0 where it holds none.
+
+    Raises:
+        TrainingError: if it holds a run and this is not `--resume`, or `run.json` is damaged.
+    """
+    workdir = Path(settings.workdir)
+    if not (workdir / "run.json").exists():
+        return 0
+    steps = _settings_there(workdir, settings).get("steps")
+    if not isinstance(steps, int):
+        raise TrainingError(f"{workdir / 'run.json'} is damaged, so its steps are unknown")
+    return steps
 
 
 def save_checkpoint(model: keras.Model, workdir: Path, step: int, settings: Settings) -> None:

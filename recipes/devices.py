@@ -12,6 +12,9 @@ same noise, and together they draw what one device draws. Several hosts: JAX alo
 does not run under TensorFlow's MultiWorkerMirroredStrategy.
 """
 
+import os
+import platform
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -115,6 +118,36 @@ def accelerated() -> bool:
 
         return any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
     return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
+
+
+def hardware(settings: Settings) -> str:
+    """Return what a run computes on: `1 x NVIDIA H100 80GB HBM3`, or the kind of CPU."""
+    kinds = _accelerators()
+    if settings.devices != "all" and settings.processes == 1:
+        kinds = kinds[: int(settings.devices)]
+    if not kinds:
+        return f"{platform.machine()}, {os.cpu_count()} CPU cores"
+    return ", ".join(f"{count} x {kind}" for kind, count in Counter(kinds).items())
+
+
+def _accelerators() -> list[str]:
+    """Return the kind of each GPU and TPU, as the backend names it."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax  # only on the JAX backend
+
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if backend == "tensorflow":
+        import tensorflow as tf  # only on the TensorFlow backend
+
+        details = tf.config.experimental.get_device_details
+        gpus = [
+            details(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")
+        ]
+        return gpus + ["TPU" for _ in tf.config.list_physical_devices("TPU")]
+    import torch  # only on the PyTorch backend
+
+    return [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
 
 
 @contextmanager

@@ -67,6 +67,8 @@ class Settings:
     processes: int = option(1, "number of processes, one per host")
     process_id: int = option(0, "number of this process, from 0")
     minutes: float = option(0.0, "stop after the piece in which this time ends; 0: never")
+    fit: bool = option(False, "choose --steps, by the speed measured, so that --minutes are enough")
+    profile: int = option(0, "print where the time of so many steps goes, and train nothing")
     resume: bool = option(False, "go on from the newest checkpoint in the work folder")
     tensorboard: bool = option(False, "write scalars and validation images for TensorBoard")
     quiet: bool = option(False, "print nothing but errors")
@@ -75,8 +77,9 @@ class Settings:
 
 # What may differ between a run and its continuation.
 NOT_IDENTITY = (
-    *("workdir", "preset", "resume", "quiet", "debug", "tensorboard", "minutes", "validation"),
-    *("memory", "steps_per_execution", "devices", "coordinator", "processes", "process_id"),
+    *("workdir", "preset", "resume", "quiet", "debug", "tensorboard", "minutes", "fit", "profile"),
+    *("validation", "memory", "steps_per_execution"),
+    *("devices", "coordinator", "processes", "process_id"),
 )
 
 

@@ -12,7 +12,7 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -56,6 +56,7 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         **{key: value for key, value in its_run["settings"].items() if key in known},
         workdir=str(workdir),
     )
+    settings, origin = replace(settings, init=""), settings.init  # the checkpoint holds all of it
     recipe: Recipe = module.recipe(settings)
     with open_devices(settings) as devices:
         model = compiled(settings, recipe, devices, _blank_patches(recipe, settings))
@@ -68,6 +69,7 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         "versions": its_run["versions"],
         "reached": f"{reached:,} of {settings.steps:,} steps",
     }
+    training["settings"]["init"] = origin
     for key in ("hardware", "seconds"):  # those of this machine, not of the run
         del training[key]
     target = folder / f"{name}{SUFFIX}"

@@ -6,9 +6,8 @@ checkpoint (see `recipes.checkpoints`). The samples follow from (seed, step), an
 holds everything else, so a resumed run ends with the same bits as one that was never interrupted.
 """
 
-import os
-import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,23 +25,27 @@ from recipes.checkpoints import (
     identity,
     load_newest,
     open_workdir,
+    steps_there,
     versions,
 )
 from recipes.curves import draw_curves
-from recipes.data import Patches
+from recipes.data import WORKERS, Patches
 from recipes.devices import (
     Devices,
     accelerated,
     alone,
     clip_over_replicas,
+    hardware,
     open_devices,
     own_part,
     synchronize_statistics,
 )
+from recipes.initial import start_from
 from recipes.objective import make_loss, optimizer, schedule
 from recipes.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.settings import Settings, TrainingError, parse
 from recipes.sources import open_images, open_pairs
+from recipes.speed import ENDLESS, fitting_steps, measure, profile
 from zoo.app.command import finish
 from zoo.evaluation import mean, score_network
 from zoo.images import find_images, read_image
@@ -192,6 +195,9 @@ def command(
     """Run the command line of a recipe; return the exit code: see `zoo.app.command.run`."""
 
     def work(chosen: S) -> int:
+        if chosen.profile:
+            print_profile(chosen, recipe(chosen))
+            return 0
         try:
             path = train(chosen, recipe(chosen))
         except Stopped as stop:
@@ -221,14 +227,15 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         ValueError: for arguments that the builder refuses.
         WeightsError: if the weights to start from cannot be loaded.
     """
+    started = time.monotonic()
     with open_devices(settings) as devices:
         settings = _settled(settings)
-        keras.utils.set_random_seed(settings.seed)
-        with alone(), computing_in("float32"):
-            recipe.build()  # refuses wrong arguments before any image is read
+        _seed(settings, recipe)  # refuses wrong arguments before any image is read
         patches = _patches(settings, recipe, devices)
         validation = find_images(settings.validation) if settings.validation else []
         images = [read_image(path) for path in validation]
+        if settings.fit:
+            settings = _fitted(settings, recipe, devices, patches, images, started)
         model = compiled(settings, recipe, devices, patches)
         workdir = open_workdir(settings, devices.writes)
         step = load_newest(model, workdir) if settings.resume else 0
@@ -248,20 +255,103 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         return _finish(model, recipe, report, time.monotonic() - begun)
 
 
+def print_profile(settings: Settings, recipe: Recipe) -> None:
+    """Print where the time of a step goes; the trace is left in the work folder.
+
+    Raises:
+        The errors of `train`.
+    """
+    with open_devices(settings) as devices:
+        settings = _settled(settings)
+        _seed(settings, recipe)
+        patches = _patches(settings, recipe, devices)
+        model = compiled(settings, recipe, devices, patches)
+        folder = Path(settings.workdir) / "profile"
+        print(profile(model, source(patches, 0, ENDLESS, devices), settings.profile, folder))
+
+
 def _settled(settings: Settings) -> Settings:
-    """Check what needs no image, and settle what depends on the machine."""
+    """Check what needs no image, and settle what depends on the machine and on an earlier run."""
+    if settings.fit:
+        _check_fit(settings)
+        if there := steps_there(settings):
+            settings = replace(settings, fit=False, steps=there)
     make_loss(settings)
     schedule(settings)
-    if settings.steps % settings.every or settings.every % settings.steps_per_execution:
+    steps = settings.every if settings.fit else settings.steps
+    if steps % settings.every or settings.every % settings.steps_per_execution:
         raise TrainingError(
             "--steps must be a multiple of --every, and --every of --steps-per-execution. "
             f"Received: {settings.steps}, {settings.every}, {settings.steps_per_execution}"
         )
     if settings.slow_layers and settings.optimizer != "sgd":
         raise TrainingError(f"--slow-layers needs --optimizer sgd. Received: {settings.optimizer}")
+    if settings.profile < 0:
+        raise TrainingError(f"--profile must be a number of steps. Received: {settings.profile}")
     if settings.precision != "auto":
         return settings
     return replace(settings, precision="bfloat16" if accelerated() else "float32")
+
+
+def _check_fit(settings: Settings) -> None:
+    if settings.minutes <= 0:
+        raise TrainingError(f"--fit needs --minutes. Received: {settings.minutes:g}")
+    if settings.milestones:
+        raise TrainingError("--fit chooses the steps, so --milestones cannot name them")
+    if settings.processes > 1:
+        raise TrainingError("--fit is for one process: several would choose other steps each")
+
+
+def _seed(settings: Settings, recipe: Recipe) -> None:
+    """Set the seeds and build the network once; both decide on the weights that it starts from."""
+    keras.utils.set_random_seed(settings.seed)
+    with alone(), computing_in("float32"):
+        recipe.build()
+
+
+def _fitted(
+    settings: Settings,
+    recipe: Recipe,
+    devices: Devices,
+    patches: Patches,
+    images: Sequence[np.ndarray],
+    started: float,
+) -> Settings:
+    """Return the settings with as many steps as end within the minutes.
+
+    The network that the speed is measured with is thrown away: the run is then the very one that
+    `--steps` with this number would be.
+    """
+    begun = time.monotonic()
+    model = compiled(replace(settings, quiet=True), recipe, devices, patches)
+    building = time.monotonic() - begun
+    seconds = 60 * settings.minutes
+    batches = source(patches, 0, ENDLESS, devices)
+    speed = measure(model, batches, 0.02 * seconds)
+    between = _between(settings, recipe, model, images)
+    left = seconds - building - (time.monotonic() - started)
+    steps = fitting_steps(left, speed, settings.every, between)
+    if not settings.quiet:
+        print(
+            f"{hardware(settings)}: {speed.rate:.4g} steps/s after {speed.compiling:.1f} s of "
+            f"compiling: {steps} steps end within {settings.minutes:g} minutes",
+            flush=True,
+        )
+    _seed(settings, recipe)
+    return replace(settings, fit=False, minutes=0.0, steps=steps)
+
+
+def _between(
+    settings: Settings, recipe: Recipe, model: Restorer, images: Sequence[np.ndarray]
+) -> float:
+    """Return the seconds that the checkpoint and the validation after a piece take."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, alone():
+        model.save_weights(Path(folder) / NETWORK)
+    if images:
+        report = Report(settings, Path(settings.workdir), True, None)
+        _validate(report, recipe, model, images)
+    return time.monotonic() - begun
 
 
 def _patches(settings: Settings, recipe: Recipe, devices: Devices) -> Patches:
@@ -317,7 +407,9 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
     with devices.scope(), computing_in(settings.precision):
         network = recipe.build()
         if settings.init:
-            zoo.weights.load_into(network, settings.init)
+            said = start_from(network, settings.init, recipe.card)
+            if not settings.quiet:
+                print(said, flush=True)
         pairs = settings.degraded or recipe.qualities
         degradation = None if pairs else recipe.degradation()
         model = Restorer(network, degradation, recipe.context, recipe.prepare, devices.replicas)
@@ -404,18 +496,18 @@ def source(patches: Patches, start: int, stop: int, devices: Devices) -> Any:
 
 
 class Steps(keras.utils.PyDataset):
-    """The batches of some steps for backends other than TensorFlow, prepared ahead in a thread.
+    """The batches of some steps for backends other than TensorFlow, prepared ahead in threads.
 
     Keras' own worker threads (`workers=2`) are no use here: `fit` reads one batch to build the
     model, starts over, and its queue then goes on with the second batch.
     """
 
-    AHEAD = 4
+    AHEAD = 3 * WORKERS
 
     def __init__(self, patches: Patches, start: int, stop: int):
         super().__init__()
         self.patches, self.start, self.stop = patches, start, stop
-        self.thread = ThreadPoolExecutor(1)
+        self.threads = ThreadPoolExecutor(WORKERS)
         self.prepared: dict[int, Future[Any]] = {}
 
     def __len__(self) -> int:
@@ -425,7 +517,7 @@ class Steps(keras.utils.PyDataset):
         for later in range(index, min(index + self.AHEAD, len(self))):
             if later not in self.prepared:
                 step = self.start + later
-                self.prepared[later] = self.thread.submit(self.patches.numpy_batch, step)
+                self.prepared[later] = self.threads.submit(self.patches.numpy_batch, step)
         return (self.prepared.pop(index).result(),)
 
 
@@ -502,7 +594,7 @@ def description(settings: Settings, seconds: float) -> dict[str, Any]:
         "data": data,
         "settings": chosen,
         "versions": versions(),
-        "hardware": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+        "hardware": hardware(settings),
         "seconds": round(seconds),
     }
 

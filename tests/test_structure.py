@@ -94,3 +94,14 @@ def test_no_lambda_layer_no_pickle_no_exec():
             calls = [n.func for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)]
             names = {f.id for f in calls if isinstance(f, ast.Name)}
             assert not names & {"exec", "eval"}, path
+
+
+def test_the_tracked_files_take_at_most_30_mib():
+    """So that a clone with training images and wheels travels in 64 MiB (recipes/gpu)."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no git repository")
+    paths = [ROOT / name.decode() for name in listed.stdout.split(b"\0") if name]
+    sizes = {path: path.stat().st_size for path in paths if path.is_file()}
+    assert len(sizes) > 100
+    assert sum(sizes.values()) <= 30 * 2**20, sorted(sizes, key=sizes.get)[-5:]

@@ -2,17 +2,21 @@
 
 import json
 import os
+import platform
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import h5py
 import keras
 import numpy as np
 import pytest
 
-from recipes.devices import open_devices
+from recipes import devices as devices_module
+from recipes.devices import hardware, open_devices
 from recipes.settings import Settings, TrainingError
+from recipes.training import description
 from tests.recipes.distributed_run import photographs
 
 STEPS, RATE, CLIP, BATCH, PATCH = 6, 0.1, 1.0, 8, 16
@@ -129,6 +133,39 @@ def test_wrong_devices_are_one_sentence(changes, message):
         with open_devices(Settings(data="-", workdir="-", **changes)):
             pass
     assert message in str(error.value)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """Let the backend report two GPUs and, as it always does, the CPU."""
+    named = "NVIDIA H100 80GB HBM3"
+    if keras.backend.backend() == "jax":
+        import jax
+
+        kinds = [("gpu", named), ("gpu", named), ("cpu", "cpu")]
+        found = [SimpleNamespace(platform=platform, device_kind=kind) for platform, kind in kinds]
+        monkeypatch.setattr(jax, "devices", lambda: found)
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        there = {"GPU": ["/gpu:0", "/gpu:1"], "TPU": [], "CPU": ["/cpu:0"]}
+        monkeypatch.setattr(tf.config, "list_physical_devices", there.__getitem__)
+        details = {name: {"device_name": named} for name in there["GPU"]}
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", details.__getitem__)
+    else:
+        pytest.skip("two backends are told")
+
+
+@pytest.mark.parametrize(("devices", "count"), [("1", 1), ("2", 2), ("all", 2)])
+def test_a_card_names_the_accelerators_that_a_run_used(two_gpus, devices, count):
+    chosen = Settings(data="-", workdir="-", devices=devices)
+    assert description(chosen, 1.0)["hardware"] == f"{count} x NVIDIA H100 80GB HBM3"
+
+
+def test_a_card_names_the_cpu_where_there_is_no_accelerator(monkeypatch):
+    monkeypatch.setattr(devices_module, "_accelerators", list)
+    expected = f"{platform.machine()}, {os.cpu_count()} CPU cores"
+    assert hardware(Settings(data="-", workdir="-")) == expected
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_work(tmp_path):

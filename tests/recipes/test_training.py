@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from functools import partial
 from unittest import mock
 
@@ -24,6 +25,7 @@ from recipes import progress, srcnn, training
 from recipes.image_set import ImageSet
 from recipes.objective import make_loss
 from recipes.settings import Settings, TrainingError
+from recipes.speed import Speed
 from recipes.training import Restorer, averaged
 
 rng = np.random.default_rng(0)
@@ -83,6 +85,61 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     resumed = noisy_run(settings(tmp_path / "b", resume=True))
     for first, second in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def fit_settings(tmp_path, **changes):
+    return settings(tmp_path, **{"steps": 10_000, "fit": True, "minutes": 1.0, **changes})
+
+
+def test_a_fitted_run_is_the_run_with_these_steps(tmp_path, monkeypatch):
+    """The measuring, which is real but short, leaves no trace in the bits."""
+    monkeypatch.setattr(training, "fitting_steps", lambda *left: 6)
+    measure = training.measure
+    monkeypatch.setattr(training, "measure", lambda model, batches, _: measure(model, batches, 0))
+    plain, fitted = (noisy_run(make(tmp_path / make.__name__)) for make in (settings, fit_settings))
+    for first, second in zip(plain, fitted, strict=True):
+        np.testing.assert_array_equal(first, second)
+    run = json.loads((tmp_path / "fit_settings/run/run.json").read_text())["settings"]
+    assert run["steps"] == 6
+    assert run == json.loads((tmp_path / "settings/run/run.json").read_text())["settings"]
+
+
+def test_a_resumed_run_keeps_the_steps_that_were_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "fitting_steps", lambda *left: 6)
+    with pytest.raises(KeyboardInterrupt):
+        noisy_run(fit_settings(tmp_path / "b"), stop_after=2)
+    with pytest.raises(TrainingError, match="already holds a run; go on with --resume"):
+        noisy_run(fit_settings(tmp_path / "b"))
+    monkeypatch.setattr(training, "measure", None)  # not to be called
+    resumed = noisy_run(fit_settings(tmp_path / "b", resume=True))
+    np.testing.assert_array_equal(noisy_run(settings(tmp_path / "a"))[0], resumed[0])
+
+
+def test_what_is_left_of_the_minutes_is_what_is_fitted(tmp_path, monkeypatch):
+    """Given: the seconds left, the speed, --every and the seconds between pieces."""
+    seen = []
+    monkeypatch.setattr(training, "fitting_steps", lambda *given: seen.append(given) or 6)
+    monkeypatch.setattr(training, "measure", lambda *given: Speed(7.0, 5.0))
+    noisy_run(fit_settings(tmp_path, minutes=30.0))
+    ((left, speed, every, between),) = seen
+    assert 1700 < left < 1800
+    assert (speed.rate, every) == (5.0, 2)
+    assert 0 < between < 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"minutes": 0.0}, "--fit needs --minutes. Received: 0"),
+        ({"milestones": "5:0.1"}, "--fit chooses the steps, so --milestones cannot name them"),
+        ({"steps_per_execution": 3}, "--every of --steps-per-execution"),
+        ({"profile": -1}, "--profile must be a number of steps. Received: -1"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_before_work(tmp_path, changes, message):
+    with pytest.raises(TrainingError, match=message):
+        noisy_run(fit_settings(tmp_path, **changes))
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_seed_ends_elsewhere(tmp_path):
@@ -256,6 +313,15 @@ def test_steps_of_other_backends_are_the_batches_in_order():
         np.testing.assert_array_equal(batch, patches.numpy_batch(step))
 
 
+def test_batches_come_in_order_whichever_is_ready_first():
+    class Uneven:
+        def numpy_batch(self, step):
+            time.sleep(0.02 if step % 3 == 0 else 0.0)
+            return step
+
+    assert [step for (step,) in training.Steps(Uneven(), 5, 60)] == list(range(5, 60))
+
+
 def test_losses_by_name(tmp_path):
     options = {"weighting": "quartile", "quantile": 0.75, "apply_to": "images", "balanced": True}
     loss = make_loss(settings(tmp_path, loss="asy_mae", normalize=True, **options))
@@ -330,6 +396,22 @@ def test_the_recipe_writes_a_network_that_loads(photos, tmp_path):
     assert card["training"]["settings"]["loss"] == "asy_mse"
     assert str(tmp_path) not in json.dumps(card)  # a card tells no paths
     assert 0 < float(rows[-1]["validation_psnr"]) < 60
+
+
+def test_a_card_names_the_start_of_a_run_and_no_path(photos, tmp_path):
+    assert srcnn.main([*command(photos, tmp_path / "first"), "--quiet"]) == 0
+    more = ["--init", str(tmp_path / "first"), "--quiet"]
+    assert srcnn.main([*command(photos, tmp_path / "second"), *more]) == 0
+    digest = hashlib.sha256((tmp_path / "first/network.weights.h5").read_bytes()).hexdigest()
+    card = json.loads((tmp_path / "second/network.json").read_text())
+    named = f"network.weights.h5, SHA-256 {digest}, 4 steps"
+    assert card["training"]["settings"]["init"] == named
+    for path in (tmp_path / "second").rglob("*.json"):
+        assert str(tmp_path) not in path.read_text(), path
+    (tmp_path / "second/network.weights.h5").unlink()
+    again = [*command(photos, tmp_path / "second"), *more, "--resume"]
+    assert srcnn.main(again) == 0
+    assert srcnn.main([*command(photos, tmp_path / "second"), "--resume"]) == 1  # another start
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path, capsys):
