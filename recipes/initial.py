@@ -85,7 +85,8 @@ def _steps(file: Path) -> str:
         try:
             facts = json.loads((file.parent / name).read_text())
             training = facts.get("training", facts)
-            return str(training.get("reached") or f"{training['settings']['steps']:,} steps")
+            reached = training.get("reached") or training.get("stopped")
+            return str(reached or f"{training['settings']['steps']:,} steps")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return ""

@@ -424,7 +424,7 @@ def test_an_empty_folder_is_one_sentence(tmp_path, capsys):
 def test_a_broken_image_is_one_sentence_and_leaves_nothing(photos, tmp_path, capsys):
     (photos / "broken.png").write_text("text")
     assert srcnn.main(command(photos, tmp_path / "run")) == 1
-    assert "broken.png is not an image that can be read" in capsys.readouterr().err
+    assert "broken.png is not a PNG, JPEG" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
