@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.machine.parts import temporary_folder
 from zoo.policy import PRECISIONS
+from zoo.tiling.graph import first_line
 
 # Inputs of a network, each with the same number of images, to restored images.
 Engine = Callable[[list[np.ndarray]], np.ndarray]
@@ -17,15 +18,24 @@ ENGINES = {"keras": "", "onnxruntime": "onnx", "openvino": "openvino"}
 
 
 def keras_engine(network: keras.Model, device: str | None = None) -> Engine:
-    """Return what runs a model on arrays: compiled once per shape, without training's traces."""
+    """Return what runs a model on arrays: compiled once per shape, without training's traces.
+
+    It raises ValueError, in one sentence, where the model fails.
+    """
     # A model of its own, so that nothing that `fit` or `compile` left on the user's is in the way.
     runner = keras.Model(network.inputs, network.outputs[0])
 
     def run(inputs: list[np.ndarray]) -> np.ndarray:
-        with on_device(device):
-            return keras.ops.convert_to_numpy(
-                runner.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
-            )
+        try:
+            with on_device(device):
+                return keras.ops.convert_to_numpy(
+                    runner.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
+                )
+        except MemoryError:
+            raise
+        except Exception as error:  # each backend has its own kinds
+            what = f"{network.name} fails on images of {inputs[0].shape}"
+            raise ValueError(f"{what}: {first_line(error)}") from error
 
     return run
 

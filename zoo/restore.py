@@ -5,6 +5,7 @@ the number of what a user gets. `restore` is the one for users: pictures of any 
 tiles. `super_resolve` and `denoise` are the protocols of evaluation: one image in one piece.
 """
 
+import os
 import warnings
 from typing import Any
 
@@ -22,7 +23,7 @@ from zoo.usage import check_colour, check_sigma
 
 def restore(
     images: Any,
-    model: str | keras.Model | Network,
+    model: str | os.PathLike[str] | keras.Model | Network,
     *,
     sigma: float | None = None,
     scale: int | None = None,
@@ -41,8 +42,11 @@ def restore(
         images: An image `(height, width)` or `(height, width, channels)`, a batch of them with four
             axes, or a list of images of any sizes. uint8, uint16, or floating point with white
             at 1.
-        model: A published weight or a path, as `zoo.load` takes it; a model; or what `open_network`
-            returned, for many calls.
+        model: A published weight or a path, as `zoo.load` takes it; what `open_network` returned,
+            for many calls; or a model of your own. That takes an image, or an image and sigma
+            `(batch, 1)`, white at 1, and returns an image of as many channels that is as large or
+            a whole number of times larger. Where it takes one size alone, or multiples of a number,
+            pictures are restored in tiles of that size, or mirrored to a multiple and cropped.
         sigma: Standard deviation of the noise in image units, 25 / 255 for 25 grey levels; for
             networks that take it.
         scale: For a model that keeps the size of its input: 1 if it is a denoiser, or the factor by
@@ -63,18 +67,19 @@ def restore(
 
     Raises:
         WeightsError: if the name is unknown or its weights cannot be loaded.
-        TypeError: for images of another dtype.
+        TypeError: for images of another dtype, or what is no model.
         ValueError: for another shape, or what the network does not take.
 
     Example:
         >>> large = zoo.restore(photo, "srcnn-955-x3")  # uint8 (100, 80, 3) -> (300, 240, 3)
         >>> clean = zoo.restore([noisy], model, scale=1)
     """
-    network = (
-        model
-        if isinstance(model, Network)
-        else open_network(model, scale=scale, dtype=dtype, device=device)
-    )
+    if isinstance(model, Network):
+        network, given = model, {"scale": scale, "dtype": dtype, "device": device}
+        if set(given.values()) != {None}:
+            raise ValueError(f"scale, dtype and device are for `open_network`. Received: {given}")
+    else:
+        network = open_network(model, scale=scale, dtype=dtype, device=device)
     settings = Settings(sigma, tile, self_ensemble)
     remark = check_sigma(network.name, network.usage, None if sigma is None else 255 * sigma)
     if remark:
@@ -84,6 +89,8 @@ def restore(
     array = to_numpy(images)
     if array.ndim != 4:
         return _restore_array(network, array, alpha, settings)
+    if 0 in array.shape:
+        raise ValueError(f"images must hold at least one pixel. Received: {array.shape}")
     return np.stack([_restore_array(network, image, alpha, settings) for image in array])
 
 
@@ -177,5 +184,12 @@ def _restore_array(
     if remark := check_colour(network.name, network.usage, picture.colour):
         warnings.warn(remark, stacklevel=3)
     its_plan = plan(network, picture, settings)
+    if network.reach is None and len(its_plan.rows) * len(its_plan.columns) > 1:
+        height, width = (side or "any" for side in network.size)
+        warnings.warn(
+            f"{network.name} takes images of {height} x {width} pixels alone, and {network.whole}: "
+            "where tiles of that size meet, seams may show",
+            stacklevel=3,
+        )
     restored = np.concatenate(list(restore_bands(its_plan, lambda top, end: image[top:end])))
     return restored[..., 0] if array.ndim == 2 else restored

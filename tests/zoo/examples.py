@@ -24,7 +24,7 @@ def network(scale: int = 1, channels: int | None = None) -> Network:
         usage=Usage(scale=scale),
         channels=channels,
         engine=lambda inputs: inputs[0].repeat(scale, axis=1).repeat(scale, axis=2),
-        reach=Reach(0, scale, 1, mirrored=False, placed=False, floats=1.0),
+        reach=Reach(0, scale, 1, placed=False, floats=1.0),
     )
 
 

@@ -86,15 +86,20 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
     way = channels_for(picture.colour, colours, network.channels, network.usage.scale)
     height, width, its_reach = picture.height, picture.width, network.reach
     if its_reach is None:
-        rows, columns = ([Span(0, side, 0, side)] for side in (height, width))
+        if settings.self_ensemble and len({*network.size}) > 1:
+            raise ValueError(f"{network.name} takes no turned pictures: self_ensemble must be off")
+        rows, columns = (
+            _fixed_spans(side, network, its_only)
+            for side, its_only in zip((height, width), network.size, strict=True)
+        )
+        height, width = rows[-1].stop, columns[-1].stop
         return Plan(network, picture, settings, way, rows, columns, 1, height, width)
     step, margin = its_reach.step, its_reach.margin
     if network.usage.scale > 1:
         margin = max(margin, -(-BICUBIC_MARGIN // step) * step)  # of alpha and colour
     if picture.alpha:
         margin += -(-SPREAD // step) * step
-    if its_reach.mirrored:
-        height, width = (-(-side // step) * step for side in (height, width))
+    height, width = (-(-side // step) * step for side in (height, width))
     images = way.images * (colours if network.channels is None else 1)
     budget, per_pixel = memory_budget(), bytes_per_pixel(its_reach, images, picture.channels)
     keep = settings.tile or automatic_tile(its_reach, per_pixel, budget)
@@ -102,6 +107,20 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
     rows, columns = spans(height, low, margin, step), spans(width, keep, margin, step)
     at_once = tiles_at_once(its_reach, per_pixel, keep, budget)
     return Plan(network, picture, settings, way, rows, columns, at_once, height, width)
+
+
+def _fixed_spans(length: int, network: Network, size: int | None) -> list[Span]:
+    """Return the whole of an axis, a multiple of what it must be; or tiles of the only size.
+
+    What such tiles should share is not known: it is an eighth of them on each side, and what
+    bicubic enlargement needs.
+    """
+    if size is None:
+        length = -(-length // network.step) * network.step
+        return [Span(0, length, 0, length)]
+    margin = max(size // 8, BICUBIC_MARGIN if network.usage.scale > 1 else 0)
+    margin = min(margin, (size - 1) // 2)
+    return spans(max(length, size), size - 2 * margin, margin)
 
 
 def _rows_per_band(picture: Picture, reach: Reach) -> int:

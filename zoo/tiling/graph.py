@@ -1,5 +1,7 @@
 """The graph of a network: its calls in their order, and how much it enlarges."""
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +9,10 @@ import keras
 from keras import tree
 
 from asykeras.types import Tensor
+
+# What sides may have to be multiples of, usual ones first, and two primes to multiply them by.
+MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 9, 18, 27, 5, 10, 20, 25)
+PRIMES = (67, 131)
 
 
 class TilingError(ValueError):
@@ -42,34 +48,93 @@ class Graph:
     output: Tensor
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """Which sizes of images a network takes, and what it makes of them.
+
+    Attributes:
+        height: The only one that it takes, None for any.
+        width: The same of the columns.
+        multiple: What a height or width that is not given must be a multiple of.
+        growth: How many times larger than its input the output is.
+    """
+
+    height: int | None
+    width: int | None
+    multiple: int
+    growth: int
+
+
 def growth(network: keras.Model) -> int:
-    """Return how many times larger than its input the output of a network is.
+    """Return how many times larger than its input the output of a network is; see `sizes`."""
+    return sizes(network).growth
+
+
+def sizes(network: keras.Model, traced: bool = False) -> Sizes:
+    """Return which sizes of images a network takes, found by trying; nothing is computed.
 
     Args:
         network: Model of images; its first input is the image.
+        traced: Whether to trace its calls, which takes longer: some layers of Keras, `Concatenate`
+            among them, tell the shape of outputs that they cannot compute.
 
     Raises:
-        ValueError: if that is no whole number, or not the same for all sizes.
+        ValueError: if its output is not the same whole number of times as large for all sizes.
     """
     if len(network.outputs) != 1:
         raise ValueError(
             f"{network.name} must have one output (`zoo.at_scale` picks one of an MDSR's). "
             f"Received: {len(network.outputs)}"
         )
+    fixed = tuple(network.inputs[0].shape[1:3])
+    for multiple in MULTIPLES if None in fixed else (1,):
+        tried = [side or multiple * prime for side, prime in zip(fixed, PRIMES, strict=True)]
+        try:
+            found = _output_size(network, tried[0], tried[1], traced)
+        except Exception:  # each layer has its own kinds
+            continue
+        factor = found[0] // tried[0]
+        if factor and found == tuple(factor * side for side in tried):
+            return Sizes(fixed[0], fixed[1], multiple, factor)
+    usual = [side or 64 for side in fixed]
+    try:
+        height, width = _output_size(network, usual[0], usual[1], traced)
+        received = f"{height} x {width} pixels for {usual[0]} x {usual[1]}"
+    except Exception as error:
+        received = first_line(error)
+    raise ValueError(
+        f"{network.name} must keep the size of an image or enlarge it by a whole number "
+        f'(padding="same"). Received: {received}'
+    )
+
+
+def _output_size(network: keras.Model, height: int, width: int, traced: bool) -> tuple[int, int]:
+    """Return the height and width of what a network makes of an image."""
     image, *others = (tuple(each.shape) for each in network.inputs)
-    sizes = []
-    for side in (64, 128):
-        shapes = [(1, side, side, image[-1]), *((1, *each[1:]) for each in others)]
-        shape = network.compute_output_shape(shapes if others else shapes[0])
-        sizes.append((side, *shape[1:3]))
-    factor = sizes[0][1] // sizes[0][0]
-    if factor < 1 or any({height, width} != {factor * side} for side, height, width in sizes):
-        side, height, width = sizes[0]
-        raise ValueError(
-            f"{network.name} must keep the size of an image or enlarge it. Received: "
-            f"{height} x {width} pixels for {side} x {side}"
-        )
-    return factor
+    shapes = [(1, height, width, image[-1]), *((1, *each[1:]) for each in others)]
+    if traced:
+        inputs = [keras.Input(batch_shape=shape) for shape in shapes]
+        _, *size, _ = _Traced(network)(inputs if others else inputs[0]).shape
+    else:
+        _, *size, _ = network.compute_output_shape(shapes if others else shapes[0])
+    return size[0], size[1]
+
+
+class _Traced(keras.Layer):
+    """A network as a layer that does not tell the shape of its output: Keras traces its calls."""
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__()
+        self.network = network
+
+    def call(self, inputs: Any) -> Tensor:
+        return self.network(inputs)
+
+
+def first_line(error: Exception) -> str:
+    """Return what an exception of Keras or its backend says, in one line without colours."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def record(network: keras.Model) -> Graph:
@@ -98,6 +163,32 @@ def record(network: keras.Model) -> Graph:
     plain = keras.Model(network.inputs, network.outputs)
     clone = keras.models.clone_model(plain, clone_function=_itself, call_function=call)
     return Graph(list(clone.inputs), calls, clone.outputs[0])
+
+
+def rebuilt(
+    graph: Graph, inputs: Sequence[Tensor], apply: Callable[[Call, Any, Any], Tensor] | None = None
+) -> Tensor:
+    """Return the output of a graph on other inputs; its layers are shared.
+
+    Args:
+        graph: What `record` returned.
+        inputs: Instead of the graph's.
+        apply: From a call and its new arguments to its output; by default its layer does it.
+    """
+    new = {id(old): tensor for old, tensor in zip(graph.inputs, inputs, strict=True)}
+
+    def renewed(value: Any) -> Any:
+        return new[id(value)] if isinstance(value, keras.KerasTensor) else value
+
+    for call in graph.calls:
+        args, kwargs = tree.map_structure(renewed, (call.args, call.kwargs))
+        if call.layer is None:
+            new[id(call.output)] = args[0]
+        elif apply is None:
+            new[id(call.output)] = call.layer(*args, **kwargs)
+        else:
+            new[id(call.output)] = apply(call, args, kwargs)
+    return new[id(graph.output)]
 
 
 def _itself(layer: Any) -> Any:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import keras
-from keras import ops, tree
+from keras import ops
 
 from asykeras.types import Tensor
-from zoo.tiling.graph import record
+from zoo.tiling.graph import Call, rebuilt, record
 from zoo.tiling.reach import follow
 
 
@@ -24,22 +24,15 @@ def placed_network(network: keras.Model) -> keras.Model:
     known = follow(graph, 1)
     inputs = [keras.Input(batch_shape=each.shape, name=each.name) for each in graph.inputs]
     place = keras.Input((4,), name="place")
-    new = {id(old): tensor for old, tensor in zip(graph.inputs, inputs, strict=True)}
 
-    def renewed(value: Any) -> Any:
-        return new[id(value)] if isinstance(value, keras.KerasTensor) else value
+    def apply(call: Call, args: Any, kwargs: Any) -> Tensor:
+        if call.kind != "EnlargeAligned":
+            return call.layer(*args, **kwargs)
+        halvings = known[id(call.inputs()[0])][0].scale.denominator
+        return EnlargePart(halvings, name=call.layer.name)([*args, place])
 
-    for call in graph.calls:
-        args, kwargs = tree.map_structure(renewed, (call.args, call.kwargs))
-        if call.layer is None:
-            output = args[0]
-        elif call.kind == "EnlargeAligned":
-            halvings = known[id(call.inputs()[0])][0].scale.denominator
-            output = EnlargePart(halvings, name=call.layer.name)([*args, place])
-        else:
-            output = call.layer(*args, **kwargs)
-        new[id(call.output)] = output
-    return keras.Model([*inputs, place], new[id(graph.output)], name=network.name)
+    output = rebuilt(graph, inputs, apply)
+    return keras.Model([*inputs, place], output, name=network.name)
 
 
 class EnlargePart(keras.Layer):

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import keras
+from keras import tree
 
 from asykeras.types import Tensor
-from zoo.tiling.graph import Call, Graph, TilingError, growth, record
+from zoo.tiling.graph import Call, Graph, TilingError, record, sizes
 
 # Layers and operations whose output at a place depends on the inputs at that place alone.
 POINTWISE = {
-    *("Activation", "Add", "Affine", "Average", "BatchNormalization", "Dropout", "ELU", "Identity"),
-    *("LeakyReLU", "Maximum", "Minimum", "Multiply", "PReLU", "ReLU", "Rescaling", "Subtract"),
+    *("Activation", "Add", "Affine", "Average", "Dropout", "ELU", "GaussianDropout"),
+    *("GaussianNoise", "Identity", "LeakyReLU", "Maximum", "Minimum", "Multiply", "ReLU"),
+    *("Rescaling", "SpatialDropout2D", "Subtract"),
     *("Abs", "Cast", "Clip", "Divide", "Elu", "Gelu", "LeakyRelu", "OnesLike", "Relu", "Sigmoid"),
     *("Silu", "Softplus", "Tanh", "ZerosLike", "CropTo"),
 }
@@ -46,6 +48,8 @@ class Field:
 
 
 Fields = tuple[Field, Field]  # of the rows and of the columns
+# The first and the last position, from the one below a place on, that interpolation looks at.
+BILINEAR, BICUBIC = (0, 1), (-1, 2)
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Reach:
     Attributes:
         margin: Pixels of the input beyond a tile, on every side, that its output depends on.
         scale: Output pixels per input pixel.
-        step: What the place and the size of a tile must be multiples of.
-        mirrored: Whether the network itself mirrors the image to a multiple of `step`.
+        step: What the place and the size of a tile, and the size of the whole, must be multiples
+            of.
         placed: Whether the network must be told where its tile lies: see `zoo.tiling.placed`.
         floats: Numbers per input pixel that the largest step holds, inputs and output together.
     """
@@ -64,7 +68,6 @@ class Reach:
     margin: int
     scale: int
     step: int
-    mirrored: bool
     placed: bool
     floats: float
 
@@ -85,23 +88,21 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
 
     Example:
         >>> reach(zoo.SRCNN(3), enlarge=3)  # 8 pixels of the large image, and 2 of bicubic
-        Reach(margin=5, scale=3, step=1, mirrored=False, placed=False, floats=864.0)
+        Reach(margin=5, scale=3, step=1, placed=False, floats=864.0)
     """
     graph = record(network)
     known = follow(graph, enlarge)
     rows, columns = _output(known, graph)
-    step = math.lcm(*(field.scale.denominator for pair in known.values() for field in pair))
     multiples = [call.layer.multiple for call in graph.calls if call.kind == "MirrorToMultiple"]
-    if step > 1 and not (multiples and multiples[0] % step == 0):
-        raise TilingError(f"the network halves the image, which must be a multiple of {step}")
-    if not rows.scale == columns.scale == growth(network) * enlarge:
+    scales = [field.scale for pair in known.values() for field in pair]
+    step = math.lcm(*(scale.denominator for scale in scales), *multiples)
+    found = sizes(network)
+    if not rows.scale == columns.scale == found.growth * enlarge or step % found.multiple:
         raise TilingError("what its output depends on does not follow from its layers")
-    step = multiples[0] if multiples else step
     return Reach(
         margin=-(-max(_margin(rows), _margin(columns)) // step) * step,
         scale=int(rows.scale),
         step=step,
-        mirrored=bool(multiples),
         placed=any(call.kind == "EnlargeAligned" for call in graph.calls),
         floats=max((_floats(call, known, bands) for call in graph.calls), default=2.0 * bands),
     )
@@ -117,15 +118,7 @@ def follow(graph: Graph, enlarge: int) -> dict[int, Fields]:
     Raises:
         TilingError: for a layer that may look at the whole image.
     """
-    start = Field(1)
-    if enlarge != 1:
-        # Pixel i of the large image lies at c = (i + 0.5) / enlarge - 0.5 of the small one, and is
-        # made of its pixels from floor(c) - 1 to floor(c) + 2.
-        places = [Fraction(i, enlarge) for i in range(enlarge)]
-        floors = [math.floor(place + Fraction(1, 2 * enlarge) - Fraction(1, 2)) for place in places]
-        before = max(place - (low - 1) for place, low in zip(places, floors, strict=True))
-        after = max(low + 2 - place for place, low in zip(places, floors, strict=True))
-        start = Field(1, Fraction(enlarge), before, after)
+    start = Field(1) if enlarge == 1 else _interpolated(Field(1), enlarge, BICUBIC)
     known = {id(graph.inputs[0]): (start, replace(start, axis=2))}
     for call in graph.calls:
         given = [known[id(each)] for each in call.inputs() if id(each) in known]
@@ -142,6 +135,7 @@ def _after(call: Call, given: list[Fields]) -> Fields:
     if getattr(call.layer, "data_format", "channels_last") != "channels_last":
         raise TilingError(f"its layer {call.layer.name!r} has the channels first")
     if kind in POINTWISE:
+        _refuse_maps(call)
         return _joined(call, given)
     if kind in RULES:
         return RULES[kind](call, given)
@@ -152,6 +146,27 @@ def _joined(call: Call, given: list[Fields]) -> Fields:
     """Return the fields of a place that depends on the same place of all inputs."""
     rows, columns = (_union(call, [pair[side] for pair in given]) for side in (0, 1))
     return rows, columns
+
+
+def _refuse_maps(call: Call) -> None:
+    """Refuse constants with a value for every place, an array that is added to the image."""
+    for each in tree.flatten((call.args, call.kwargs)):
+        shape = () if isinstance(each, keras.KerasTensor) else tuple(getattr(each, "shape", ()))
+        if any(length != 1 for length in shape[:-1]):
+            raise TilingError(f"its layer {call.layer.name!r} has a value for every place")
+
+
+def _by_channel(call: Call, given: list[Fields]) -> Fields:
+    """Layers with weights or statistics along some axes, which must be the channels alone."""
+    layer, rank = call.layer, len(call.output.shape)
+    if call.kind == "PReLU":
+        axes = {axis + 1 for axis, length in enumerate(layer.alpha.shape) if length != 1}
+    else:
+        axis = getattr(layer, "axis", -1)  # `Dense` has none
+        axes = {each % rank for each in (axis if isinstance(axis, list | tuple) else [axis])}
+    if axes & {field.axis for field in given[0]}:
+        raise TilingError(f"its layer {layer.name!r} ({call.kind}) may look at the whole image")
+    return _joined(call, given)
 
 
 def _union(call: Call, fields: Sequence[Field]) -> Field:
@@ -176,13 +191,38 @@ def _convolution(call: Call, given: list[Fields]) -> Fields:
     windows = []
     for side, field in enumerate(given[0]):
         kernel = (layer.kernel_size[side] - 1) * layer.dilation_rate[side] + 1
-        if layer.padding == "same" and layer.strides[side] != 1:
-            raise TilingError(
-                f"where its strided layer {layer.name!r} begins depends on the size of the image"
-            )
-        padding = (kernel - 1) // 2 if layer.padding == "same" else 0
-        windows.append(_window(field, kernel, layer.strides[side], padding))
+        windows.append(_strided(field, kernel, layer.strides[side], layer.padding))
     return windows[0], windows[1]
+
+
+def _pooling(call: Call, given: list[Fields]) -> Fields:
+    layer = call.layer
+    rows, columns = (
+        _strided(field, layer.pool_size[side], layer.strides[side], layer.padding)
+        for side, field in enumerate(given[0])
+    )
+    return rows, columns
+
+
+def _strided(field: Field, kernel: int, stride: int, padding: str) -> Field:
+    """Return the field of a window; where it begins is the same for all multiples of a stride."""
+    return _window(field, kernel, stride, max(kernel - stride, 0) // 2 if padding == "same" else 0)
+
+
+def _transposed(call: Call, given: list[Fields]) -> Fields:
+    """A place p adds to the outputs from `stride * p - padding` on, `kernel` of them."""
+    layer, sides = call.layer, []
+    if layer.output_padding is not None or set(layer.dilation_rate) != {1}:
+        raise TilingError(f"its layer {layer.name!r} is padded or dilated")
+    for side, field in enumerate(given[0]):
+        kernel, stride = layer.kernel_size[side], layer.strides[side]
+        padding = max(kernel - stride, 0) // 2 if layer.padding == "same" else 0
+        scale = field.scale * stride
+        before = field.before + (kernel - 1 - padding) / scale
+        sides.append(
+            replace(field, scale=scale, before=before, after=field.after + padding / scale)
+        )
+    return sides[0], sides[1]
 
 
 def _recurrent_unit(call: Call, given: list[Fields]) -> Fields:
@@ -206,10 +246,32 @@ def _depth_to_space(call: Call, given: list[Fields]) -> Fields:
 
 
 def _upsampling(call: Call, given: list[Fields]) -> Fields:
-    if call.layer.interpolation != "nearest":
-        raise TilingError(f"its layer {call.layer.name!r} interpolates over the whole image")
-    rows, columns = (_repeated(field, call.layer.size[side]) for side, field in enumerate(given[0]))
+    layer = call.layer
+    taps = {"bilinear": BILINEAR, "bicubic": BICUBIC}.get(layer.interpolation)
+    if taps is None and layer.interpolation != "nearest":
+        raise TilingError(f"its layer {layer.name!r} interpolates over the whole image")
+    rows, columns = (
+        _interpolated(field, layer.size[side], taps) if taps else _repeated(field, layer.size[side])
+        for side, field in enumerate(given[0])
+    )
     return rows, columns
+
+
+def _interpolated(field: Field, factor: int, taps: tuple[int, int]) -> Field:
+    """Return the field where positions are enlarged, the centres of the outer ones kept in place.
+
+    Position i lies at c = (i + 0.5) / factor - 0.5 of the old ones, and is made of those from
+    `floor(c) + taps[0]` to `floor(c) + taps[1]`.
+    """
+    places = [Fraction(i, factor) for i in range(factor)]
+    floors = [math.floor(place + Fraction(1, 2 * factor) - Fraction(1, 2)) for place in places]
+    pairs = list(zip(places, floors, strict=True))
+    return replace(
+        field,
+        scale=field.scale * factor,
+        before=field.before + max(place - (low + taps[0]) for place, low in pairs) / field.scale,
+        after=field.after + max(low + taps[1] - place for place, low in pairs) / field.scale,
+    )
 
 
 def _enlarge_aligned(call: Call, given: list[Fields]) -> Fields:
@@ -289,15 +351,22 @@ def _moved(call: Call, given: list[Fields]) -> Fields:
 
 
 RULES: dict[str, Callable[[Call, list[Fields]], Fields]] = {
+    "AveragePooling2D": _pooling,
+    "BatchNormalization": _by_channel,
     "Concatenate": _concatenate,
     "Conv2D": _convolution,
+    "Conv2DTranspose": _transposed,
+    "Dense": _by_channel,
     "DepthToSpace": _depth_to_space,
     "DepthwiseConv2D": _convolution,
     "EnlargeAligned": _enlarge_aligned,
     "ExpandDims": _moved,
     "GetItem": _get_item,
+    "LayerNormalization": _by_channel,
+    "MaxPooling2D": _pooling,
     "MirrorToMultiple": lambda call, given: given[0],
     "QuasiRecurrentUnit": _recurrent_unit,
+    "PReLU": _by_channel,
     "Repeat": _repeat,
     "SeparableConv2D": _convolution,
     "Squeeze": _moved,

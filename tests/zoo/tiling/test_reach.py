@@ -9,7 +9,7 @@ import zoo
 from asykeras.resize import bicubic_resize
 from tests.zoo.examples import small_grunet
 from zoo.dncnn import DnCNN
-from zoo.tiling.graph import TilingError, growth, record
+from zoo.tiling.graph import TilingError, growth, record, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach
 
@@ -37,6 +37,17 @@ def touched(network, enlarge=1, side=41):
     rows = np.flatnonzero(np.isnan(output).any(axis=(1, 2)))
     scale = len(output) / side
     return max(middle - rows[0] // scale, rows[-1] // scale - middle)
+
+
+def lit(network, side=40, at=20):
+    """Return the same, by one bright pixel: some layers lose NaN, or spread it over the whole."""
+    network.set_weights([np.ones_like(w) * (w.ndim > 1) for w in network.get_weights()])  # no bias
+    image = np.zeros((1, side, side, 1), np.float32)
+    image[0, at, at] = 1
+    output = ops.convert_to_numpy(network(image, training=False))[0]
+    rows = np.flatnonzero(np.abs(output).max(axis=(1, 2)) > 1e-6)
+    scale = len(output) / side
+    return max(at - rows[0] // scale, rows[-1] // scale - at)
 
 
 @pytest.mark.parametrize(
@@ -95,20 +106,73 @@ def test_models_inside_models_are_looked_through():
         (lambda x: x * layers.GlobalAveragePooling2D(keepdims=True)(x), "may look at the whole"),
         (lambda x: ops.flip(x, axis=1), r"\(Flip\) may look at the whole image"),
         (lambda x: ops.concatenate([x, x], axis=1)[:, ::2], "puts images side by side"),
-        (lambda x: layers.UpSampling2D(interpolation="bilinear")(x), "interpolates over"),
-        (
-            lambda x: layers.UpSampling2D()(layers.Conv2D(1, 3, 2, padding="same")(x)),
-            "begins depends on the size",
-        ),
-        (
-            lambda x: layers.UpSampling2D()(layers.Conv2D(1, 2, 2)(x)),
-            "which must be a multiple of 2",
-        ),
+        (lambda x: layers.UpSampling2D(interpolation="lanczos3")(x), "interpolates over"),
+        (lambda x: x + np.ones((1, 40, 40, 1), "float32"), "has a value for every place"),
+        (lambda x: layers.Conv2DTranspose(1, 4, 2, output_padding=0)(x), "padded or dilated"),
     ],
 )
 def test_a_layer_that_may_see_all_is_named(step, match):
     with pytest.raises(TilingError, match=match):
         reach(chain(step))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.PReLU(), layers.LayerNormalization((1, 2, 3)), layers.BatchNormalization(axis=1)],
+)
+def test_weights_along_rows_and_columns_are_refused(layer):
+    network = keras.Sequential([keras.Input((16, 16, 1)), layer])
+    with pytest.raises(TilingError, match="may look at the whole image"):
+        reach(network)
+
+
+def test_weights_along_the_channels_are_not():
+    normalized = chain(layers.BatchNormalization(), layers.LayerNormalization(), layers.Dense(3))
+    assert reach(normalized).margin == 0
+    assert reach(chain(layers.PReLU(shared_axes=(1, 2)), convolution(3))).margin == 1
+
+
+def halved(x, down, up):
+    x = convolution(3)(x)
+    return convolution(3)(ops.concatenate([x, up(convolution(5)(down(x)))], axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("down", "up"),
+    [
+        (layers.MaxPooling2D(), layers.UpSampling2D()),
+        (layers.MaxPooling2D(3, 2, padding="same"), layers.UpSampling2D(interpolation="bilinear")),
+        (layers.AveragePooling2D(3), layers.UpSampling2D(3, interpolation="bicubic")),
+        (layers.Conv2D(2, 3, 2, padding="same"), layers.Conv2DTranspose(2, 3, 2, padding="same")),
+        (layers.Conv2D(2, 4, 2, padding="same"), layers.Conv2DTranspose(2, 2, 2)),
+        (layers.Conv2D(2, 2, 2), layers.Conv2DTranspose(2, 5, 2, padding="same")),
+        (layers.SeparableConv2D(2, 5, 4, padding="same"), layers.Conv2DTranspose(2, 4, 4)),
+    ],
+)
+def test_a_u_net_is_run_on_multiples(down, up):
+    network = chain(lambda x: halved(x, down, up))
+    found = reach(network)
+    factor = down.strides[0]
+    assert found.step == sizes(network).multiple == factor
+    places = [9 * factor + i for i in range(factor)]
+    seen = max(lit(network, side=20 * factor, at=each) for each in places)
+    assert seen <= found.margin < seen + factor
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding"), [(2, "valid"), (3, "same"), (4, "same"), (5, "same")]
+)
+def test_transposed_convolutions_enlarge(kernel, padding):
+    network = chain(convolution(3), layers.Conv2DTranspose(1, kernel, 2, padding=padding))
+    assert reach(network).margin == touched(network)
+    assert reach(network).scale == 2
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_interpolation_that_knows_no_border_enlarges(interpolation, factor):
+    network = chain(layers.UpSampling2D(factor, interpolation=interpolation), convolution(3))
+    assert lit(network) <= reach(network).margin <= lit(network) + 1
 
 
 def test_growth_is_a_whole_number():
@@ -136,7 +200,7 @@ def test_floats_count_the_largest_step():
 @pytest.mark.slow
 def test_grunet_is_run_on_a_grid_of_16():
     found = reach(zoo.DPHSIR(), bands=3)
-    assert found == Reach(160, 1, 16, mirrored=True, placed=True, floats=720.0)
+    assert found == Reach(160, 1, 16, placed=True, floats=720.0)
     small = reach(zoo.DPHSIR(variant="small"), bands=3)
     assert (small.margin, small.step, small.floats) == (72, 8, 720.0)
 
@@ -156,4 +220,4 @@ def test_a_placed_network_on_the_whole_image_is_the_network(bands):
 
 
 def test_reach_says_what_it_is():
-    assert reach(zoo.SRCNN(3), enlarge=3) == Reach(5, 3, 1, False, False, 864.0)
+    assert reach(zoo.SRCNN(3), enlarge=3) == Reach(5, 3, 1, False, 864.0)

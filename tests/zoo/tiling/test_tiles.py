@@ -54,7 +54,7 @@ def test_batches_are_even_and_of_one_size():
 
 
 def test_memory_sets_the_size_of_tiles():
-    reach = Reach(10, 1, 1, mirrored=False, placed=False, floats=100.0)
+    reach = Reach(10, 1, 1, placed=False, floats=100.0)
     # 8 MB hold 100 x 100 pixels of 800 bytes, 10 of them margin on each side
     assert automatic_tile(reach, per_pixel=800, budget=8e6) == 80
     assert automatic_tile(reach, per_pixel=3200, budget=8e6) == 30
@@ -67,7 +67,7 @@ def test_memory_sets_the_size_of_tiles():
 
 
 def test_memory_grows_with_images_channels_and_scale():
-    reach = Reach(10, 1, 1, mirrored=False, placed=False, floats=100.0)
+    reach = Reach(10, 1, 1, placed=False, floats=100.0)
     network = 4 * tiles.OVERHEAD * 100
     assert bytes_per_pixel(reach, images=1, channels=3) == network + 8 * tiles.COPIES * 3
     assert bytes_per_pixel(reach, images=4, channels=4) == 4 * network + 8 * tiles.COPIES * 4
@@ -196,7 +196,7 @@ def counter(shapes):
 
 def test_all_batches_of_a_picture_have_one_shape():
     shapes = []
-    reach = Reach(2, 1, 1, mirrored=False, placed=False, floats=1.0)
+    reach = Reach(2, 1, 1, placed=False, floats=1.0)
     network = Network("counter", Usage(), 3, counter(shapes), reach)
     image = rng.uniform(size=(33, 47, 3))
     np.testing.assert_array_equal(restore(image, network, tile=10), image.astype(np.float32))
@@ -207,7 +207,7 @@ def test_all_batches_of_a_picture_have_one_shape():
 
 
 def test_a_wide_picture_is_restored_by_fewer_rows():
-    reach = Reach(2, 2, 1, mirrored=False, placed=False, floats=1.0)
+    reach = Reach(2, 2, 1, placed=False, floats=1.0)
     network = Network("it", Usage(2), 3, counter([]), reach)
     high = plan(network, Picture(2000, 1000, 3, np.dtype(np.uint8), "rgb"), Settings())
     wide = plan(network, Picture(2000, 50_000, 3, np.dtype(np.uint8), "rgb"), Settings())
