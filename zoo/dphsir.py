@@ -62,6 +62,9 @@ def DPHSIR(
     Memory: 200 bands of 145 x 145 pixels in float32 took 4 GB by `predict` and 9 GB by a direct
     call, which keeps every layer's output until the end (TensorFlow, CPU).
 
+    A `.keras` file of it, or of a model that holds it, is loaded after `import zoo`: that makes its
+    layers (`QuasiRecurrentUnit`, `EnlargeAligned`, `MirrorToMultiple`, `CropTo`) known to Keras.
+
     Example:
         >>> model = zoo.DPHSIR(bands=3)
         >>> restored = model([noisy, np.full((1, 1), 25 / 255)])  # noisy: (1, 321, 481, 3)

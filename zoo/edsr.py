@@ -59,6 +59,8 @@ def EDSR(
     mean, 0.4379. Weights of the authors' PixelShuffle need their channels reordered: theirs are
     (channel, row, column), those here (row, column, channel).
 
+    A `.keras` file of it is loaded after `import zoo`, which makes its layer `Affine` known to Keras.
+
     Example:
         >>> model = zoo.EDSR(scale=2)
         >>> large = model(image)  # (1, 48, 48, 3) -> (1, 96, 96, 3)

@@ -42,6 +42,8 @@ def MDSR(
     Differs from the authors' code: the three scales are trained in each step instead of one scale
     drawn at random; images are in [0, 1] as for `EDSR`.
 
+    A `.keras` file of it is loaded after `import zoo`, which makes its layer `Affine` known to Keras.
+
     Example:
         >>> model = zoo.MDSR(weights="mdsr.weights.h5")
         >>> large = at_scale(model, 3)(image)  # (1, 48, 48, 3) -> (1, 144, 144, 3)

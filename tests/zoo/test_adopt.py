@@ -218,7 +218,11 @@ def test_a_path_is_a_name(tmp_path):
     assert restore(PHOTO, Path("srcnn-955-x2")).shape == (90, 102, 3)
 
 
-CARD = {"builder": "SRCNN", "arguments": {"scale": 2, "variant": "9-1-5"}}
+CARD = {
+    "builder": "SRCNN",
+    "arguments": {"scale": 2, "variant": "9-1-5"},
+    "use": {"scale": 2, "enlarge_first": True},
+}
 
 
 def test_a_model_is_as_it_was_and_says_nothing():
@@ -327,6 +331,24 @@ def test_what_a_model_raises_is_one_sentence():
     with pytest.raises(ValueError, match=r"mine fails on images of \(1, 45, 51, 3\): ") as caught:
         restore(PHOTO, network)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_a_whole_model_is_told_how_it_is_opened(tmp_path):
+    file = tmp_path / "mine.keras"
+    model_of(convolution()).save(file)
+    with pytest.raises(zoo.WeightsError, match="is a whole model: give .* after `import zoo`"):
+        restore(PHOTO, file, scale=1)
+    found = restore(PHOTO, keras.models.load_model(file), scale=1)
+    assert found.shape == PHOTO.shape
+
+
+@pytest.mark.parametrize("builder", [zoo.DPHSIR, zoo.EDSR, zoo.MDSR])
+def test_builders_with_layers_of_their_own_say_what_to_import(builder):
+    model = builder() if builder is not zoo.EDSR else builder(2)
+    own = {type(layer).__name__ for layer in model.layers if type(layer).__module__[:4] == "zoo."}
+    assert own
+    assert "after `import zoo`" in builder.__doc__
+    assert all(f"`{name}`" in builder.__doc__ for name in own)
 
 
 def test_no_image_at_all_is_refused():
