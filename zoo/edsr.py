@@ -59,7 +59,7 @@ def EDSR(
     mean, 0.4379. Weights of the authors' PixelShuffle need their channels reordered: theirs are
     (channel, row, column), those here (row, column, channel).
 
-    A `.keras` file of it is loaded after `import zoo`, which makes its layer `Affine` known to Keras.
+    A `.keras` file of it is loaded after `import zoo`, which tells Keras of its layer `Affine`.
 
     Example:
         >>> model = zoo.EDSR(scale=2)

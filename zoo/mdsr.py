@@ -42,7 +42,7 @@ def MDSR(
     Differs from the authors' code: the three scales are trained in each step instead of one scale
     drawn at random; images are in [0, 1] as for `EDSR`.
 
-    A `.keras` file of it is loaded after `import zoo`, which makes its layer `Affine` known to Keras.
+    A `.keras` file of it is loaded after `import zoo`, which tells Keras of its layer `Affine`.
 
     Example:
         >>> model = zoo.MDSR(weights="mdsr.weights.h5")

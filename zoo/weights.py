@@ -85,15 +85,12 @@ def locate(name: str) -> tuple[Path, dict[str, Any]]:
     path = Path(name)
     if path.is_dir():
         path = path / f"network{SUFFIX}"
-    if path.is_file() and path.suffix in (".keras", ".h5") and not name.endswith(SUFFIX):
-        raise WeightsError(
-            f"{name} is a whole model: give what keras.models.load_model({name!r}) returns, after "
-            "`import zoo`, which knows the zoo's layers"
-        )
     if not path.is_file() or not path.name.endswith(SUFFIX):
+        whole = path.suffix in (".keras", ".h5") and not path.name.endswith(SUFFIX)
+        hint = "; of your own model give what keras.models.load_model returns, after `import zoo`"
         raise WeightsError(
             f"{name!r} is neither a published weight ({', '.join(list_weights())}), nor a "
-            f"{SUFFIX} file, nor the work folder of a finished recipe"
+            f"{SUFFIX} file, nor the work folder of a finished recipe{hint if whole else ''}"
         )
     return path, read_card(_card_path(path))
 

@@ -336,7 +336,7 @@ def test_what_a_model_raises_is_one_sentence():
 def test_a_file_of_a_whole_model_is_told_how_it_is_opened(tmp_path):
     file = tmp_path / "mine.keras"
     model_of(convolution()).save(file)
-    with pytest.raises(zoo.WeightsError, match="is a whole model: give .* after `import zoo`"):
+    with pytest.raises(zoo.WeightsError, match="mine.keras. is neither .* after `import zoo`"):
         restore(PHOTO, file, scale=1)
     found = restore(PHOTO, keras.models.load_model(file), scale=1)
     assert found.shape == PHOTO.shape
