@@ -437,8 +437,11 @@ class _MeanOverImages(keras.metrics.Metric):
 
 def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
     """Return one float32 weight per image."""
+    # Not `ones_like`: of a known shape it is a constant, and TensorFlow counts a constant once more
+    # in the step which finds that a generator has ended.
+    ones = ops.cast(ops.logical_or(values == values, values != values), "float32")
     if sample_weight is None:
-        return ops.ones_like(values)
+        return ones
     weights = ops.convert_to_tensor(sample_weight, "float32")
     shape, (images,) = known_shape(weights), tuple(values.shape)
     if shape and not (may_be_equal(shape[:1], (images,)) and set(shape[1:]) <= {1}):
@@ -450,7 +453,7 @@ def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
     bad = [] if found is None else found[~(np.isfinite(found) & (found >= 0))]
     if len(bad):
         raise ValueError(f"sample_weight must be finite and not negative. Received: {bad[0]:g}")
-    return ops.reshape(weights, (-1,)) * ops.ones_like(values)
+    return ops.reshape(weights, (-1,)) * ones
 
 
 @keras.saving.register_keras_serializable(package="asykeras")

@@ -175,8 +175,9 @@ class Restorer(keras.Model):
     def _label(self, batch: Tensor, restored: Tensor) -> Tensor:
         clean = batch[0] if isinstance(batch, tuple | list) else batch
         clean = unit_range(own_part(clean, self.replicas))
-        top, left = ((clean.shape[axis] - restored.shape[axis]) // 2 for axis in (1, 2))
-        return clean[:, top : top + restored.shape[1], left : left + restored.shape[2]]
+        outer, inner = (ops.shape(images)[1:3] for images in (clean, restored))
+        top, left = ((whole - part) // 2 for whole, part in zip(outer, inner, strict=True))
+        return clean[:, top : top + inner[0], left : left + inner[1]]
 
 
 def unit_range(image: Tensor) -> Tensor:

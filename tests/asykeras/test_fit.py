@@ -199,6 +199,20 @@ def test_any_number_of_axes(shape):
     np.testing.assert_allclose(loss, (weights * eq_2(label) * 0.01).mean(), rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("mode", ["graph", "jit"])
+def test_the_end_of_a_generator_of_known_sizes_is_no_image(mode):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow compiles the fetching of a batch")
+    import tensorflow as tf
+
+    pairs = [(LABEL[batch] + 0.1, LABEL[batch]) for batch in BATCHES[:2]]
+    spec = tf.TensorSpec((2, 3, 2, 1))
+    data = tf.data.Dataset.from_generator(lambda: iter(pairs), output_signature=(spec, spec))
+    found = compiled(mode, metrics=[PSNR()]).evaluate(data, verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["psnr"], 20, rtol=1e-5)
+
+
 def test_labels_of_an_unknown_rank_are_one_sentence():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("only TensorFlow traces unknown ranks")

@@ -294,6 +294,22 @@ def test_the_label_is_the_centre_of_the_clean_patch():
     np.testing.assert_allclose(float(loss), 0.01, rtol=1e-5)
 
 
+def test_patches_of_unknown_sizes_train():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow traces unknown sizes")
+    import tensorflow as tf
+
+    image = keras.Input((None, None, 1))
+    model = Restorer(keras.Model(image, image[:, 1:-1, 1:-1]), layers.Rescaling(1.0, offset=0.1))
+    model.compile(loss=AsyMSE(lambda label: ops.ones_like(label)))
+    batches = [np.zeros((n, 8 + n, 9, 1), np.uint8) for n in (2, 3)]
+    spec = tf.TensorSpec((None, None, None, 1), tf.uint8)
+    data = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec)
+    logs = model.evaluate(data, steps=2, verbose=0, return_dict=True)
+    assert logs["loss"] == pytest.approx(0.01, rel=1e-5)
+    assert logs["psnr"] == pytest.approx(20, abs=1e-3)
+
+
 def test_a_flat_patch_leaves_the_psnr_of_a_piece_finite():
     network = keras.Sequential([keras.Input((None, None, 1)), layers.Identity()])
     model = Restorer(network, layers.Rescaling(1.0, offset=0.1))
