@@ -1,6 +1,9 @@
 """Where the images of the literature are, and settings of Keras that no test leaks."""
 
 import os
+import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -21,3 +24,15 @@ def _settings_of_keras():
     yield
     keras.config.set_dtype_policy("float32")
     keras.config.set_image_data_format("channels_last")
+
+
+@pytest.fixture
+def deep_path(tmp_path) -> Iterator[Path]:
+    """Folder for trees that are too deep for pytest to remove."""
+    yield tmp_path
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)
+    try:
+        shutil.rmtree(tmp_path)
+    finally:
+        sys.setrecursionlimit(before)

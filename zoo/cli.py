@@ -230,6 +230,8 @@ def _parser() -> argparse.ArgumentParser:
         "--transposed", action="store_true", help="SRCNN kernels that are stored row by row"
     )
     command.set_defaults(run=_import)
+    for command in commands.choices.values():  # there, too: people add it to the end of a line
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
     return parser
 
 

@@ -104,7 +104,7 @@ def _one_job(names: Sequence[Path], target: Path) -> Jobs:
 
 def _add_folder(root: Path, found: Jobs) -> None:
     """Add the files below a folder, and note what is left out."""
-    if root.resolve() == found.folder.resolve():
+    if os.path.realpath(root) == os.path.realpath(found.folder):
         raise UsageError(f"{root} cannot be both input and output")
     there = walk(root, SUFFIXES, without=found.folder)
     found.jobs += [Job(path, found.folder / path.relative_to(root)) for path in there.files]
@@ -116,10 +116,10 @@ def _add_folder(root: Path, found: Jobs) -> None:
 
 def _without_clashes(found: Jobs) -> Iterator[Job]:
     """Yield the jobs whose result would overwrite neither an input nor another result."""
-    first: dict[Path, Path] = {}
+    first: dict[str, Path] = {}
     for job in found.jobs:
-        target = job.target.resolve()
-        if target == job.source.resolve():
+        target = os.path.realpath(job.target)
+        if target == os.path.realpath(job.source):
             found.problems.append(f"{job.source} would be overwritten by its own result")
         elif target in first:
             found.problems.append(
@@ -232,10 +232,10 @@ def restore_files(
 
 def _is_waiting(job: Job, overwrite: bool, progress: Progress) -> bool:
     """Return whether a job is to be done, and tell why it is not."""
-    if job.target.is_file():
+    if os.path.isfile(job.target):
         progress.skipped += not overwrite
         return overwrite
-    if job.target.exists():
+    if os.path.exists(job.target):
         progress.problem(f"{job.target} is no file, so the result cannot take its place")
         return False
     return True

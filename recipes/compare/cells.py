@@ -5,7 +5,6 @@ never touched again; one that was cut or killed goes on at its last checkpoint.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -205,7 +204,7 @@ def validation_folder(source: Path | None, workdir: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         for path in find_images(source)[:VALIDATION_IMAGES]:
             if not (folder / path.name).exists():
-                shutil.copy(path, folder / path.name)
+                write_atomically(folder / path.name, path.read_bytes())
     except OSError as error:
         raise CompareError(f"{folder} cannot be used: {error.strerror}") from None
     except ImageError as error:

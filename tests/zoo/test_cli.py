@@ -97,6 +97,14 @@ def test_mistakes_of_import_weights_are_one_sentence(file, out, message, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+def test_debug_is_an_option_before_and_behind_the_command(capsys):
+    for words in (["--debug", "info", "nothing"], ["info", "nothing", "--debug"]):
+        assert cli.main(words) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("Traceback (most recent call last):\n")
+        assert said.splitlines()[-1].startswith("asykeras: there is no weight named 'nothing'")
+
+
 RESTORE = ["restore", "IN", "-o", "OUT", "--weights"]
 
 

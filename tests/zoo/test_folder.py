@@ -1,5 +1,6 @@
 """Folders: what is restored where, what is left out and said, and that a kill leaves no harm."""
 
+import errno
 import io
 import os
 import signal
@@ -14,8 +15,10 @@ import pytest
 from PIL import Image
 
 from tests.zoo.examples import abandoned, network
-from zoo import folder, progress
+from zoo import files, folder, progress
+from zoo.files import make_folder
 from zoo.folder import UsageError, find_jobs, restore_files
+from zoo.machine import locks
 from zoo.pictures.photos import read_header
 from zoo.progress import Job, Progress
 from zoo.tiling.bands import Settings
@@ -280,6 +283,75 @@ def test_a_failure_of_any_kind_is_one_sentence(tmp_path, monkeypatch):
     assert [line for line in lines if "OOM" in line] == [
         f"asykeras: {tmp_path}/in/{name}.png: OOM when allocating" for name in "ab"
     ]
+
+
+class Pipe(io.StringIO):
+    """A pipe whose reader goes away after a line."""
+
+    def write(self, text):
+        if self.getvalue():
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        return super().write(text)
+
+
+def test_a_reader_that_goes_away_stops_no_work(tmp_path):
+    for name in "abc":
+        save(tmp_path / f"in/{name}.png")
+    found, teller = find_jobs([tmp_path / "in"], tmp_path / "out"), Progress(Pipe())
+    assert restore_files(found, lambda colour: network(), Settings(), progress=teller)
+    assert names(tmp_path / "out") == ["a.png", "b.png", "c.png"]
+
+
+def test_names_cannot_move_the_cursor(tmp_path):
+    save(tmp_path / "in/\x1b[2Ja\n.png"), (tmp_path / "in/\x1b[31mb.png").touch()
+    _, lines = run([tmp_path / "in"], tmp_path / "out")
+    assert len(lines) == 2
+    assert lines[0] == f"asykeras: {tmp_path}/in/\\x1b[31mb.png is empty"
+    assert lines[1].startswith(
+        f"{tmp_path}/in/\\x1b[2Ja\\n.png -> {tmp_path}/out/\\x1b[2Ja\\n.png: "
+    )
+
+
+def test_debug_prints_the_traceback_too(tmp_path):
+    (tmp_path / "a.png").touch()
+    found, stream = find_jobs([tmp_path / "a.png"], tmp_path / "out"), io.StringIO()
+    teller = Progress(stream, debug=True)
+    assert not restore_files(found, lambda colour: network(), Settings(), progress=teller)
+    assert stream.getvalue().startswith("Traceback (most recent call last):\n")
+    assert stream.getvalue().endswith(f"\nasykeras: {tmp_path}/a.png is empty\n")
+
+
+def test_a_mount_without_locks_and_without_sync_is_written_to(tmp_path, monkeypatch):
+    def refuse(number):
+        def call(*arguments):
+            raise OSError(number, os.strerror(number))
+
+        return call
+
+    monkeypatch.setattr(locks.fcntl, "flock", refuse(errno.ENOLCK))
+    monkeypatch.setattr(files.os, "fsync", refuse(errno.EINVAL))
+    save(tmp_path / "in/a.png")
+    assert run([tmp_path / "in"], tmp_path / "out")[0]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png"]
+
+
+def test_folders_of_any_depth_and_links_in_a_ring(deep_path):
+    save(make_folder_of(1200, deep_path / "in") / "a.png")
+    (deep_path / "in/one.png").symlink_to("two.png")
+    (deep_path / "in/two.png").symlink_to("one.png")
+    well, lines = run([deep_path / "in"], deep_path / "out")
+    assert not well
+    assert lines[:2] == [
+        f"asykeras: {deep_path}/in/{name}.png is no file that can be read"
+        for name in ("one", "two")
+    ]
+    np.testing.assert_array_equal(pixels(make_folder_of(1200, deep_path / "out") / "a.png"), VALUES)
+
+
+def make_folder_of(depth, root):
+    folder = root.joinpath(*["d"] * depth)
+    make_folder(folder)
+    return folder
 
 
 def test_nothing_is_left_beside_the_results(tmp_path):

@@ -141,6 +141,13 @@ def test_a_taken_port_is_one_sentence():
     assert f"asykeras: port {port} is taken: choose another by --port" in done.stderr
 
 
+@pytest.mark.parametrize("port", ["0", "-1", "70000"])
+def test_a_number_that_is_no_port(port, capsys):
+    assert cli.main(["demo", "--no-browser", "--port", port]) == 1
+    expected = f"asykeras: a port is a number from 1 to 65535. Received: {port}\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_the_page_without_gradio_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert cli.main(["demo", "--no-browser"]) == 1

@@ -7,6 +7,7 @@ it knows their layout.
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -292,7 +293,7 @@ def _check_jpeg(photo: Photo, pyvips: Any | None) -> None:
 
 def _vips_image(photo: Photo, pyvips: Any, fail_on: str) -> Any:
     """Return a file as libvips opens it; of a source, since it would keep a file open."""
-    source = pyvips.Source.new_from_file(str(photo.path))
+    source = pyvips.Source.new_from_file(os.fsencode(photo.path))
     access = "random" if photo.deep and photo.orientation in TURNS else "sequential"
     return pyvips.Image.new_from_source(source, "", access=access, fail_on=fail_on)
 

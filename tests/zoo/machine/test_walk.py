@@ -60,10 +60,10 @@ def test_links_that_lead_out_are_followed_on_demand(tmp_path):
     )
 
 
-def test_a_thousand_folders_in_each_other(tmp_path):
-    home, here = os.getcwd(), tmp_path
+def test_a_thousand_folders_in_each_other(deep_path):
+    home, here = os.getcwd(), deep_path
     try:
-        os.chdir(tmp_path)
+        os.chdir(deep_path)
         for _ in range(1200):  # no path of the whole depth is made
             os.mkdir("d")
             os.chdir("d")

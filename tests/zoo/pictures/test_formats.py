@@ -1,0 +1,104 @@
+"""Kinds of picture files: HEIC and AVIF as their own libraries read them, raw files, odd names."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms, features
+
+from tests.zoo.examples import network
+from zoo.folder import restore_file
+from zoo.images import ImageError, read_image
+from zoo.pictures.photos import read_header
+from zoo.pictures.rows import open_rows
+from zoo.progress import Job
+from zoo.tiling.bands import Settings
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def picture():
+    """A smooth picture of 48 x 32 pixels, dark but for its upper left quarter."""
+    values = np.full((32, 48, 3), 40, np.uint8)
+    values[:16, :24] = (200, 120, 90)
+    return Image.fromarray(values)
+
+
+def exif(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    tags[0x010F] = "maker"
+    return tags.tobytes()
+
+
+def save_heic(path, **options):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    picture().save(path, "HEIF", quality=95, chroma=444, **options)
+    return path
+
+
+def save_avif(path, **options):
+    if not features.check("avif"):
+        pytest.skip("this build of Pillow has no AVIF")
+    picture().save(path, "AVIF", quality=95, subsampling="4:4:4", **options)
+    return path
+
+
+def restored(path, target, scale=2):
+    remark = restore_file(Job(path, target), lambda colour: network(scale), Settings())
+    with Image.open(target) as image:
+        image.load()
+    return image, remark
+
+
+@pytest.mark.parametrize(("save", "format"), [(save_heic, "HEIF"), (save_avif, "AVIF")])
+def test_files_of_phones_are_restored_upright_with_their_profile(save, format, tmp_path):
+    path = save(tmp_path / "photo.bin", exif=exif(6), icc_profile=PROFILE)  # turn by 90 degrees
+    image, remark = restored(path, tmp_path / "large.bin")
+    assert (image.format, image.size, remark) == (format, (64, 96), "")
+    assert image.info["icc_profile"] == PROFILE
+    assert image.getexif().get(0x0112, 1) == 1
+    assert image.getexif()[0x010F] == "maker"
+    upright = np.asarray(picture().transpose(Image.Transpose.ROTATE_270)).astype(int)
+    expected = upright.repeat(2, axis=0).repeat(2, axis=1)
+    assert np.abs(np.asarray(image.convert("RGB")) - expected).mean() < 2  # lossy twice
+    assert np.abs(read_image(path) - upright).mean() < 2
+
+
+def test_a_heic_file_of_10_bit_is_said_to_lose_two(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    values = np.full((32, 48, 3), 4 * 257, np.uint16)
+    file = heif.from_bytes("RGB;16", (48, 32), values.tobytes())
+    file.save(tmp_path / "deep.heic", quality=90)
+    assert read_header(tmp_path / "deep.heic").remark == (
+        f"of {tmp_path}/deep.heic this is not kept: 2 of 10 bit"
+    )
+
+
+def test_heic_without_its_extra_is_one_sentence(tmp_path, monkeypatch):
+    path = save_heic(tmp_path / "a.jpg")  # as phones and messengers name them
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match=r"a.jpg is HEIC, .*: pip install 'asykeras\[heic\]'"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("suffix", ["dng", "CR2", "nef", "arw", "raf"])
+def test_a_raw_file_gets_advice_and_not_its_preview(suffix, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8))  # many are TIFF files
+    with pytest.raises(ImageError, match=f"a.{suffix} is a raw file of a camera: develop it first"):
+        read_header(path)
+    with pytest.raises(ImageError, match=f"a.{suffix} is a raw file of a camera"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("name", [b"raw \xff\xfe.tif", "é漢.tif".encode(), b"a[page=1].tif"])
+def test_names_of_any_bytes(name, tmp_path):
+    path = tmp_path / os.fsdecode(name)
+    values = np.random.default_rng(0).integers(0, 65536, (5, 6, 3)).astype(np.uint16)
+    with path.open("wb") as file:
+        tifffile.imwrite(file, values, photometric="rgb")
+    with open_rows(read_header(path)) as rows:
+        np.testing.assert_array_equal(rows(0, 5), values)
