@@ -1,6 +1,7 @@
-# Two commands for a fresh clone. Both make their own environment in .venv first.
+# Commands for a fresh clone. All make their own environment in .venv first.
 #   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
 #   make test   run the tests, on TensorFlow and on JAX
+#   make fuzz   damage, kill and starve what must survive it
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(patsubst %,tests/zoo/test_%.py,srcnn edsr mdsr dncnn dphsir restore evaluation weights) \
 	tests/zoo/tiling/test_tiles.py tests/zoo/plug_and_play tests/recipes/test_devices.py
 
-.PHONY: demo test
+.PHONY: demo test fuzz
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -18,6 +19,10 @@ demo: .venv/ready
 test: .venv/ready
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto tests/asykeras $(ON_JAX)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
+
+# Kills every command that writes, 20 times each, at random moments; minutes.
+fuzz: .venv/ready
+	$(BIN)/python -m tests.fuzz.kill
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -116,7 +117,7 @@ def round_of(
         while process.exitcode is None and _state(folder) == before:
             process.join(0.002)
         process.join(rng.uniform(0, end - first))
-    if process.exitcode is None:
+    with suppress(ProcessLookupError):  # it has just ended
         os.kill(process.pid or 0, number)
     code = finish(process)
     allowed = {0, -number, 0 if number == signal.SIGKILL else 128 + number}

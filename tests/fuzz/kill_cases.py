@@ -198,8 +198,8 @@ def published(folder: Path) -> dict[str, Any]:
 
 def compare(folder: Path) -> list[str]:
     """Return the command."""
-    words = ["--preset", "smoke", "--seeds", "1", "--workdir", f"{folder}/work"]
-    return ["recipes.compare.__main__", *words]
+    words = ["--preset", "smoke", "--seeds", "1", "--steps", "6", "--set", "batch=2", "every=2"]
+    return ["recipes.compare.__main__", *words, "--workdir", f"{folder}/work"]
 
 
 def compared(folder: Path) -> dict[str, Any]:

@@ -42,6 +42,17 @@ def test_the_table_and_the_csv_hold_the_same_numbers(folder, tmp_path, capsys):
     assert "protocol: x3, low resolution by MATLAB's 8-bit bicubic" in printed
 
 
+def test_what_is_left_out_is_said_beside_the_table(folder, capsys):
+    (folder / "._a.png").write_bytes(b"what a Mac leaves")
+    (folder / "a.gif").touch()
+    next(folder.glob("[!.]*.png")).rename(folder / "\x1b[2J.jfif")
+    assert evaluate.main(["--weights", "bicubic", "--data", str(folder), "--scale", "2"]) == 0
+    said = capsys.readouterr()
+    assert said.err == f"evaluate: left out of {folder}: 1 .gif\n"
+    assert "\\x1b[2J" in said.out
+    assert "\x1b" not in said.out
+
+
 def test_denoising_from_the_command_line(folder, capsys):
     assert evaluate.main(["--weights", "noisy", "--data", str(folder), "--sigma", "25"]) == 0
     printed = capsys.readouterr().out

@@ -51,6 +51,15 @@ def test_layouts_in_the_wild(tmp_path, layout, clean):
     assert paths == sorted(paths)
 
 
+def test_what_a_mac_leaves_and_folders_are_no_images(tmp_path):
+    folder = images(tmp_path / "Set5", FIVE)
+    for name in FIVE:
+        (folder / f"._{name}").write_bytes(b"no image")
+    (folder / "more.png").mkdir()
+    images(tmp_path / ".Trash/Set5", FIVE)
+    assert benchmark_files(tmp_path, "set5") == [folder / name for name in FIVE]
+
+
 def test_the_own_folder_of_a_set_is_enough(tmp_path):
     folder = images(tmp_path / "Set5", FIVE)
     assert len(benchmark_files(folder, "set5")) == 5

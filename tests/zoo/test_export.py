@@ -353,6 +353,30 @@ def test_a_copy_in_float32_keeps_names_and_weights():
 
 
 @on_tensorflow
+@pytest.mark.parametrize("stop", range(4))
+def test_a_stop_in_the_midst_of_a_replacement_leaves_the_old(stop, tmp_path, monkeypatch):
+    """There are four moves: two of what was there away, two of what is new into its place."""
+    names, part = ["model", "model.json"], tmp_path / "part"
+    for folder, content in ((tmp_path, "old"), (part, "new")):
+        (folder / "model").mkdir(parents=True)
+        (folder / "model/saved_model.pb").write_text(content)
+        (folder / "model.json").write_text(content)
+    export_module = sys.modules["zoo.exports.export"]
+    real, calls = os.replace, []
+
+    def replace(source, target):
+        calls.append(source)
+        if len(calls) == stop + 1:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(export_module.os, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        export_module._move(part, names, tmp_path)
+    assert (tmp_path / "model/saved_model.pb").read_text() == "old"
+    assert (tmp_path / "model.json").read_text() == "old"
+
+
 def test_the_report_is_beside_the_file_and_true(tmp_path):
     _, report, _ = exported("EDSR", tmp_path, "savedmodel")
     assert json.loads((tmp_path / "network.json").read_text()) == json.loads(json.dumps(report))

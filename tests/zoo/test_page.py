@@ -1,9 +1,13 @@
 """The page in the browser: driven by a real one, and what it shows of a picture."""
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -16,7 +20,7 @@ from zoo import cli
 from zoo.folder import restore_file
 from zoo.images import ImageError
 from zoo.network import open_network
-from zoo.page import SHOWN, restore_upload, shown
+from zoo.page import SHOWN, build_page, restore_upload, shown
 from zoo.progress import Job
 from zoo.tiling.bands import Settings
 
@@ -75,14 +79,80 @@ def test_what_is_no_picture_is_refused(tmp_path):
     assert not (tmp_path / "b.png").exists()
 
 
+def test_what_is_not_chosen_is_asked_for(picture, tmp_path):
+    gradio = pytest.importorskip("gradio")
+    page = build_page([WEIGHT], tmp_path)
+    (restore,) = (each.fn for each in page.fns.values() if each.fn.__name__ == "restore")
+    for path, name, message in (
+        (None, WEIGHT, "Choose a picture first"),
+        (str(picture), None, "Choose weights first"),
+        (str(picture), "a weight that the page does not offer", "Choose weights first"),
+    ):
+        with pytest.raises(gradio.Error, match=message):
+            restore(path, name, 25.0, False)
+
+
+# Writes down which names and addresses the page asks the system for.
+WATCHED = """
+import sys
+def watch(event, arguments):
+    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        print(event, arguments[0], file=asked, flush=True)
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        print(event, arguments[1][0], file=asked, flush=True)
+asked = open(sys.argv.pop(1), "w")
+sys.addaudithook(watch)
+from zoo.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the page is the same")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_removes_the_pictures_and_nobody_else_is_asked(name, code, picture, tmp_path):
+    pytest.importorskip("gradio")
+    (tmp_path / "tmp").mkdir()
+    port, asked = free_port(), tmp_path / "asked.txt"
+    words = [sys.executable, "-c", WATCHED, str(asked), "demo", "--no-browser", "--port", port]
+    server = subprocess.Popen(
+        [*words, "--weights", WEIGHT],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp"), "no_proxy": "*"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    address = server.stdout.readline().split()[0]
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    upload = urllib.request.Request(
+        f"{address}/gradio_api/upload",
+        data=head + picture.read_bytes() + b"\r\n--x--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    with urllib.request.urlopen(upload) as answer:
+        assert b"a.png" in answer.read()
+    assert list((tmp_path / "tmp").rglob("a.png"))
+    for url in (f"{address}/", "http://hf.co/", "https://example.com/a.png"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{address}/gradio_api/file={url}")
+    server.send_signal(getattr(signal, name))
+    _, said = server.communicate(timeout=60)
+    assert server.returncode == code, said
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert {line.split()[1] for line in asked.read_text().splitlines()} <= {"127.0.0.1"}
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
 @pytest.fixture
 def address():
     """The page, served by the command."""
     pytest.importorskip("gradio")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [sys.executable, "-m", "zoo.cli", "demo", "--no-browser", "--port", str(port)]
+    words = [sys.executable, "-m", "zoo.cli", "demo", "--no-browser", "--port", free_port()]
     words += ["--weights", WEIGHT]
     server = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from PIL import Image
 
 from recipes.compare import __main__ as compare
 from recipes.compare import cell, sections
-from recipes.compare.cells import launch, run_cells
+from recipes.compare.cells import ROOT, launch, run_cells
 from recipes.compare.smoke import generate
 from zoo.machine.locks import locked
 
@@ -259,3 +261,12 @@ def test_the_smoke_run_with_processes_of_their_own(tmp_path, monkeypatch, capsys
     shown = capsys.readouterr().out
     assert "[4/4] srcnn-x2-asy_mse-seed1" in shown
     assert Path(shown.splitlines()[-1].removeprefix("wrote ")).is_file()
+
+
+def test_a_run_ends_with_the_process_that_started_it(tmp_path):
+    os.mkfifo(tmp_path / "cell.json")  # it waits for its settings
+    words = [sys.executable, "-m", "recipes.compare.cell", str(tmp_path), "--child"]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdin.close()  # as the system does for a process that is killed
+        assert run.wait(timeout=120) == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["cell.json"]
