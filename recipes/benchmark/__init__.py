@@ -2,6 +2,7 @@
 
     python -m recipes.benchmark train   the recipes: against their bare step, and against PyTorch
     python -m recipes.benchmark restore networks on Keras, ONNX Runtime, OpenVINO and PyTorch
+    python -m recipes.benchmark restore --weights NAME...   whole pictures: megapixels/s and memory
     python -m recipes.benchmark plug    plug-and-play against the same loop in PyTorch
     python -m recipes.benchmark loss    time of a training step with AsyMSE over one with MSE
     python -m recipes.benchmark data    samples per second, and the share of training that waits

@@ -11,6 +11,7 @@ from recipes.benchmark.data import benchmark_data
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
 from recipes.benchmark.loss import benchmark_loss
+from recipes.benchmark.pictures import ENGINES, Cells, benchmark_pictures
 from recipes.benchmark.plug import benchmark_plug
 from recipes.benchmark.restore import benchmark_restore
 from recipes.benchmark.train import CASES, Way, benchmark_train
@@ -49,6 +50,15 @@ def parser() -> argparse.ArgumentParser:
     for command in (train, commands.choices["restore"]):
         command.add_argument("--network", choices=CASES, nargs="+", default=list(CASES))
         command.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
+    restore = commands.choices["restore"]
+    text = "restore whole pictures by these weights instead: names, files or work folders"
+    restore.add_argument("--weights", nargs="+", metavar="NAME", help=text)
+    text = "of the restored pictures (default: 12 100)"
+    restore.add_argument("--megapixels", type=float, nargs="+", default=[12.0, 100.0], help=text)
+    text = "what restores the pictures (default: all)"
+    restore.add_argument("--engines", choices=ENGINES, nargs="+", default=list(ENGINES), help=text)
+    text = "after which a picture is cut off (default: 120)"
+    restore.add_argument("--seconds", type=int, default=120, help=text)
     text = "let torch.compile compile PyTorch's networks; needs a C++ compiler and minutes"
     train.add_argument("--compile", action="store_true", help=text)
     text = "one thread per side and its processor time, for a machine that others use too"
@@ -67,6 +77,9 @@ def measure(options: argparse.Namespace) -> None:
     if options.what == "train":
         way = Way(options.data, options.rounds, options.compile, options.one_thread)
         benchmark_train(options.network, options.precision, way)
+    elif options.what == "restore" and options.weights:
+        cells = Cells(options.megapixels, options.engines, options.precision, options.seconds)
+        benchmark_pictures(options.weights, cells)
     elif options.what == "restore":
         benchmark_restore(options.network, options.precision, options.rounds)
     elif options.what == "data":

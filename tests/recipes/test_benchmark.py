@@ -6,11 +6,15 @@ import time
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
-from recipes.benchmark import __main__, ratios, restore, train, turns
+from recipes.benchmark import __main__, picture, pictures, ratios, restore, train, turns
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.benchmark.train import CASES, Measured, Way, row, shown
 from recipes.benchmark.turns import OthersLoad, Worker, WorkerError, answer, requests, take_turns
+from zoo.network import open_network
+from zoo.tiling.bands import Settings
+from zoo.usage import Usage
 
 TORCH = train.has_torch()
 needs_torch = pytest.mark.skipif(not TORCH, reason="needs PyTorch")
@@ -218,3 +222,90 @@ def test_pytorch_runs_the_same_networks_in_restoration():
     for name, (build, _) in NETWORKS.items():
         counts = sum(each.numel() for each in build().parameters())
         assert counts == BUILDERS[name]().count_params()
+
+
+# ---- whole pictures
+
+
+class PictureWorker:
+    """A cell that takes 8 s for a quarter of 4 megapixels."""
+
+    def __init__(self, module, words, environment):
+        self.words, self.environment, self.process = words, environment, self
+        self.pid = 0
+
+    def ask(self, request):
+        answers = {"pixels 0": 4e6, "restore 8": 10.0, "share 0": 0.25, "memory 0": 1.234}
+        return answers[request]
+
+    def close(self):
+        pass
+
+
+def test_a_line_of_pictures_counts_what_was_finished(monkeypatch, tmp_path):
+    monkeypatch.setattr(pictures, "Worker", PictureWorker)
+    monkeypatch.setattr(pictures.OthersLoad, "share", lambda self: 0.03)
+    line = pictures.row("runs/mine", tmp_path / "a.png", "jax", "float32", 8)
+    assert line == "| `mine` | 4 | jax | float32 | 0.100 | 1.23 | 25% | 3% |"
+    assert line.count("|") == pictures.HEADER.splitlines()[0].count("|")
+
+
+@pytest.mark.parametrize(
+    ("use", "side", "mode"),
+    [
+        (Usage(scale=2, colours=("rgb",)), 500, "RGB"),
+        (Usage(levels=(25, 25), colours=("grey",)), 1000, "L"),
+        (Usage(), 1000, "RGB"),
+    ],
+)
+def test_a_picture_has_the_megapixels_of_its_result(use, side, mode, tmp_path):
+    with Image.open(pictures.write_picture(tmp_path / "a.png", use, 1.0)) as image:
+        assert (image.size, image.mode) == ((side, side), mode)
+        assert np.ptp(np.asarray(image)) > 100
+
+
+def test_onnxruntime_has_no_bfloat16_and_what_is_missing_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(pictures, "find_spec", lambda name: name != "jax")
+    cells = pictures.Cells([1], list(pictures.ENGINES), ["float32", "bfloat16"], 5)
+    assert cells.runners() == [
+        *(("float32", each) for each in ("tensorflow", "onnxruntime", "openvino")),
+        *(("bfloat16", each) for each in ("tensorflow", "openvino")),
+    ]
+    assert capsys.readouterr().out == "jax is left out: pip install jax\n"
+
+
+@pytest.mark.parametrize(("megapixels", "seconds"), [([0.0], 5), ([1.0, -1.0], 5), ([1.0], 0)])
+def test_cells_of_nothing_are_refused(megapixels, seconds):
+    with pytest.raises(ValueError, match="must be more than 0. Received: "):
+        pictures.Cells(megapixels, ["jax"], ["float32"], seconds)
+
+
+def test_an_unknown_weight_ends_before_anything_is_measured(capsys):
+    assert __main__.main("restore --weights nothing --megapixels 1".split()) == 1
+    assert "'nothing' is neither a published weight" in capsys.readouterr().err
+
+
+def test_a_cell_restores_a_file_or_stops_in_time(tmp_path, monkeypatch):
+    use = Usage(scale=2, colours=("rgb",))
+    source = pictures.write_picture(tmp_path / "a.png", use, 0.02)
+    cell = picture.Cell(open_network("srcnn-955-x2"), source, idle=0.0)
+    assert cell.pixels == 20_164  # 142 x 142
+    assert 0 < cell.restore(60) < 60
+    assert cell.share == 1
+    assert 0.05 < cell.memory < 64
+    monkeypatch.setattr(picture, "Settings", lambda sigma: Settings(sigma, tile=16))
+    cell.restore(0)
+    assert 0 < cell.share < 1
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="one backend is enough")
+def test_the_table_of_pictures(capsys):
+    words = "restore --weights srcnn-955-x2 --megapixels 0.01 --precision float32 --seconds 30"
+    assert __main__.main(words.split()) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| `")]
+    assert len(lines) == len(pictures.ENGINES)
+    for line in lines:
+        assert float(line.split("|")[5]) > 0
+        assert line.split("|")[7].strip() == "100%"
