@@ -25,7 +25,7 @@ import numpy as np
 
 import zoo
 from asykeras import plots
-from recipes.classical import baselines
+from recipes.classical import BANDS_AT_ONCE, Problem, classical, restore
 from recipes.degraded import (
     TASKS,
     Options,
@@ -35,6 +35,8 @@ from recipes.degraded import (
     schedule_of,
     simulate,
 )
+from recipes.plug_and_play.record import read_record
+from recipes.plug_and_play.rows import OURS, nearest_row, settings_of
 from recipes.restoration_figure import figure
 from recipes.spectral_metrics import scores
 from recipes.volumes import Volume, read_volume, write_volume
@@ -45,8 +47,6 @@ from zoo.plug_and_play import Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.solver import METHODS
 from zoo.usage import usage
 from zoo.weights import WeightsError, locate
-
-BANDS_AT_ONCE = 31  # of a cube that go through a denoiser for any number together
 
 
 def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str, float]]:
@@ -59,8 +59,13 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
     volume = read_volume(path, options.bands_axis, options.variable)
     task, measured, truth = _prepared(volume, options)
     schedule = schedule_of(options.task, options.noise, options.iterations)
-    changed = {"first": options.first, "last": options.last, "lam": options.lam}
-    schedule = replace(schedule, **{k: v for k, v in changed.items() if v is not None})
+    tuned = options.tuned.get(OURS, {})
+    if "level" in tuned:
+        schedule = replace(schedule, first=tuned["level"], last=tuned["level"])
+    for name in ("first", "last", "lam", "iterations"):
+        given = getattr(options, name)
+        value = tuned.get(name) if given is None else given
+        schedule = schedule if value is None else replace(schedule, **{name: value})
     padded, inner = measured, (slice(None),) * 4
     if options.task == "deblur" and not (options.circular or options.simulate):
         padded, inner = pad_borders(measured, _kernel(options))
@@ -69,7 +74,7 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
         padded,
         options.network,
         schedule,
-        method=options.method,
+        method=options.method or tuned.get("method", "admm"),
         augment=options.augment,
         tolerance=options.tolerance,
         truth=None if truth is None or padded is not measured else truth[None],
@@ -77,10 +82,13 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
         level=None if options.level is None else options.level / 255,
     )
     name = Path(options.denoiser).name
-    restored = {name: found.pictures[inner][0]}
+    restored = {name: getattr(found, tuned.get("returns", "pictures"))[inner][0]}
     if options.baselines:
-        kernel, noise = _kernel(options), options.noise / 255
-        restored |= baselines(options.task, task, measured, kernel, noise)
+        problem = Problem(options.task, task, measured, _kernel(options), options.noise / 255)
+        restored |= {
+            method: restore(each, problem, options.tuned.get(method))[0]
+            for method, each in classical(options.task).items()
+        }
     out = Path(options.out)
     write_volume(volume, restored[name], out / path.stem)
     table: dict[str, dict[str, float]] = {}
@@ -97,8 +105,15 @@ def _prepared(
     volume: Volume, options: argparse.Namespace
 ) -> tuple[Task, np.ndarray, np.ndarray | None]:
     """Return the task, the measurement with an axis for the batch, and the truth."""
-    name = options.task
-    chosen = Options(
+    name, chosen = options.task, _chosen(options)
+    if options.simulate:
+        return simulate(name, volume.values, chosen)
+    task = make_task(name, picture_shape(name, volume.values.shape, chosen), chosen)
+    return task, volume.values[None], None
+
+
+def _chosen(options: argparse.Namespace) -> Options:
+    return Options(
         scale=options.scale,
         missing=options.missing,
         noise=options.noise,
@@ -108,10 +123,6 @@ def _prepared(
         step=options.step,
         bands=options.bands,
     )
-    if options.simulate:
-        return simulate(name, volume.values, chosen)
-    task = make_task(name, picture_shape(name, volume.values.shape, chosen), chosen)
-    return task, volume.values[None], None
 
 
 def _kernel(options: argparse.Namespace) -> np.ndarray:
@@ -147,6 +158,11 @@ def restore_files(options: argparse.Namespace) -> None:
     """Restore all files, print and write their scores."""
     out = Path(options.out)
     options.network = network_of(options.denoiser)
+    options.tuned = {}
+    if options.settings:
+        _, cells = read_record(Path(options.settings))
+        nearest = nearest_row(options.task, _chosen(options))
+        options.tuned = settings_of(nearest, options.network, cells)
     make_folder(out)
     everything = {}
     for path in options.inputs:
@@ -171,7 +187,7 @@ def _print_means(everything: dict[str, dict[str, dict[str, float]]]) -> None:
 
 
 def _record(options: argparse.Namespace) -> dict[str, Any]:
-    left_out = ("inputs", "out", "network", "debug")
+    left_out = ("inputs", "out", "network", "tuned", "debug")
     return {name: value for name, value in vars(options).items() if name not in left_out}
 
 
@@ -210,7 +226,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--last", type=float, help="last level")
     add("--lam", type=float, help="weight of the prior")
     add("--iterations", type=int)
-    add("--method", choices=METHODS, default="admm")
+    add("--method", choices=METHODS, help="default: admm, or as tuned")
+    add(
+        "--settings",
+        metavar="FILE",
+        help="of recipes.plug_and_play.tune, for the nearest of its rows",
+    )
     add("--augment", action="store_true", help="turn the pictures another way in each iteration")
     add("--tolerance", type=float, default=0.0, help="stop at this root mean square change")
     add("--seed", type=int, default=0, help="of masks and noise")

@@ -8,13 +8,16 @@ import pytest
 from PIL import Image
 from scipy import io
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.restoration import wiener
 
 import zoo
 from recipes import dphsir_restore
 from recipes.degraded import TASKS, Options, gaussian_kernel, make_task, measure, schedule_of
+from recipes.plug_and_play.rows import nearest_row, settings_of
 from recipes.spectral_metrics import scores, spectral_angle
 from recipes.volumes import read_volume, write_volume
 from zoo.images import ImageError
+from zoo.plug_and_play import plug_and_play, total_variation
 from zoo.weights import save
 
 rng = np.random.default_rng(0)
@@ -54,9 +57,53 @@ def test_baselines_stand_beside_it(task, photo, tmp_path, capsys):
     words = ("--task", task, "--simulate", "--baselines", "--noise", "5")
     assert run(photo, tmp_path / "out", *words) == 0
     table = json.loads((tmp_path / "out/scores.json").read_text())["scores"]["photo"]
-    names = {"denoise": "TV", "deblur": "Wiener", "sr": "bicubic"}
+    names = {"denoise": "TV", "deblur": "Wiener", "sr": "back-projection"}
     assert names[task] in table
     assert f"mean of 1                {names[task]}" in capsys.readouterr().out
+
+
+def test_tuned_settings_are_those_of_the_nearest_row(photo, tmp_path, monkeypatch):
+    row = nearest_row("deblur", Options(noise=1.4))
+    assert row.label == "deblurring, Gaussian 8x8 of sigma 3, noise 2"
+    assert nearest_row("sr", Options(scale=3, noise=0)).options == Options(scale=2, noise=0.5)
+    tuned = settings_of(row, total_variation(), {})
+    tuned["plug-and-play"] |= {"first": 9.0, "last": 8.0, "method": "hqs", "returns": "x"}
+    tuned["Wiener"] = {"balance": 0.02}
+    cells = {f"{row.label}/{name}": {"settings": each} for name, each in tuned.items()}
+    (tmp_path / "file.json").write_text(json.dumps({"options": {}, "cells": cells}))
+    used = []
+    monkeypatch.setattr(
+        dphsir_restore,
+        "plug_and_play",
+        lambda *given, **options: (
+            used.append((given[3], options["method"])) or plug_and_play(*given, **options)
+        ),
+    )
+    words = ["--task", "deblur", "--simulate", "--baselines", "--noise", "1.4", "--last", "7"]
+    words += ["--settings", str(tmp_path / "file.json")]
+    assert run(photo, tmp_path / "out", *words) == 0
+    ((schedule, method),) = used
+    assert (schedule.first, schedule.last, schedule.iterations, method) == (9.0, 7.0, 2, "hqs")
+    # The picture nearest to the data, x, and Wiener's filter as scikit-image has it.
+    truth = read_volume(photo).values
+    task = make_task("deblur", truth.shape, Options())
+    measured = measure(task, truth, Options(noise=1.4))
+    found = plug_and_play(task, measured, total_variation(), schedule, method="hqs")
+    with Image.open(tmp_path / "out/photo.png") as image:
+        written = np.asarray(image) / 255
+    np.testing.assert_allclose(written, np.clip(found.x[0], 0, 1), atol=0.51 / 255)
+    planes = np.moveaxis(measured[0], -1, 0)
+    bands = [wiener(band, gaussian_kernel(), 0.02, clip=False) for band in planes]
+    table = json.loads((tmp_path / "out/scores.json").read_text())["scores"]["photo"]
+    expected = scores(truth, np.stack(bands, axis=-1))
+    assert table["Wiener"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_task_that_is_not_tuned_is_refused(photo, tmp_path, capsys):
+    (tmp_path / "file.json").write_text('{"options": {}, "cells": {}}')
+    words = ("--task", "spectral", "--simulate", "--settings", str(tmp_path / "file.json"))
+    assert run(photo, tmp_path / "out", *words) == 1
+    assert "spectral is not tuned: leave --settings out" in capsys.readouterr().err
 
 
 def test_a_measurement_without_truth_keeps_its_size_and_is_not_scored(photo, tmp_path, capsys):

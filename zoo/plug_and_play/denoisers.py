@@ -111,20 +111,26 @@ def turned(denoiser: Denoiser, turn: Tensor) -> Tensor:
         turn: 0 to 7, a scalar.
     """
 
-    def branch(number: int) -> Callable[[Tensor, Tensor], Tensor]:
-        # Not by `ops.rot90`, whose half turn is wrong on TensorFlow in Keras 3.15.1.
-        sides = [side for side, bit in ((1, 1), (2, 2)) if number & bit]
+    # Not by `ops.rot90`, whose half turn is wrong on TensorFlow in Keras 3.15.1.
+    def mirrored(pictures: Tensor) -> Tensor:
+        sides: list[Any] = [1, 2, (1, 2)]
+        flips = [lambda each, side=side: ops.flip(each, side) for side in sides]
+        return ops.switch(turn % 4, [lambda each: each, *flips], pictures)
 
-        def mirrored(pictures: Tensor) -> Tensor:
-            return ops.flip(pictures, sides) if sides else pictures
+    def transposed(pictures: Tensor) -> Tensor:
+        return ops.swapaxes(pictures, 1, 2)
 
-        def transposed(pictures: Tensor) -> Tensor:
-            return ops.swapaxes(pictures, 1, 2) if number & 4 else pictures
+    def run(pictures: Tensor, sigma: Tensor) -> Tensor:
+        ways: list[Any]
+        seen = mirrored(pictures)
+        if seen.shape[1] == seen.shape[2]:  # the network stands in the compiled loop once
+            ways = [lambda each: each, transposed]
+            clean = denoiser(ops.switch(turn // 4, ways, seen), sigma)
+            return mirrored(ops.switch(turn // 4, ways, clean))
+        ways = [
+            lambda each: denoiser(each, sigma),
+            lambda each: transposed(denoiser(transposed(each), sigma)),
+        ]
+        return mirrored(ops.switch(turn // 4, ways, seen))
 
-        def run(pictures: Tensor, sigma: Tensor) -> Tensor:
-            return mirrored(transposed(denoiser(transposed(mirrored(pictures)), sigma)))
-
-        return run
-
-    branches = [branch(number) for number in range(8)]
-    return lambda pictures, sigma: ops.switch(turn, branches, pictures, sigma)
+    return run

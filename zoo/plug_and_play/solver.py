@@ -22,6 +22,9 @@ class Schedule:
     The levels fall from `first` to `last` in equal steps of their logarithm, and
     rho_k = lam sigma^2 / sigma_k^2. In code: `zoo.plug_and_play.Schedule(35, 10)`.
 
+    This is the rho of every task. The authors' code halves it in deblurring and super-resolution
+    and nowhere else, so their lam of 0.23 is 0.115 here in these two.
+
     Attributes:
         first: Level of the first iteration, in grey levels of 255.
         last: Level of the last.
@@ -64,12 +67,16 @@ class Restored:
     """What a `Solver` returns.
 
     Attributes:
-        pictures: x or v of the last iteration (see `Solver`), float32, unclipped.
+        x: Of the last iteration (see `Solver`), float32, unclipped: nearest to what was measured.
+        v: What the denoiser made of it.
+        pictures: The one of the two that suits the noise.
         changes: Root mean square change of v in each iteration that was made.
         psnr: PSNR of x or v in each iteration, in dB with white at 1; empty where the truth is
             unknown.
     """
 
+    x: np.ndarray
+    v: np.ndarray
     pictures: np.ndarray
     changes: np.ndarray
     psnr: np.ndarray
@@ -84,11 +91,13 @@ class Solver:
         v = denoise(x + u, sigma_k)
         u = u + x - v                 ADMM; with HQS u stays 0
 
-    What is returned is x with ADMM where the measurement has no noise (`Schedule.noise` of at most
-    0.001): what was measured stays as it is, such as the known pixels of inpainting. Else it is v,
-    for x brings the noise back. The authors' ADMM always returns x, their HQS v.
+    `Restored.pictures` is x with ADMM where the measurement has no noise (`Schedule.noise` of at
+    most 0.001): what was measured stays as it is, such as the known pixels of inpainting. Else it
+    is v, for x brings the noise back; with little noise x can be the better one all the same. The
+    authors' ADMM always returns x, their HQS v.
 
-    The loop is compiled as a whole, on every backend, once for each size of pictures.
+    The loop is compiled as a whole, on every backend, once for each size of pictures and number of
+    iterations.
 
     Args:
         task: What the pictures went through.
@@ -130,12 +139,18 @@ class Solver:
             raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}")
         self.task = task
         run = denoiser_of(denoiser, group=group, level=level)
-        schedule = Schedule() if schedule is None else schedule
-        self._loop = _Loop(task, run, schedule, method, augment, tolerance)
+        self.schedule = Schedule() if schedule is None else schedule
+        self._loop = _Loop(task, run, method, augment, tolerance)
         if isinstance(denoiser, keras.Model):
             self._loop.network = denoiser  # so that its variables belong to what is compiled
 
-    def __call__(self, measurement: Any, start: Any = None, truth: Any = None) -> Restored:
+    def __call__(
+        self,
+        measurement: Any,
+        start: Any = None,
+        truth: Any = None,
+        schedule: Schedule | None = None,
+    ) -> Restored:
         """Restore pictures.
 
         Args:
@@ -143,6 +158,7 @@ class Solver:
             start: First v; by default what the task makes of the measurement. A result of an
                 earlier call goes on from there.
             truth: The pictures without degradation, to follow the PSNR; it changes nothing else.
+            schedule: Of this call; by default the solver's.
 
         Raises:
             ValueError: for values that are not finite, or shapes that do not fit.
@@ -152,11 +168,14 @@ class Solver:
         begin = ops.convert_to_numpy(self.task.start(y)) if start is None else start
         v = _checked("start", begin, shape)
         known = v if truth is None else _checked("truth", truth, shape)
-        outputs = self._loop.predict_on_batch([y, v, known])
-        pictures, changes, errors, made = (np.asarray(each) for each in outputs)
-        changes, errors = changes[0, : made[0]], errors[0, : made[0]]
-        psnr = -10 * np.log10(np.maximum(errors, 1e-20)) if truth is not None else errors[:0]
-        return Restored(pictures, changes, psnr)
+        schedule = self.schedule if schedule is None else schedule
+        levels = np.stack([schedule.levels(), schedule.weights()])
+        outputs = self._loop.predict_on_batch([y, v, known, levels])
+        x, v, changes, made, *errors = (np.asarray(each) for each in outputs)
+        gives_x = self._loop.keeps_u and schedule.noise <= LEAST_NOISE
+        error = errors[0 if gives_x else 1][0, : made[0]]
+        psnr = -10 * np.log10(np.maximum(error, 1e-20)) if truth is not None else error[:0]
+        return Restored(x, v, x if gives_x else v, changes[0, : made[0]], psnr)
 
 
 def plug_and_play(
@@ -180,13 +199,15 @@ def plug_and_play(
 
 
 class _Loop(keras.Model):
-    """All iterations: `[measurement, start, truth]` -> pictures, changes, errors, their number."""
+    """All iterations: `[measurement, start, truth, levels and weights]` -> x, v and what happened.
+
+    What happened is, by iteration, the change of v, and after their number the errors of x and v.
+    """
 
     def __init__(
         self,
         task: Task,
         denoiser: Denoiser,
-        schedule: Schedule,
         method: str,
         augment: bool,
         tolerance: float,
@@ -194,47 +215,41 @@ class _Loop(keras.Model):
         super().__init__(name="plug_and_play", dtype="float32")
         self.task = task
         self.denoise = denoiser
-        self.schedule = schedule
         self.keeps_u = method == "admm"
-        self.returns_x = self.keeps_u and schedule.noise <= LEAST_NOISE
         self.augment = augment
         self.tolerance = tolerance
 
     def call(self, inputs: list[Tensor]) -> tuple[Tensor, ...]:
         """Run the loop."""
-        y, start, truth = inputs
-        levels, weights = (
-            ops.convert_to_tensor(each)
-            for each in (self.schedule.levels(), self.schedule.weights())
-        )
-        count = self.schedule.iterations
+        y, start, truth, schedule = inputs
+        levels, weights = ops.unstack(schedule, num=2)
+        count = ops.shape(levels)[0]
         numbers = ops.arange(count)
 
-        def goes_on(
-            k: Tensor, x: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor
-        ) -> Tensor:
-            last = ops.sum(ops.where(numbers == k - 1, changes, 0.0))
+        def goes_on(k: Tensor, x: Tensor, v: Tensor, u: Tensor, *traces: Tensor) -> Tensor:
+            last = ops.sum(ops.where(numbers == k - 1, traces[0], 0.0))
             return ops.logical_and(k < count, ops.logical_or(k == 0, last >= self.tolerance))
 
-        def step(
-            k: Tensor, x: Tensor, v: Tensor, u: Tensor, changes: Tensor, errors: Tensor
-        ) -> tuple[Tensor, ...]:
+        def step(k: Tensor, x: Tensor, v: Tensor, u: Tensor, *traces: Tensor) -> tuple[Tensor, ...]:
             level, weight = (ops.take(each, k, axis=0) for each in (levels, weights))
             denoise = turned(self.denoise, k % 8) if self.augment else self.denoise
             x = self.task.prox(y, v - u, weight)
             new = ops.reshape(ops.cast(denoise(x + u, level), "float32"), ops.shape(v))
             u = u + x - new if self.keeps_u else u
-            changes = ops.where(numbers == k, ops.sqrt(ops.mean((new - v) ** 2)), changes)
-            error = ops.mean(((x if self.returns_x else new) - truth) ** 2)
-            return k + 1, x, new, u, changes, ops.where(numbers == k, error, errors)
+            squares = [ops.mean(each**2) for each in (new - v, x - truth, new - truth)]
+            squares[0] = ops.sqrt(squares[0])
+            noted = (
+                ops.where(numbers == k, value, trace)
+                for value, trace in zip(squares, traces, strict=True)
+            )
+            return k + 1, x, new, u, *noted
 
         nothing = ops.zeros((count,))
         zero, u = ops.convert_to_tensor(0, "int32"), ops.zeros_like(start)
-        begin = (zero, start, start, u, nothing, nothing)
-        made, x, v, _, changes, errors = ops.while_loop(goes_on, step, begin)
+        begin = (zero, start, start, u, nothing, nothing, nothing)
+        made, x, v, _, changes, *errors = ops.while_loop(goes_on, step, begin)
         # An axis for the batch, which `predict` wants of every output.
-        traces = (ops.expand_dims(each, 0) for each in (changes, errors, made))
-        return x if self.returns_x else v, *traces
+        return x, v, *(ops.expand_dims(each, 0) for each in (changes, made, *errors))
 
 
 def _checked(name: str, values: Any, shape: Shape | None = None) -> np.ndarray:

@@ -190,10 +190,43 @@ def test_a_network_for_one_level_sees_that_level():
 
 
 def test_every_turn_is_undone():
-    pictures = rng.random((1, 3, 5, 2)).astype("float32")
-    for turn in range(8):
-        same = turned(lambda x, sigma: x, ops.convert_to_tensor(turn))(pictures, 0.1)
-        np.testing.assert_array_equal(ops.convert_to_numpy(same), pictures)
+    for width in (3, 5):
+        pictures = rng.random((1, 3, width, 2)).astype("float32")
+        for turn in range(8):
+            same = turned(lambda x, sigma: x, ops.convert_to_tensor(turn))(pictures, 0.1)
+            np.testing.assert_array_equal(ops.convert_to_numpy(same), pictures)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_square_pictures_are_turned_as_in_numpy(augment):
+    task, schedule = Blur(BOX), SHORT
+    y, start = rng.random((2, 1, 6, 6, 1)).astype("float32")
+    found = plug_and_play(task, y, shrink, schedule, augment=augment, start=start)
+    x, v = in_numpy(task, y, start, schedule, "admm", augment)[-1]
+    np.testing.assert_allclose(found.x, x, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found.v, v, rtol=0, atol=1e-5)
+
+
+def test_a_call_takes_another_schedule_without_another_trace():
+    seen = []
+
+    def denoise(pictures, sigma):
+        seen.append(1)  # while it is traced
+        return shrink(pictures, sigma)
+
+    task = Blur(BOX)
+    y, start = rng.random((2, 1, 6, 8, 1)).astype("float32")
+    solver, traced = Solver(task, denoise), []
+    for schedule in (SHORT, Schedule(40, 10, iterations=9, lam=2, noise=0.03)):
+        found = solver(y, start, schedule=schedule)
+        expected = plug_and_play(task, y, shrink, schedule, start=start)
+        np.testing.assert_allclose(found.pictures, expected.pictures, rtol=0, atol=1e-6)
+        traced.append(len(seen))
+    assert traced[0] == traced[1]
+    # Without noise x is the picture, with it v.
+    for noise, picture in ((0.0, "x"), (0.05, "v")):
+        found = solver(y, start, schedule=Schedule(30, 15, iterations=9, noise=noise))
+        np.testing.assert_array_equal(found.pictures, getattr(found, picture))
 
 
 @pytest.mark.parametrize(
