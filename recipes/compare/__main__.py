@@ -28,6 +28,7 @@ import keras
 import numpy as np
 
 from asykeras import plots
+from recipes.compare import stored
 from recipes.compare.cell import CUT, RECIPES
 from recipes.compare.cells import (
     Outcome,
@@ -43,7 +44,7 @@ from recipes.compare.report import Report
 from recipes.compare.results import Results
 from recipes.compare.sections import write
 from recipes.compare.smoke import generate, smoke_preset
-from recipes.compare.statistics import wilcoxon
+from recipes.compare.statistics import student
 from zoo.app.command import run
 from zoo.files import write_atomically
 
@@ -69,6 +70,10 @@ def compare(options: argparse.Namespace) -> int:
         print("\n".join(cell.name for cell in cells))
         return 0
     check_libraries()
+    if options.recompute:
+        again = _report_again(options, preset)
+        _say(options.quiet)(f"wrote {write(again)}")
+        return 0
     workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
     data = _data_folder(options, workdir)
     images = read_tests(data / preset.test, preset.names)
@@ -91,7 +96,7 @@ def check_libraries() -> None:
         ImportError: without matplotlib or SciPy.
     """
     plots.page(1, 1)
-    wilcoxon(np.ones((1, 1)))
+    student([0.0, 1.0])
 
 
 def _say(quiet: bool) -> Callable[[str], None]:
@@ -108,6 +113,8 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
     preset = smoke_preset() if name == "smoke" else PRESETS[name]
     given = {key: getattr(options, key) for key in ("train", "losses", "seeds", "ablation_seeds")}
     changes = {key: value for key, value in given.items() if value is not None}
+    if options.ablation:
+        changes["ablation"] = tuple(options.ablation)
     if options.losses:
         changes["losses"] = tuple(loss for loss in LOSSES if loss in options.losses)
     if options.validation is not None:
@@ -212,6 +219,12 @@ def _report(
     return Report(preset, results, images, shown, folder, options.window, command, tuple(notes))
 
 
+def _report_again(options: argparse.Namespace, preset: Preset) -> Report:
+    folder = Path(options.recompute)
+    results = stored.read(plan(preset), folder)
+    return Report(preset, results, {}, {}, folder, options.window, "", ())
+
+
 def _baseline(
     task: str, images: dict[str, np.ndarray], workdir: Path, preset: Preset
 ) -> dict[str, Any]:
@@ -231,7 +244,8 @@ def _command(options: argparse.Namespace) -> str:
     words = ["python", "-m", "recipes.compare", "--preset", name]
     words += [] if name == "smoke" else ["--data", "DATA"]
     words += ["--workdir", "WORKDIR"]
-    for key in ("losses", "seeds", "scales", "sigma", "steps", "ablation_seeds", "set", "window"):
+    names = ("losses", "seeds", "scales", "sigma", "steps", "ablation_seeds", "ablation", "set")
+    for key in (*names, "window"):
         value = getattr(options, key)
         if value not in (None, [], _parser().get_default(key)):
             words.append("--" + key.replace("_", "-"))
@@ -257,6 +271,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
     parser.add_argument("--report", metavar="DIR", help="default: WORKDIR/report")
     parser.add_argument(
+        "--recompute", metavar="DIR", help="write the report DIR again from the scores that it has"
+    )
+    parser.add_argument(
         "--pictures", metavar="DIR", help="show these in the report, whatever it is scored on"
     )
     parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
@@ -273,6 +290,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation"
     )
+    parser.add_argument("--ablation", nargs="+", metavar="NAME", help="rows; default: all")
     parser.add_argument(
         "--window",
         choices=("uniform", "gaussian"),

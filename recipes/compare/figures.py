@@ -302,8 +302,8 @@ def ablation(rows: Sequence[AblationRow], spread: Mapping[str, float], title: st
         mine = [row for row in rows if row.configuration.plain == plain]
         _interval_rows(axes, mine, spread.get(plain, float("nan")))
         axes.set_title(f"against plain {plain.upper()}", fontsize=plots.TEXT, loc="left")
-    ends = [abs(v) for row in rows for v in (_psnr(row).low, _psnr(row).high)]
-    reach = 1.15 * max(*ends, 1e-6)
+    ends = [abs(v) for row in rows for v in (_psnr(row).mean, _psnr(row).low, _psnr(row).high)]
+    reach = 1.15 * float(np.nanmax([*ends, 1e-6]))  # one seed has no interval
     panels[-1, 0].set_xlim(-reach, reach)
     panels[-1, 0].set_xlabel("difference of PSNR in dB", fontsize=plots.TEXT)
     return page

@@ -111,14 +111,25 @@ def plan(preset: Preset) -> list[Cell]:
     return cells + [
         Cell(preset.network, preset.tasks[0], configuration, seed)
         for seed in range(min(preset.ablation_seeds, preset.seeds))
-        for configuration in ablation_plan(preset.losses)
+        for configuration in ablation_plan(preset.losses, preset.ablation)
     ]
 
 
-def ablation_plan(losses: Sequence[str]) -> list[Configuration]:
-    """Return the rows of the ablation of every pair of plain and asymmetric loss."""
+def ablation_plan(losses: Sequence[str], names: Sequence[str] = ()) -> list[Configuration]:
+    """Return the rows of the ablation of every pair of plain and asymmetric loss.
+
+    Args:
+        losses: Of the table.
+        names: Of the rows that are wanted; empty: all.
+
+    Raises:
+        ValueError: for a name that no row has.
+    """
     pairs = [plain for asymmetric, plain in PLAIN.items() if {asymmetric, plain} <= {*losses}]
-    return [row for plain in pairs for row in ablation_configurations(plain)]
+    rows = {row.name: row for plain in pairs for row in ablation_configurations(plain)}
+    if unknown := [name for name in names if name not in rows]:
+        raise ValueError(f"--ablation knows {', '.join(rows)}. Received: {unknown[0]!r}")
+    return [row for name, row in rows.items() if name in names or not names]
 
 
 def scale_of(task: str) -> int | None:

@@ -1,5 +1,6 @@
 """What a report is about, and the helpers that its sections share."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,17 @@ from recipes.compare.presets import PRESETS, Preset
 from recipes.compare.results import Metric, Results, metrics
 from zoo.files import write_atomically
 
+REPORT = "report.md"
+
+
+def split(text: str) -> dict[str, str]:
+    """Return the sections of a report by their heading; the part above the first has none."""
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    return {
+        part.partition("\n")[0].removeprefix("## ") if part.startswith("## ") else "": part
+        for part in parts
+    }
+
 
 @dataclass(frozen=True)
 class Report:
@@ -29,6 +41,9 @@ class Report:
         window: Of SSIM in the tables, `"uniform"` or `"gaussian"`.
         command: How the comparison was started, for the reader to repeat.
         notes: Lines for the top: what is missing, what was checked.
+
+    A report that is computed again from the scores that it keeps has neither images nor notes; what
+    needs them stays as it is.
     """
 
     preset: Preset
@@ -87,9 +102,33 @@ class Report:
         steps = self.preset.settings["steps"]
         return f"{self.network} {task}, {steps:,} steps, mean of {seeds} seed{'s' * (seeds > 1)}"
 
-    def difference(self, task: str, asymmetric: str, plain: str, metric: Metric) -> Difference:
-        """Return what a loss changes against another."""
-        return findings.difference(self.results, task, asymmetric, plain, metric)
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """What each asymmetric loss changes, by task, pair and metric."""
+        return findings.together(
+            findings.difference(self.results, task, asymmetric, plain, metric)
+            for task in self.tasks
+            for asymmetric, plain in self.pairs
+            for metric in self.metrics
+        )
+
+    @cached_property
+    def band_differences(self) -> list[Difference]:
+        """The same of the squared error, by task, pair and band; empty where no sums were kept."""
+        if not self.results.has_sums:
+            return []
+        return findings.together(
+            each
+            for task in self.tasks
+            for asymmetric, plain in self.pairs
+            for each in findings.band_differences(self.results, task, asymmetric, plain)
+        )
+
+    @cached_property
+    def there(self) -> dict[str, str]:
+        """The sections of the report that is in the folder already."""
+        path = self.folder / REPORT
+        return split(path.read_text()) if path.exists() else {}
 
     def text(self, name: str, text: str) -> None:
         """Write a text file of the report."""

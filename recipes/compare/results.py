@@ -46,16 +46,19 @@ class Results:
     """All finished cells.
 
     Attributes:
-        cells: From the name of a cell to the content of its `evaluation.json`.
+        cells: From the name of a cell to the content of its `evaluation.json`, or as much of it as
+            a report keeps.
         plan: The cells that there are to be.
         baselines: From a task to the records of the degraded images without a network.
         workdir: Where the cells lie.
+        stored: Whether this is what a report keeps, without cells.
     """
 
     cells: dict[str, dict[str, Any]]
     plan: Sequence[Cell]
     baselines: dict[str, dict[str, dict[str, Any]]]
     workdir: Path
+    stored: bool = False
 
     @classmethod
     def load(
@@ -70,6 +73,15 @@ class Results:
     def images(self) -> list[str]:
         """Names of the test images."""
         return list(next(iter(self.baselines.values())))
+
+    @property
+    def has_sums(self) -> bool:
+        """Whether the sums by grey level are there: reports of older runs have none."""
+        return all(
+            "grey_levels" in record
+            for cell in self.cells.values()
+            for record in cell["images"].values()
+        )
 
     def seeds(self, task: str, names: Iterable[str]) -> list[int]:
         """Return the seeds of which all the configurations are finished."""
@@ -116,6 +128,10 @@ class Results:
                 for seed in seeds
             ]
         )
+
+    def rate_factor(self, task: str, name: str, seed: int) -> float:
+        """Return by what the learning rate of a run was multiplied."""
+        return float(self.cells[self.cell(task, name, seed).name]["witness"]["rate_factor"])
 
     def log(self, task: str, name: str, seed: int) -> dict[str, np.ndarray]:
         """Return the columns of the `training.csv` of a cell, each step once, the last time."""

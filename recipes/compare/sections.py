@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import zoo
-from recipes.compare import figures, findings, statistics, tables
+from recipes.compare import figures, findings, statistics, stored, tables
 from recipes.compare.findings import AblationRow, Difference
 from recipes.compare.grey_levels import BANDS, BINS, change
 from recipes.compare.measure import (
@@ -20,10 +20,14 @@ from recipes.compare.measure import (
     scored,
 )
 from recipes.compare.plan import NAMES, ablation_plan, averaging, table_configurations
-from recipes.compare.report import Report
+from recipes.compare.report import REPORT, Report
 from recipes.compare.results import Results
 from zoo.restore import to_uint8
 
+TRAINED = "A trained network on these images"
+# What is made of networks, logs and pictures, which a report does not keep.
+OF_NETWORKS = ("Enlarged regions", "Weights", "Training", "Time per step")
+NOT_ALIKE = "The tables above are of ten of these images, with Y in floating point."
 METRIC_LABEL = "PSNR in dB / SSIM / NRMSE"
 ABLATION_NOTES = """\
 - With the absolute error, weights on the images and on the error are the same loss,
@@ -38,15 +42,20 @@ ABLATION_NOTES = """\
 def write(report: Report) -> Path:
     """Write every file of the report; return the path of `report.md`."""
     (report.folder / "figures").mkdir(parents=True, exist_ok=True)
-    report.text("scores.csv", tables.scores_csv(report.results))
-    sections = [head(report)]
+    sections = [report.there.get("", "") if report.results.stored else head(report)]
+    if not report.results.stored:
+        report.text(stored.SCORES, stored.scores_csv(report.results))
+        report.text(stored.SUMS, stored.sums_csv(report.results))
     if report.tasks and report.pairs:
         sections += [in_short(report), *(table(report, task) for task in report.tasks)]
         sections += [differences(report), paper(report), ablation(report), grey_levels(report)]
-        sections += [pictures(report), curves(report), time_per_step(report)]
-    sections.append(protocol(report))
-    report.text("report.md", "\n".join(section for section in sections if section))
-    return report.folder / "report.md"
+        if report.results.stored:
+            sections += [report.there.get(heading, "") for heading in OF_NETWORKS]
+        else:
+            sections += [pictures(report), curves(report), time_per_step(report)]
+    sections += [report.there.get(TRAINED, ""), protocol(report)]
+    report.text(REPORT, "\n".join(part.strip("\n") + "\n" for part in sections if part))
+    return report.folder / REPORT
 
 
 def head(report: Report) -> str:
@@ -62,18 +71,9 @@ def head(report: Report) -> str:
 
 def in_short(report: Report) -> str:
     """Return the findings in sentences, each with the noise beside it."""
-    lines = []
+    psnr = [each for each in report.differences if each.metric.key == "psnr"]
+    lines = [f"- {findings.sentence(each)}." for each in [*psnr, *report.band_differences]]
     for task in report.tasks:
-        for asymmetric, plain in report.pairs:
-            found = report.difference(task, asymmetric, plain, report.metrics[0])
-            lines.append(f"- {findings.sentence(found)}.")
-            changes = findings.grey_level_changes(report.results, task, asymmetric, plain)
-            bands = ", ".join(f"{band} {_per_cent(i)}" for band, i in changes.items())
-            ratios = findings.step_time_ratios(report.results, task, asymmetric, plain)
-            lines.append(
-                f"- {task}, {NAMES[asymmetric]}: squared error of pixels that are {bands}; a step "
-                f"takes {np.median(ratios):.2f} times as long."
-            )
         luck = findings.luck(report.results, task, report.losses, report.metrics)
         if luck:
             lines.append(
@@ -81,8 +81,15 @@ def in_short(report: Report) -> str:
                 f"{luck[0]} of {luck[1]} cells (image x metric) are better."
             )
     return (
-        "## In short\n\n" + "\n".join(lines) + "\n\nBrackets hold the 95 % interval over images "
-        "and seeds; where it holds 0, no difference is shown.\n"
+        "## In short\n\n" + "\n".join(lines) + "\n\nBrackets hold the 95 % interval over seeds. "
+        f"{_verdicts('the comparisons of each table below')}\n"
+    )
+
+
+def _verdicts(comparisons: str) -> str:
+    return (
+        f"Better or worse: p below {statistics.LEVEL} after Holm's correction for {comparisons}, "
+        f"with at least {statistics.LEAST_SEEDS} seeds; otherwise undecided."
     )
 
 
@@ -114,22 +121,15 @@ def table(report: Report, task: str) -> str:
 
 def differences(report: Report) -> str:
     """Return the statistics that the paper lacks."""
-    found = [
-        report.difference(task, asymmetric, plain, metric)
-        for task in report.tasks
-        for asymmetric, plain in report.pairs
-        for metric in report.metrics
-    ]
-    header = ["task", "losses", "metric", "mean difference", "95 % interval", "per cent"]
-    header += ["Wilcoxon p", "better cells", "per seed", "sd between seeds: plain", "asymmetric"]
-    header += ["verdict"]
-    rows = [_difference_row(each) for each in found]
+    header = ["task", "losses", "metric", "mean difference [95 % interval]", "per cent", "p"]
+    header += ["p, Holm", "verdict", "better cells", "per seed"]
+    header += ["sd between seeds: plain", "asymmetric"]
+    rows = [[*_difference_row(each), *_spreads(each)] for each in report.differences]
     report.text("statistics.csv", tables.csv_text(header, rows))
     return (
-        f"## Differences: asymmetric minus plain\n\n{tables.markdown(header, rows)}\nInterval: "
-        f"{statistics.HOW}. Wilcoxon: signed-rank, two-sided, over images, the differences of an "
-        "image averaged over seeds. Better cells: image x seed. Neither is corrected for the "
-        f"{len(found)} comparisons.\n"
+        f"## Differences: asymmetric minus plain\n\n{tables.markdown(header, rows)}\n"
+        f"{statistics.HOW}. {_verdicts(f'the {len(rows)} comparisons')} Better cells: image x "
+        "seed.\n"
     )
 
 
@@ -142,10 +142,14 @@ def paper(report: Report) -> str:
     for asymmetric, plain in report.pairs:
         for metric in report.metrics:
             mean, per_cent, wins = findings.papers_difference(report.paper, plain, metric)
-            ours = [report.difference(t, asymmetric, plain, metric) for t in report.tasks]
+            ours = [
+                each
+                for each in report.differences
+                if (each.asymmetric, each.metric) == (asymmetric, metric)
+            ]
             row = [f"{NAMES[asymmetric]} - {NAMES[plain]}", metric.label]
             row += [metric.text(mean, sign=True), f"{per_cent:+.3f}", f"{wins}/10"]
-            row += [_interval_text(each) for each in ours]
+            row += [findings.with_interval(each) for each in ours]
             rows.append(row + [f"{each.improved}/{each.cells}" for each in ours])
     remarks = "\n".join(f"- {remark}" for remark in report.paper.remarks)
     return (
@@ -163,11 +167,13 @@ def _papers_cells(report: Report) -> str:
     means = "; ".join(
         f"{task} {psnr:.2f} dB / {ssim:.4f}" for task, (psnr, ssim) in published["means"].items()
     )
+    # Neither the images nor the rounding are those of the tables above.
+    other = "" if "psnr" in published else f" {NOT_ALIKE}"
     which = "of the same images" if same else "of its own ten images, which are not the ones above"
     return (
         f"The paper's cells, PSNR in dB / SSIM / RMSE as it prints them, {which}:\n\n"
         f"{tables.markdown(header, rows)}\nPublished for comparison: {published['name']}: "
-        f"{means}.\n"
+        f"{means}.{other}\n"
     )
 
 
@@ -176,14 +182,15 @@ def ablation(report: Report) -> str:
     task = report.preset.tasks[0]
     configurations = [
         *(c for c in table_configurations(report.preset.losses) if c.name != c.plain),
-        *ablation_plan(report.preset.losses),
+        *ablation_plan(report.preset.losses, report.preset.ablation),
     ]
     configurations.sort(key=lambda configuration: configuration.plain)
     rows = findings.ablation(report.results, task, configurations, report.metrics)
     if len(rows) <= len(report.pairs):  # nothing but the columns of the table
         return ""
     header = ["against", "configuration", "seeds"]
-    header += [f"{metric.label} [95 % interval]" for metric in report.metrics]
+    for metric in report.metrics:
+        header += [f"{metric.label} [95 % interval]", "p, Holm", "verdict"]
     header += ["better cells of each", "factor of the rate"]
     lines = [_ablation_row(row) for row in rows]
     report.text("ablation.csv", tables.csv_text(header, lines))
@@ -192,8 +199,8 @@ def ablation(report: Report) -> str:
     chart = figures.ablation(rows, spread, f"{report.network} {task}: what each form changes")
     return (
         f"## Ablation, {task}\n\nEach row minus the plain loss of the same seeds. Standard "
-        f"deviation of PSNR between seeds: {noise}. A row with one seed has an interval over "
-        "images alone, which does not hold the noise between seeds.\n\n"
+        f"deviation of PSNR between seeds: {noise}. "
+        f"{_verdicts(f'the {len(rows) * len(report.metrics)} comparisons')}\n\n"
         f"{tables.markdown(header, lines)}\n{ABLATION_NOTES}\n"
         + report.figure("ablation", chart, "ablation")
     )
@@ -206,23 +213,23 @@ def _spread(report: Report, task: str, plain: str) -> float:
 
 def grey_levels(report: Report) -> str:
     """Return the change of the error by grey level of the label."""
-    header = ["task", "losses", *(f"{band} [95 % interval]" for band in BANDS)]
-    rows, pictures = [], ""
-    for task in report.tasks:
-        for asymmetric, plain in report.pairs:
-            found = findings.grey_level_changes(report.results, task, asymmetric, plain)
-            texts = [_per_cent(interval) for interval in found.values()]
-            rows.append([task, f"{NAMES[asymmetric]} - {NAMES[plain]}", *texts])
-        pictures += _grey_level_figure(report, task)
+    heading = "Error by grey level of the label"
+    if not report.results.has_sums:
+        return report.there.get(heading, "")
+    header = ["task", "losses", "band", "mean change [95 % interval]", "p", "p, Holm", "verdict"]
+    header += ["better cells", "per seed"]
+    rows = [_difference_row(each, per_cent=False) for each in report.band_differences]
+    charts = "".join(_grey_level_figure(report, task) for task in report.tasks)
     report.text("grey-levels.csv", tables.csv_text(header, rows))
     ranges = ", ".join(
         f"{band} {low * 256 // BINS} to {high * 256 // BINS - 1}"
         for band, (low, high) in BANDS.items()
     )
     return (
-        "## Error by grey level of the label\n\nChange of the mean squared error in per cent of "
-        "the plain loss, the pixels of all test images pooled. Grey levels of the label as it is "
-        f"scored, of 255: {ranges}.\n\n{tables.markdown(header, rows)}\n{pictures}"
+        f"## {heading}\n\nChange of the mean squared error in per cent of the plain loss, the "
+        "pixels of all test images pooled for each seed. Grey levels of the label as it is "
+        f"scored, of 255: {ranges}. {_verdicts(f'the {len(rows)} comparisons')} The sums are in "
+        f"`{stored.SUMS}`.\n\n{tables.markdown(header, rows)}\n{charts}"
     )
 
 
@@ -359,37 +366,28 @@ def protocol(report: Report) -> str:
     )
 
 
-def _difference_row(found: Difference) -> list[str]:
-    metric = found.metric
-    spreads = [
-        metric.text(value) if np.isfinite(value) else "one seed"
-        for value in (found.spread, found.asymmetric_spread)
-    ]
+def _difference_row(found: Difference, per_cent: bool = True) -> list[str]:
     return [
         found.task,
         f"{NAMES[found.asymmetric]} - {NAMES[found.plain]}",
-        metric.label,
-        metric.text(found.interval.mean, sign=True),
-        f"[{metric.text(found.interval.low, True)}, {metric.text(found.interval.high, True)}]",
-        f"{found.per_cent:+.3f}",
-        f"{found.p:.4f}",
-        f"{found.improved}/{found.cells}",
-        ", ".join(metric.text(value, sign=True) for value in found.per_seed),
-        *spreads,
+        found.metric.label,
+        findings.with_interval(found),
+        *([f"{found.per_cent:+.3f}"] if per_cent else []),
+        _p(found.interval.p),
+        _p(found.corrected),
         found.verdict,
+        f"{found.improved}/{found.cells}",
+        ", ".join(found.metric.text(value, sign=True) for value in found.per_seed),
     ]
 
 
-def _per_cent(interval: statistics.Interval) -> str:
-    return f"{interval.mean:+.2f} % [{interval.low:+.2f}, {interval.high:+.2f}]"
+def _spreads(found: Difference) -> list[str]:
+    spreads = (found.spread, found.asymmetric_spread)
+    return [found.metric.text(s) if np.isfinite(s) else "one seed" for s in spreads]
 
 
-def _interval_text(found: Difference) -> str:
-    metric, interval = found.metric, found.interval
-    mean, low, high = (
-        metric.text(value, sign=True) for value in (interval.mean, interval.low, interval.high)
-    )
-    return f"{mean} [{low}, {high}]"
+def _p(value: float) -> str:
+    return f"{value:.4f}" if np.isfinite(value) else ""
 
 
 def _ablation_row(row: AblationRow) -> list[str]:
@@ -398,7 +396,11 @@ def _ablation_row(row: AblationRow) -> list[str]:
         NAMES[row.configuration.plain],
         row.configuration.label,
         str(row.seeds),
-        *(_interval_text(each) for each in row.differences),
+        *(
+            text
+            for each in row.differences
+            for text in (findings.with_interval(each), _p(each.corrected), each.verdict)
+        ),
         f"{better} of {row.differences[0].cells}",
         f"{row.rate_factor:.4f}" if row.configuration.rate else "",
     ]

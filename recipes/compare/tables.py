@@ -132,20 +132,6 @@ def mean_cell(table: PaperTable, loss: str) -> str:
     return "/".join(f"{value:.5f}" for value in table.values(loss).mean(axis=0))
 
 
-def scores_csv(results: Results) -> str:
-    """Return every score of every finished cell and of the baselines, unrounded."""
-    kinds = ("psnr", "ssim_uniform", "ssim_gaussian", "rmse", "nrmse")
-    rows: list[list[object]] = []
-    for task, records in results.baselines.items():
-        rows += [[task, "none", "", i, *(r[k] for k in kinds)] for i, r in records.items()]
-    for cell in results.plan:
-        if cell.name in results.cells:
-            start = [cell.task, cell.configuration.name, cell.seed]
-            records = results.cells[cell.name]["images"]
-            rows += [[*start, i, *(r[k] for k in kinds)] for i, r in records.items()]
-    return csv_text(["task", "configuration", "seed", "image", *kinds], rows)
-
-
 def paper_index(metric: Metric) -> int:
     """Return where the paper's cells hold a metric."""
     return PAPER_METRICS.index(metric.name.lower())

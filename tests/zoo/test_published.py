@@ -112,6 +112,17 @@ def test_a_denoiser_is_worth_it_at_both_ends_of_its_levels(name, end):
     assert mean(denoising(clean, images, sigma))["psnr"] > non_local_means(images, sigma) + 0.5
 
 
+@pytest.mark.parametrize("name", zoo.list_weights())
+def test_a_published_number_stands_beside_one_that_was_measured_alike(name):
+    """SRCNN's numbers are of Y rounded to 8 bit, which costs up to 0.1 dB."""
+    for test in zoo.card(name)["tests"]:
+        if "published" in test and "scale" in test:
+            alike = "Y rounded" if test.get("round_luma") else "Y in floating point"
+            assert alike in test["protocol"]
+            assert "Y rounded" not in test["published_note"]
+            assert test.get("round_luma") or not name.startswith("srcnn")
+
+
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.parametrize("name", zoo.list_weights())

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -105,6 +106,23 @@ def test_the_same_command_trains_nothing_again(finished, monkeypatch):
     assert (finished / "report/report.md").read_text() == before
 
 
+def test_a_report_is_computed_again_without_runs_or_images(finished, tmp_path, monkeypatch):
+    report = shutil.copytree(finished / "report", tmp_path / "report")
+    before = (report / "report.md").read_text()
+    (report / "statistics.csv").unlink()
+    (report / "report.md").write_text(before.replace("undecided", "better"))
+    monkeypatch.setattr(compare, "read_tests", None)  # calling it would fail
+    assert compare.main([*FEW, "--recompute", str(report)]) == 0
+    assert (report / "report.md").read_text() == before
+    assert "undecided (2 seeds)" in (report / "statistics.csv").read_text()
+
+
+def test_a_report_of_other_runs_is_not_computed_again(finished, tmp_path, capsys):
+    report = shutil.copytree(finished / "report", tmp_path / "report")
+    assert compare.main([*FEW, "--seeds", "1", "--recompute", str(report)]) == 1
+    assert "which these options do not plan" in capsys.readouterr().err
+
+
 def test_other_steps_in_the_same_folder_are_refused(finished, capsys):
     assert compare.main([*FEW, "--steps", "6", "--workdir", str(finished)]) == 1
     error = capsys.readouterr().err
@@ -184,7 +202,7 @@ def test_the_learning_rate_is_scaled_by_the_mean_weight(tmp_path, rate, low, hig
 def test_the_runs_can_be_listed(capsys):
     assert compare.main(["--preset", "paper-table-4", "--list"]) == 0
     listed = capsys.readouterr().out.split()
-    assert len(listed) == 12
+    assert len(listed) == 4 * 5
     assert listed[0] == "dncnn-sigma25-mae-seed0"
 
 

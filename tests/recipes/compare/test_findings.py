@@ -7,7 +7,9 @@ from recipes.compare import findings
 from recipes.compare.paper import paper_table
 from recipes.compare.plan import table_configurations
 from recipes.compare.results import metrics
+from recipes.compare.statistics import student
 
+pytest.importorskip("scipy")
 PSNR, SSIM, NRMSE = metrics("uniform")
 
 
@@ -27,24 +29,49 @@ def test_a_smaller_error_is_an_improvement(results):
     assert found.improved == 4  # the same images as for PSNR
 
 
-def test_the_verdict_is_the_intervals(results):
-    found = findings.difference(results, "x2", "asy_mse", "mse", PSNR)
-    assert found.interval.low < 0 < found.interval.high  # seed 1 differs by 0 on average
-    assert found.verdict == "no difference shown"
-    text = findings.sentence(found)
-    assert text.startswith("x2, Asy_MSE minus MSE: PSNR +0.100 dB [-")
-    assert "better in 4 of 6 cells, no difference shown; sd between seeds of MSE 0.354 dB" in text
+def test_two_seeds_decide_nothing(results):
+    (found,) = findings.together([findings.difference(results, "x2", "asy_mse", "mse", PSNR)])
+    # Means 0.2 and 0: standard error 0.1, and t of 97.5 % with 1 degree of freedom is 12.706.
+    assert (found.interval.low, found.interval.high) == pytest.approx((-1.1706, 1.3706), abs=1e-4)
+    assert found.verdict == "undecided (2 seeds)"
+    assert findings.sentence(found) == (
+        "x2, Asy_MSE minus MSE: PSNR +0.100 [-1.171, +1.371] dB, better in 4 of 6 cells, undecided "
+        "(2 seeds); sd between seeds of MSE 0.354 dB"
+    )
+
+
+def of_five_seeds(per_seed, metric=PSNR):
+    interval = student(per_seed)
+    return findings.Difference("x2", "asy_mse", "mse", metric, tuple(per_seed), interval, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("metric", "change", "verdict"),
-    [(PSNR, 1.0, "better"), (PSNR, -1.0, "worse"), (NRMSE, -1.0, "better"), (NRMSE, 1.0, "worse")],
+    ("metric", "sign", "verdict"),
+    [(PSNR, 1, "better"), (PSNR, -1, "worse"), (NRMSE, -1, "better"), (NRMSE, 1, "worse")],
 )
-def test_a_difference_of_every_cell_is_better_or_worse(results, metric, change, verdict):
-    for name, cell in results.cells.items():
-        for record in cell["images"].values():
-            record[metric.key] = 5.0 + (change if "asy" in name else 0.0)
-    assert findings.difference(results, "x2", "asy_mse", "mse", metric).verdict == verdict
+def test_five_seeds_that_agree_are_better_or_worse(metric, sign, verdict):
+    per_seed = sign * np.array([0.9, 1.0, 1.1, 1.0, 1.0])
+    (found,) = findings.together([of_five_seeds(per_seed, metric)])
+    assert found.verdict == verdict
+    assert found.corrected == found.interval.p
+
+
+def test_a_verdict_is_that_of_all_comparisons_of_a_table():
+    one = of_five_seeds([0.02, 0.10, 0.05, 0.09, 0.04])
+    assert 0.01 < one.interval.p < 0.025
+    none = of_five_seeds([0.1, -0.1, 0.2, -0.2, 0.01])
+    assert [each.verdict for each in findings.together([one])] == ["better"]
+    assert [each.verdict for each in findings.together([one, none])] == ["better", "undecided"]
+    table = findings.together([one, none, none, none, none])
+    assert {each.verdict for each in table} == {"undecided"}
+    assert table[0].corrected == pytest.approx(5 * one.interval.p)
+
+
+def test_comparisons_without_seeds_enough_do_not_weaken_the_others():
+    few = of_five_seeds([0.1, 0.2, 0.3])
+    one, other = findings.together([of_five_seeds([1.0, 1.1, 0.9, 1.0, 1.0]), few])
+    assert one.corrected == one.interval.p
+    assert other.verdict == "undecided (3 seeds)"
 
 
 def test_luck_between_seeds_counts_all_metrics(results):
@@ -53,9 +80,11 @@ def test_luck_between_seeds_counts_all_metrics(results):
 
 
 def test_the_dark_gain_what_their_errors_say(results):
-    found = findings.grey_level_changes(results, "x2", "asy_mse", "mse")
-    assert found["dark"].mean == pytest.approx(-10)
-    assert found["bright"].mean == pytest.approx(0)
+    dark, _, bright = findings.band_differences(results, "x2", "asy_mse", "mse")
+    assert dark.per_seed == pytest.approx((-10, -10))
+    assert (dark.improved, dark.cells) == (6, 6)
+    assert bright.interval.mean == pytest.approx(0)
+    assert findings.sentence(dark).startswith("x2, Asy_MSE minus MSE: squared error, dark -10.00 [")
 
 
 def test_time_per_step_is_the_median_without_the_first_piece(results):

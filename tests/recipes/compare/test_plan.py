@@ -1,6 +1,7 @@
 """The plan: which cells there are, that they differ, and in what alone."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def loss_value(configuration, label, restored):
 
 def test_the_runs_of_table_2():
     names = [cell.name for cell in plan(TABLE_2)]
-    assert len(set(names)) == len(names) == 4 * 3 * 2 + 8 + 11
+    assert len(set(names)) == len(names) == 4 * 5 * 2 + 8 + 11
     assert names[:5] == [
         "srcnn-x3-mae-seed0",
         "srcnn-x3-mse-seed0",
@@ -37,7 +38,16 @@ def test_the_runs_of_table_2():
         "srcnn-x3-asy_mse-seed0",
         "srcnn-x2-mae-seed0",
     ]
-    assert names[24] == "srcnn-x3-asy_mae_normalized-seed0"
+    assert names[40] == "srcnn-x3-asy_mae_normalized-seed0"
+
+
+def test_rows_of_the_ablation_can_be_chosen():
+    chosen = replace(TABLE_2, ablation=("mse_rate_eq2", "asy_mae_table1"), ablation_seeds=5)
+    names = [cell.name for cell in plan(chosen)]
+    assert len(names) == 4 * 5 * 2 + 2 * 5
+    assert names[40:42] == ["srcnn-x3-asy_mae_table1-seed0", "srcnn-x3-mse_rate_eq2-seed0"]
+    with pytest.raises(ValueError, match="--ablation knows asy_mae_normalized, .*Received: 'x'"):
+        plan(replace(TABLE_2, ablation=("x",)))
 
 
 @pytest.mark.parametrize("name", PRESETS)

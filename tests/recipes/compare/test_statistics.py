@@ -1,85 +1,91 @@
-"""Statistics against SciPy and arrays worked out by hand."""
+"""Statistics against SciPy, statistical tables, and data that were drawn without an effect."""
 
 import sys
 
 import numpy as np
 import pytest
 
-from recipes.compare.statistics import (
-    improved,
-    luckiest_seed,
-    paired_bootstrap,
-    seed_spread,
-    wilcoxon,
-)
+from recipes.compare.statistics import holm, improved, luckiest_seed, seed_spread, student
 
 stats = pytest.importorskip("scipy.stats")
-rng = np.random.default_rng(0)
+DRAWS = 2000
 
 
-def test_equal_differences_have_an_interval_of_one_point():
-    found = paired_bootstrap(np.full((3, 10), 0.1))
-    assert (found.mean, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
-    assert not found.holds_zero
+def test_t_by_hand():
+    # Differences 1, 2, 3: mean 2, standard error 1 / sqrt 3, and t of 97.5 % with 2 degrees of
+    # freedom is 4.303 in every table. p = 1 - t / sqrt(2 + t^2) for 2 degrees of freedom.
+    found = student([1, 2, 3])
+    assert found.mean == 2
+    assert (found.low, found.high) == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5), 1e-3)
+    assert found.p == pytest.approx(1 - 12**0.5 / 14**0.5)
 
 
-def test_two_images_and_one_seed():
-    # The mean is 0, 0.5 or 1 with the probabilities 1/4, 1/2, 1/4, so the 2.5 % are at 0 and 1.
-    found = paired_bootstrap(np.array([[0.0, 1.0]]))
-    assert (found.mean, found.low, found.high) == (0.5, 0.0, 1.0)
-    assert found.holds_zero
+def test_t_is_scipys():
+    values = np.random.default_rng(0).normal(0.1, 0.2, 5)
+    found, other = student(values), stats.ttest_1samp(values, 0)
+    interval = other.confidence_interval(0.95)
+    assert found.p == pytest.approx(other.pvalue)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
 
 
-def test_with_one_seed_it_is_scipys_percentile_bootstrap_over_images():
-    differences = rng.normal(0.05, 0.1, (1, 10))
-    found = paired_bootstrap(differences)
-    other = stats.bootstrap(
-        (differences[0],), np.mean, n_resamples=50_000, method="percentile", rng=1
-    ).confidence_interval
-    width = other.high - other.low
-    assert found.low == pytest.approx(other.low, abs=0.03 * width)
-    assert found.high == pytest.approx(other.high, abs=0.03 * width)
+def test_one_seed_has_a_mean_and_nothing_else():
+    found = student([0.3])
+    assert found.mean == 0.3
+    assert np.isnan([found.low, found.high, found.p]).all()
 
 
-def test_images_go_with_every_seed():
-    # With d = a(seed) + b(image) the variance of the mean is var(a) / seeds + var(b) / images.
-    # Images drawn anew within each seed would give var(b) / (seeds images) instead: a sixth.
-    seeds, images = rng.normal(0, 0.1, (30, 1)), rng.normal(0, 1, (1, 40))
-    found = paired_bootstrap(seeds + images)
-    deviation = np.sqrt(seeds.var() / 30 + images.var() / 40)
-    assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.05)
+def test_seeds_that_agree_to_the_bit():
+    assert (student([0.5] * 3).low, student([0.5] * 3).p) == (0.5, 0)
+    assert student([0.0] * 3).p == 1
 
 
-def test_seeds_are_resampled_too():
-    constant_over_images = np.array([[-1.0] * 10, [1.0] * 10])
-    found = paired_bootstrap(constant_over_images)
-    assert (found.low, found.high) == (-1.0, 1.0)
+def test_holm_by_hand():
+    # Sorted 0.01, 0.03, 0.04, times 3, 2, 1: 0.03, 0.06, 0.04, and never below the one before.
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1, 1]
+    assert holm([]) == []
 
 
-def test_an_interval_is_the_same_whenever_it_is_asked_for():
-    differences = rng.normal(0, 1, (3, 10))
-    assert paired_bootstrap(differences) == paired_bootstrap(differences)
+def scores_without_an_effect(comparisons, seeds=5, images=10):
+    """Return differences `(DRAWS, comparisons, seeds)` of means over images.
+
+    Images that are hard for all, seeds that are lucky on all images, and a rest: the differences of
+    one network on several images depend on each other.
+    """
+    rng = np.random.default_rng(1)
+    shape = (DRAWS, comparisons, seeds)
+    plain, asymmetric = (
+        rng.normal(0, 0.05, (*shape, 1)) + rng.normal(0, 0.02, (*shape, images)) for _ in range(2)
+    )
+    return (asymmetric - plain).mean(axis=-1)
 
 
-def test_wilcoxon_is_scipys_on_the_means_over_seeds():
-    differences = rng.normal(0.3, 1, (3, 10))
-    assert wilcoxon(differences) == stats.wilcoxon(differences.mean(axis=0)).pvalue
+def bound(rate):
+    """Return 4 standard deviations of a rate over the draws: passed once in 16,000."""
+    return 4 * (rate * (1 - rate) / DRAWS) ** 0.5
 
 
-def test_ten_images_that_all_improve_have_the_smallest_p():
-    differences = np.linspace(0.01, 0.1, 10)[None]
-    assert wilcoxon(differences) == pytest.approx(2 / 2**10)
-    assert wilcoxon(-differences) == pytest.approx(2 / 2**10)  # two-sided
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_without_an_effect_5_per_cent_of_the_intervals_miss_0(seeds):
+    found = [student(each) for each in scores_without_an_effect(1, seeds)[:, 0]]
+    wrong = np.mean([each.p < 0.05 for each in found])
+    assert abs(wrong - 0.05) < bound(0.05)
+    assert wrong == np.mean([not each.low <= 0 <= each.high for each in found])
 
 
-def test_no_difference_at_all_has_p_1():
-    assert wilcoxon(np.zeros((2, 10))) == 1.0
+def test_without_an_effect_a_table_of_twelve_is_wrong_in_5_per_cent():
+    p = stats.ttest_1samp(scores_without_an_effect(12), 0, axis=-1).pvalue
+    uncorrected = np.mean(p.min(axis=1) < 0.05)
+    corrected = np.mean([min(holm(row)) < 0.05 for row in p])
+    # Independent comparisons: 1 - 0.95^12 of the tables without, 1 - (1 - 0.05 / 12)^12 with it.
+    assert abs(uncorrected - 0.4596) < bound(0.4596)
+    assert abs(corrected - 0.0489) < bound(0.0489)
 
 
 def test_without_scipy_there_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(ImportError, match="Wilcoxon's test needs SciPy: pip install scipy"):
-        wilcoxon(np.ones((1, 10)))
+    with pytest.raises(ImportError, match="Student's t needs SciPy: pip install scipy"):
+        student([1, 2])
 
 
 def test_improved_counts_strict_improvements_in_the_right_direction():
