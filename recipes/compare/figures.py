@@ -291,7 +291,7 @@ def ablation(rows: Sequence[AblationRow], spread: Mapping[str, float], title: st
             dB, drawn as a grey band, which may reach beyond the axes; NaN: none.
         title: Above the figure.
 
-    A row of one seed has an open circle.
+    A row of one seed has an open circle and no interval.
     """
     plains = list(dict.fromkeys(row.configuration.plain for row in rows))
     counts = [sum(row.configuration.plain == plain for row in rows) for plain in plains]

@@ -189,9 +189,8 @@ def ablation(report: Report) -> str:
     if len(rows) <= len(report.pairs):  # nothing but the columns of the table
         return ""
     header = ["against", "configuration", "seeds"]
-    for metric in report.metrics:
-        header += [f"{metric.label} [95 % interval]", "p, Holm", "verdict"]
-    header += ["better cells of each", "factor of the rate"]
+    header += [f"{metric.label} [95 % interval]" for metric in report.metrics]
+    header += ["p of each, Holm", "verdict", "better cells of each", "factor of the rate"]
     lines = [_ablation_row(row) for row in rows]
     report.text("ablation.csv", tables.csv_text(header, lines))
     spread = {plain: _spread(report, task, plain) for _, plain in report.pairs}
@@ -391,17 +390,16 @@ def _p(value: float) -> str:
 
 
 def _ablation_row(row: AblationRow) -> list[str]:
-    better = "/".join(str(each.improved) for each in row.differences)
+    found = row.differences
+    verdicts = [each.verdict for each in found]
     return [
         NAMES[row.configuration.plain],
         row.configuration.label,
         str(row.seeds),
-        *(
-            text
-            for each in row.differences
-            for text in (findings.with_interval(each), _p(each.corrected), each.verdict)
-        ),
-        f"{better} of {row.differences[0].cells}",
+        *(findings.with_interval(each) for each in found),
+        " / ".join(_p(each.corrected) for each in found if np.isfinite(each.corrected)),
+        verdicts[0] if len(set(verdicts)) == 1 else " / ".join(verdicts),
+        f"{'/'.join(str(each.improved) for each in found)} of {found[0].cells}",
         f"{row.rate_factor:.4f}" if row.configuration.rate else "",
     ]
 
