@@ -23,6 +23,7 @@ from recipes.compare.presets import PRESETS, Preset
 from recipes.compare.report import REPORT, split
 from recipes.compare.results import Metric, metrics
 from recipes.compare.sections import METRIC_LABEL, TRAINED
+from zoo.app.command import run
 from zoo.files import write_atomically
 from zoo.images import ImageError
 from zoo.weights import locate
@@ -91,19 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", required=True, choices=list(PRESETS), help="a protocol")
     parser.add_argument("--data", required=True, metavar="DATA", help="holds the test images")
     parser.add_argument("--report", required=True, metavar="DIR", help="of recipes.compare")
-    options = parser.parse_args(arguments)
+    return run(parser, put_trained, arguments)
+
+
+def put_trained(options: argparse.Namespace) -> None:
+    """Score the networks and put them into the report."""
     preset, report = PRESETS[options.preset], Path(options.report) / REPORT
-    try:
-        if not report.exists():
-            raise ImageError(f"{options.report} holds no {REPORT}")
-        images = read_tests(Path(options.data) / preset.test, preset.names)
-        ours = columns(options.weights, preset, images, metrics("uniform"))
-        put(section(paper_table(preset.table), ours, list(images)), report)
-    except (zoo.WeightsError, ImageError, ValueError, OSError) as error:
-        print(f"trained: {error}", file=sys.stderr)
-        return 1
+    if not report.exists():
+        raise ImageError(f"{options.report} holds no {REPORT}")
+    images = read_tests(Path(options.data) / preset.test, preset.names)
+    ours = columns(options.weights, preset, images, metrics("uniform"))
+    put(section(paper_table(preset.table), ours, list(images)), report)
     print(f"wrote {report}")
-    return 0
 
 
 if __name__ == "__main__":
