@@ -9,7 +9,8 @@ DEFLATE = 1032  # bytes that one byte of deflate can hold, at most
 # Pixels that one byte can hold at most: a macroblock of 256 pixels takes 2.9 bits in lossy WebP;
 # lossless WebP may take none at all for a pixel, but libwebp's own blank pictures have 26,000; a
 # pair of bytes in run-length encoded BMP is a run of 255.
-WEBP_LOSSY, WEBP_LOSSLESS, BMP_RUNS = 1024, 2**15, 128
+# HEIC and AVIF can say of large blocks that they are blank.
+WEBP_LOSSY, WEBP_LOSSLESS, BMP_RUNS, BOXES = 1024, 2**15, 128, 2**17
 
 
 def check_length(path: Path, size: tuple[int, int], most: float) -> None:

@@ -25,7 +25,7 @@ def read_directories(path: Path) -> Iterator[Tags]:
     Tags of unknown types and those whose values lie beyond the end of the file are left out.
 
     Raises:
-        ImageError: if a directory lies beyond the end of the file.
+        ImageError: if a directory lies beyond the end of the file or has a tag twice.
     """
     with path.open("rb") as file:
         order, big = _form(file)
@@ -91,16 +91,18 @@ def _number(file: IO[bytes], code: str) -> int:
 def _directory(path: Path, file: IO[bytes], offset: int, order: str, big: bool) -> tuple[Tags, int]:
     """Return the tags at an offset, and the offset of the next directory."""
     entry, pointer = ("HHQ8s", "Q") if big else ("HHI4s", "I")
-    file.seek(min(offset, 2**62))
+    end = left = path.stat().st_size  # values that overlap could take any amount of memory
+    file.seek(min(offset, end))
     count = _number(file, order + ("Q" if big else "H"))
     size = struct.calcsize(order + entry)
     table = file.read(size * count if count < 2**16 else 0)
     if not table or len(table) < size * count:
         raise ImageError(f"{path} cannot be read: it is cut short")
     following = _number(file, order + pointer)
-    end = left = path.stat().st_size  # values that overlap could take any amount of memory
     tags: Tags = {}
     for tag, kind, length, where in struct.iter_unpack(order + entry, table):
+        if tag in tags:  # some programs would take the first, others the last
+            raise ImageError(f"{path} is damaged: it has the tag {tag} twice")
         code = _CODES.get(kind)
         if code is None:
             continue

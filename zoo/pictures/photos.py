@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from zoo.pictures.claims import BMP_RUNS, WEBP_LOSSLESS, WEBP_LOSSY, check_length
-from zoo.pictures.directory import Tags, number, read_directories
+from zoo.pictures.claims import BMP_RUNS, BOXES, WEBP_LOSSLESS, WEBP_LOSSY, check_length
+from zoo.pictures.directory import Tags, number, numbers, read_directories
 from zoo.pictures.errors import ImageError, refusing
 from zoo.pictures.exif import TURNS, reset_orientation, upright
 from zoo.pictures.formats import kind_in_boxes
 from zoo.pictures.jpeg import LONGEST, jpeg_parts
 from zoo.pictures.picture import Picture
 from zoo.pictures.png import SIGNATURE, Chunks, PngParts, png_parts
-from zoo.pictures.tiff import TiffMetadata, check_segments, tiff_kind, tiff_metadata
+from zoo.pictures.tiff import LAYOUT, TiffMetadata, check_segments, tiff_kind, tiff_metadata
 from zoo.pictures.webp import webp_size
 
 # Pillow's own limit against files that are small on disk and huge in memory.
@@ -206,11 +206,12 @@ def _exif(info: dict[Any, Any], longest: float = float("inf")) -> tuple[Image.Ex
     bearer = Image.Image()
     bearer.info = info
     try:
-        exif = bearer.getexif()
-        orientation = reset_orientation(exif)
-        exif.get_ifd(ExifTags.IFD.Exif)
-        # what cannot be written is better known now than after the work
-        size = len(exif.tobytes())
+        with lenient():
+            exif = bearer.getexif()
+            orientation = reset_orientation(exif)
+            exif.get_ifd(ExifTags.IFD.Exif)
+            # what cannot be written is better known now than after the work
+            size = len(exif.tobytes())
     except Exception:
         return Image.Exif(), 1, ["the damaged EXIF data"]
     if size > longest:
@@ -290,6 +291,7 @@ def _bmp(path: Path) -> Photo:
 def _heif(path: Path) -> Photo:
     """Read the header of a HEIC file, which its decoder turns upright."""
     with lenient(), Image.open(path, formats=("HEIF",)) as image:
+        check_length(path, image.size, path.stat().st_size * BOXES)
         several = getattr(image, "n_frames", 1) > 1
         return _of_pillow(
             path, "HEIF", image, f"of {path} only the first picture is kept" if several else "",
@@ -299,6 +301,7 @@ def _heif(path: Path) -> Photo:
 
 def _avif(path: Path) -> Photo:
     with lenient(), Image.open(path, formats=("AVIF",)) as image:
+        check_length(path, image.size, path.stat().st_size * BOXES)
         _check_frames(path, getattr(image, "n_frames", 1))
         return _of_pillow(path, "AVIF", image)
 
@@ -335,7 +338,7 @@ def _tiff(path: Path) -> Photo:
     size = number(tags, 256, 0), number(tags, 257, 0)
     check_segments(path, tags)
     several = any(_is_smaller(path, page, size) for page in pages)
-    kind, samples, mode = tiff_kind(tags), number(tags, 277, 1), _pillow_mode(path)
+    kind, samples, mode = tiff_kind(tags), number(tags, 277, 1), _pillow_mode(path, tags)
     plain = kind.base == "L" and samples == 1
     dtype = _DEEP.get((kind.bits, kind.sample))
     if kind.sample == 1 and 0 < kind.bits <= 8 and mode:
@@ -354,6 +357,11 @@ def _tiff(path: Path) -> Photo:
                 f"{path} holds {samples} channels of {kind.bits or 'different'} bit{form}: a kind "
                 "that is not read"
             )
+    if number(tags, 284, 1) == 2 and samples > 1 and (kind.base == "L" or (deep and 324 in tags)):
+        raise ImageError(
+            f"{path} holds its channels in planes of a kind that is not read: save it with "
+            "interleaved channels"
+        )
     orientation = number(tags, 274, 1)
     orientation = orientation if orientation in TURNS else 1
     metadata, lost = tiff_metadata(path, tags, orientation)
@@ -378,13 +386,22 @@ def _tiff(path: Path) -> Photo:
     )
 
 
-def _pillow_mode(path: Path) -> str:
-    """Return the mode that Pillow reads a TIFF file as, nothing where it does not."""
+def _pillow_mode(path: Path, tags: Tags) -> str:
+    """Return the mode that Pillow reads a TIFF file as, nothing where it does not.
+
+    Raises:
+        ImageError: if Pillow, which stops at the first damaged tag, knows others than we do.
+    """
     try:
         with lenient(), Image.open(path, formats=("TIFF",)) as image:
-            return image.mode
+            mode, theirs = image.mode, dict(getattr(image, "tag_v2", {}))
     except UnidentifiedImageError:
         return ""
+    for tag in LAYOUT:
+        values = theirs.get(tag, ())
+        if numbers(tags, tag) != (values if isinstance(values, tuple) else (values,)):
+            raise ImageError(f"{path} is damaged: its tag {tag} can be read in two ways")
+    return mode
 
 
 def _is_smaller(path: Path, page: Tags, size: tuple[int, int]) -> bool:

@@ -17,7 +17,8 @@ from zoo.pictures.picture import RowWriter, packed
 Chunks = list[tuple[bytes, bytes]]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Pillow reads no compressed text that is longer, and no file with more text than 64 of these.
+# Pillow reads no compressed text or profile that is longer, and no file with more text than 64 of
+# these.
 LONGEST_COMPRESSED, LONGEST = 2**20, 2**25
 # Chunks that are bound to the pixels, by their names, but stay right for the restored ones.
 _COLOUR = {b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
@@ -129,6 +130,8 @@ def _describe(parts: PngParts, kind: bytes, data: bytes, check: bytes) -> None:
         parts.exif = data
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _describe_text(parts, kind, data)
+    elif kind == b"iCCP" and _unpacked(data.partition(b"\0")[2][1:], LONGEST_COMPRESSED) is None:
+        parts.lost.append("the colour profile, which is damaged or has more than 1 MB")
     else:
         parts.chunks.append((kind, data))
 
@@ -143,14 +146,12 @@ def _describe_text(parts: PngParts, kind: bytes, data: bytes) -> None:
         head = b"\0\0" + language + b"\0" + translated + b"\0"
     compressed = kind == b"zTXt" or (kind == b"iTXt" and rest[:1] == b"\1")
     if compressed:
-        unpack = zlib.decompressobj()
-        try:
-            text = unpack.decompress(text, LONGEST)
-        except zlib.error:
-            parts.lost.append(f"the damaged text {key.decode('latin-1')!r}")
+        unpacked = _unpacked(text, LONGEST)
+        if unpacked is None:
+            title = key.decode("latin-1")
+            parts.lost.append(f"the text {title!r}, which is damaged or has more than 32 MB")
             return
-        if unpack.unconsumed_tail:
-            text = bytes(LONGEST + 1)
+        text = unpacked
     if key in _EXIF:
         parts.exif = parts.exif or _from_hexadecimal(text)
         return
@@ -158,12 +159,24 @@ def _describe_text(parts: PngParts, kind: bytes, data: bytes) -> None:
         parts.xmp = text
     held = sum(len(each) for name, each in parts.chunks if name[1:] in (b"EXt", b"TXt"))
     if held + len(text) > LONGEST:
-        parts.lost.append(f"the text {key.decode('latin-1')!r} of more than 32 MB")
+        parts.lost.append(
+            f"the text {key.decode('latin-1')!r}, with which there are more than 32 MB"
+        )
     elif compressed and (len(text) > LONGEST_COMPRESSED or key == _XMP):
         name = b"iTXt" if kind == b"iTXt" else b"tEXt"
         parts.chunks.append((name, key + b"\0" + head + upright_xmp(text)))
     else:
         parts.chunks.append((kind, upright_xmp(data)))
+
+
+def _unpacked(data: bytes, longest: int) -> bytes | None:
+    """Return what was compressed, None if it is damaged or longer than that."""
+    unpack = zlib.decompressobj()
+    try:
+        content = unpack.decompress(data, longest)
+        return content if unpack.eof or not unpack.decompress(unpack.unconsumed_tail, 1) else None
+    except zlib.error:
+        return None
 
 
 def _from_hexadecimal(text: bytes) -> bytes:

@@ -29,6 +29,8 @@ _OF_PIXELS = {
     *(284, 288, 289, 290, 291, 292, 293, 317, 320, 321, 322, 323, 324, 325, 332, 334, 338, 339),
     *(340, 341, 347, *range(512, 522), 529, 530, 531, 532, _EXIF, _GPS, _INTEROPERABILITY),
 }
+# Of these, what it takes to decode them.
+LAYOUT = (*range(256, 260), 262, 266, 273, *range(277, 280), 284, 317, *range(322, 326), 338, 339)
 # Other pictures; layers of Photoshop; Intergraph's matrices and rational polynomials, which would
 # have to be computed anew.
 _LOST = {330, 37724, 33920, 33921, 50844}
@@ -106,7 +108,7 @@ def check_segments(path: Path, tags: Tags) -> None:
         across, down = number(tags, 322, 0), number(tags, 323, 0)
     if len(offsets) == 1 and lengths in ((), (0,)):  # of old programs; there is but one way
         lengths = (max(size - offsets[0], 0),)
-    if min(width, height, across, down) < 1 or not offsets:
+    if min(width, height, across, down) < 1 or not offsets or {273, 324} <= set(tags):
         raise ImageError(f"{path} is damaged: it does not say where its pixels are")
     planes = number(tags, 277, 1) if number(tags, 284, 1) == 2 else 1
     bits = sum(_bits(tags)) / planes
@@ -115,6 +117,8 @@ def check_segments(path: Path, tags: Tags) -> None:
     number_of = planes * rows * columns
     if min(len(offsets), len(lengths)) < number_of:
         raise ImageError(f"{path} cannot be read: it is cut short")
+    if len(offsets) > number_of or number(tags, 284, 1) not in (1, 2):
+        raise ImageError(f"{path} is damaged: it contradicts itself on where its pixels are")
     needed = np.full((planes, rows, columns), row * down, np.float64)
     if 273 in tags:
         needed[:, -1] = row * (height - (rows - 1) * down)

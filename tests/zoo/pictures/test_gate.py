@@ -160,6 +160,23 @@ def test_alpha_that_is_multiplied_into_the_colours_is_taken_out(mode, tmp_path):
     np.testing.assert_array_equal(new[..., -1], values[..., -1])
 
 
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA", "LA;16", "RGB;16", "RGBA;16", "RGB;F"])
+@pytest.mark.parametrize(
+    "tile", [{}, {"tile": (16, 16)}, {"compression": "zlib", "rowsperstrip": 4}]
+)
+def test_planes_are_read_or_refused(mode, tile, tmp_path):
+    pytest.importorskip("pyvips")
+    path, values = tmp_path / "old.tif", pixels(mode, 19, 27)
+    photometric = "rgb" if mode.startswith("RGB") else "minisblack"
+    extra = ["unassalpha"] if mode.partition(";")[0].endswith("A") else []
+    options = {"photometric": photometric, "extrasamples": extra, "planarconfig": "separate"}
+    tifffile.imwrite(path, np.moveaxis(values, -1, 0), metadata=None, **options, **tile)
+    if mode.startswith("LA") or (";" in mode and "tile" in tile):
+        refused(path, "holds its channels in planes of a kind that is not read")
+    else:
+        np.testing.assert_array_equal(tifffile.imread(restored(path)[0]), values)
+
+
 def test_colours_that_are_neither_colour_nor_alpha_are_left_out_and_said(tmp_path):
     pytest.importorskip("pyvips")
     for mode in ("RGBA", "RGBA;16"):
@@ -316,6 +333,54 @@ def test_strips_that_are_too_short_are_refused(compression, tmp_path):
     path.write_bytes(bytes(content))
     assert count == 4
     refused(path, "old.tif cannot be read")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {273: (4, [8, 8]), 279: (4, [54, 54])},  # more strips than it takes
+        {324: (4, [8])},  # strips and tiles
+        {284: (3, [7])},  # neither interleaved nor in planes
+    ],
+)
+def test_tags_that_contradict_each_other_are_refused(more, tmp_path):
+    path = tmp_path / "old.tif"
+    write_tiff(path, pixels("L", 9, 6).tobytes(), {**grey_tags(9, 6), **more})
+    refused(path, "old.tif is damaged: it ")
+
+
+@pytest.mark.parametrize("offset", [40, 10**6, 2**63, 2**64 - 1])
+def test_a_directory_behind_the_end_is_one_sentence(offset, tmp_path):
+    path = tmp_path / "old.tif"
+    path.write_bytes(struct.pack("<2sHHHQ", b"II", 43, 8, 0, offset) + bytes(20))
+    refused(path, "old.tif cannot be read: it is cut short")
+
+
+def test_a_tag_that_is_there_twice_is_refused(tmp_path):
+    path = tmp_path / "old.tif"
+    write_tiff(path, pixels("L", 9, 6).tobytes(), {**grey_tags(9, 6), 255: (3, [1])})
+    content = path.read_bytes()
+    path.write_bytes(
+        content.replace(struct.pack("<HHI", 255, 3, 1), struct.pack("<HHI", 256, 3, 1))
+    )
+    refused(path, "old.tif is damaged: it has the tag 256 twice")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_transparent_grey_of_few_bits(depth, tmp_path):
+    path = tmp_path / "old.png"
+    values = np.arange(32).reshape(4, 8) % 2**depth
+    bits = (values[..., None] >> np.arange(depth - 1, -1, -1) & 1).reshape(4, -1).astype(np.uint8)
+    data = zlib.compress(np.pad(np.packbits(bits, axis=1), [(0, 0), (1, 0)]).tobytes())
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, depth, 0, 0, 0, 0))
+    key = chunk(b"tRNS", struct.pack(">H", 1))
+    content = header + key + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    with Image.open(restored(path)[0]) as new:
+        assert new.mode == "LA"
+        grey, alpha = np.moveaxis(np.asarray(new), -1, 0)
+    np.testing.assert_array_equal(grey, values * (255 // (2**depth - 1)))
+    np.testing.assert_array_equal(alpha, np.where(values == 1, 0, 255))
 
 
 @pytest.mark.parametrize("cut", [1, 12, 20])

@@ -86,24 +86,32 @@ def test_text_without_end_is_left_out_and_said(tmp_path):
     text = zlib.compress(bytes(2**26))
     path = png_with(tmp_path, chunk(b"zTXt", b"Story\0\0" + text), chunk(b"tEXt", b"Title\0osprey"))
     new, remark = restored(path)
-    assert remark == f"of {path} this is not kept: the text 'Story' of more than 32 MB"
+    assert (
+        remark
+        == f"of {path} this is not kept: the text 'Story', which is damaged or has more than 32 MB"
+    )
     assert reads(new)[1]["Title"] == "osprey"
 
 
-def test_a_large_profile_is_kept(tmp_path):
+def test_a_profile_that_others_cannot_read_is_left_out_and_said(tmp_path):
     profile = np.random.default_rng(0).bytes(1_500_000)
     path = png_with(tmp_path, chunk(b"iCCP", b"large\0\0" + zlib.compress(profile)))
     new, remark = restored(path)
-    assert remark == ""
-    assert zlib.compress(profile) in new.read_bytes()
+    lost = "the colour profile, which is damaged or has more than 1 MB"
+    assert remark == f"of {path} this is not kept: {lost}"
+    np.testing.assert_array_equal(reads(new)[0], VALUES)
     np.testing.assert_array_equal(read_image(path), VALUES)
+    path = png_with(tmp_path, chunk(b"iCCP", b"small\0\0" + zlib.compress(profile[: 2**20])))
+    new, remark = restored(path)
+    assert remark == ""
+    assert reads(new)[1]["icc_profile"] == profile[: 2**20]
 
 
 def test_a_damaged_text_or_chunk_is_left_out_and_said(tmp_path):
     bad = chunk(b"tEXt", b"Title\0osprey")[:-1] + b"?"
     path = png_with(tmp_path, bad, chunk(b"zTXt", b"Story\0\0no deflate"))
     new, remark = restored(path)
-    lost = "the damaged chunk tEXt, the damaged text 'Story'"
+    lost = "the damaged chunk tEXt, the text 'Story', which is damaged or has more than 32 MB"
     assert remark == f"of {path} this is not kept: {lost}"
     np.testing.assert_array_equal(reads(new)[0], VALUES)
 

@@ -1,0 +1,42 @@
+"""A process that changes and examines pictures, as it is told line by line."""
+
+import gc
+import json
+import resource
+import sys
+from pathlib import Path
+
+from tests.fuzz.images.examine import examine, peak
+from tests.fuzz.images.mutations import change
+from tests.fuzz.images.seeds import seeds
+from tests.zoo.examples import network
+from zoo.network import open_network
+from zoo.tiling.bands import Settings
+
+
+def main() -> None:
+    """Examine the numbers that come in: each a line `[seed, number, name of a network]`.
+
+    The first argument is a folder of its own. What is examined lies there meanwhile, as `old.*`.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    folder, files, networks = Path(sys.argv[1]), seeds(), {"": network()}
+    out, sys.stdout = sys.stdout, sys.stderr  # what others print is no answer
+    gc.collect()
+    gc.freeze()  # what was imported is not looked through again and again
+    print("ready", file=out, flush=True)
+    for line in sys.stdin:
+        seed, number, name = json.loads(line)
+        networks[name] = networks.get(name) or open_network(name)
+        of, content = change(files, seed, number)
+        path = folder / f"old.{of.split()[0]}"
+        path.write_bytes(content)
+        outcome = examine(path, networks[name], Settings(), compare=not name)
+        if not outcome.faults:  # else it is kept
+            path.unlink()
+        answer = {**outcome.as_dict(), "peak": peak(), "changed": of}
+        print(json.dumps(answer), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()
