@@ -160,7 +160,8 @@ def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
         if isinstance(info.get("xmp"), bytes):
             options["xmp"] = upright_xmp(info["xmp"])
     if photo.format in ("HEIF", "AVIF"):
-        options |= {"quality": QUALITY, "icc_profile": info.get("icc_profile"), "exif": exif}
+        options |= {"quality": QUALITY, "icc_profile": info.get("icc_profile")}
+        options |= {"exif": exif} if exif else {}  # none is not the same as an empty one
         options |= {"chroma": 444} if photo.format == "HEIF" else {"subsampling": "4:4:4"}
         if isinstance(info.get("xmp"), bytes):
             options["xmp"] = upright_xmp(info["xmp"])

@@ -301,6 +301,32 @@ def _bmp_header(rng: Rng, content: bytes) -> bytes:
     return bytes(changed)
 
 
+_BOXES = (
+    b"ftyp|meta|hdlr|pitm|iloc|iinf|infe|iprp|ipco|ispe|pixi|av1C|hvcC|colr|auxC|ipma|irot|mdat"
+)
+
+
+def _box(rng: Rng, content: bytes) -> bytes:
+    """Change the length, the name or the content of a box, or leave it out."""
+    found = [each.start() for each in re.finditer(_BOXES, content) if each.start() >= 4]
+    if not found:
+        return content
+    at, changed, how = int(_pick(rng, found)), bytearray(content), int(rng.integers(5))
+    length = int.from_bytes(content[at - 4 : at], "big")
+    if how == 0:
+        struct.pack_into(">I", changed, at - 4, _number(rng, 32))
+    elif how == 1:
+        changed[at : at + 4] = _pick(rng, _BOXES.split(b"|"))
+    elif how == 2:
+        del changed[at - 4 : at - 4 + length]
+    else:
+        start = at + 4 + int(rng.integers(max(min(length, 40), 1)))
+        width = 4 if how == 3 else 1
+        if start + width <= len(changed):
+            changed[start : start + width] = _number(rng, 8 * width).to_bytes(width, "big")
+    return bytes(changed)
+
+
 # ---- TIFF
 
 
@@ -359,5 +385,7 @@ _OF_FORMAT: dict[str, list[Change]] = {
     "jpeg": [_jpeg_frame, _jpeg_order, _jpeg_scan],
     "webp": [_webp_chunk, _webp_size],
     "bmp": [_bmp_header],
+    "avif": [_box],
+    "heif": [_box],
     "tiff": [_tiff_entry],
 }

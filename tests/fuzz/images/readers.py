@@ -27,7 +27,9 @@ def opinion(photo: Photo) -> np.ndarray | None:
     Returns:
         `(height, width, channels)`, upright, of the picture's dtype.
     """
-    for read in _READERS["deep PNG" if photo.format == "PNG" and photo.deep else photo.format]:
+    for read in _READERS.get(
+        "deep PNG" if photo.format == "PNG" and photo.deep else photo.format, []
+    ):
         try:
             values = read(photo)
         except Exception:  # whatever it is: then there is no opinion

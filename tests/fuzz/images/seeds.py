@@ -1,10 +1,12 @@
 """Whole files of every kind that is read, to be changed: made in code, the same each time."""
 
+import importlib
 import io
 import itertools
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,7 +34,9 @@ ADAM7 = [
 def seeds() -> dict[str, bytes]:
     """Return files by names that begin with their format."""
     return {
-        f"{name}": content for part in (_png, _jpeg, _webp, _bmp, _tiff) for name, content in part()
+        f"{name}": content
+        for part in (_png, _jpeg, _webp, _bmp, _boxes, _tiff)
+        for name, content in part()
     }
 
 
@@ -126,7 +130,7 @@ def _png() -> Iterator[tuple[str, bytes]]:
     yield "png large", _saved(Image.new("1", (900, 700)), "PNG")
 
 
-# ---- JPEG, WebP, BMP
+# ---- JPEG, WebP, BMP, AVIF and HEIC
 
 
 def _jpeg() -> Iterator[tuple[str, bytes]]:
@@ -179,6 +183,20 @@ def _bmp() -> Iterator[tuple[str, bytes]]:
     values = struct.pack("<IiiHHIIiiII", 40, 26, -19, 1, 16, 0, 0, 0, 0, 0, 0)
     rows = np.random.default_rng(0).bytes(26 * 2 * 19)
     yield "bmp 16", struct.pack("<2sIII", b"BM", 54 + len(rows), 0, 54) + values + rows
+
+
+def _boxes() -> Iterator[tuple[str, bytes]]:
+    kinds = ["AVIF"] if features.check("avif") else []
+    with suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+        kinds.append("HEIF")
+    for kind, mode in itertools.product(kinds, ("RGB", "RGBA")):
+        yield f"{kind.lower()} {mode}", _saved(_smooth(mode), kind, quality=90)
+        more = {"exif": exif().tobytes(), "icc_profile": ICC, "xmp": XMP}
+        yield f"{kind.lower()} {mode} metadata", _saved(_smooth(mode), kind, quality=90, **more)
+    if "AVIF" in kinds:
+        frames = [_smooth("RGB"), as_image("RGB", pixels("RGB", *SIZE))]
+        yield "avif animated", _saved(frames[0], "AVIF", save_all=True, append_images=frames[1:])
 
 
 # ---- TIFF

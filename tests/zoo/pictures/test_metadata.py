@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from tests.zoo.examples import as_image, chunk, grey_tags, network, pixels, write_tiff
 from zoo.folder import Job, restore_file
@@ -295,3 +295,19 @@ def test_pictures_of_one_size_are_refused(tmp_path):
     for read in (restored, read_image):
         with pytest.raises(ImageError, match="holds several pictures; one is expected"):
             read(path)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_a_file_of_boxes_without_metadata_comes_back_without(kind, tmp_path):
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    elif not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    path = tmp_path / f"old.{kind.lower()}"
+    Image.new("RGB", (64, 48), (200, 90, 30)).save(path, kind)
+    new, remark = restored(path)
+    assert remark == ""
+    values, info = reads(new)
+    assert values.shape == (48, 64, 3)
+    assert np.abs(values.astype(int) - [200, 90, 30]).max() <= 3
+    assert not info.get("exif")
