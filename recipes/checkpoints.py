@@ -21,7 +21,7 @@ from recipes.devices import alone
 from recipes.initial import origin
 from recipes.settings import NOT_IDENTITY, Settings, TrainingError
 from zoo.files import check_room, replacing, sha256, write_atomically
-from zoo.weights import file_size
+from zoo.weights import check_file, file_size
 
 KEPT = 2  # checkpoints that are kept, the newest ones
 FOLDER = "checkpoints"
@@ -89,7 +89,7 @@ def _settings_there(workdir: Path, settings: Settings) -> dict[str, Any]:
         )
     try:
         return dict(json.loads((workdir / "run.json").read_text())["settings"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise TrainingError(f"{workdir / 'run.json'} is damaged, so its run is unknown") from None
 
 
@@ -154,7 +154,8 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
     found = newest_first(workdir)
     for path in found:
         try:
-            facts = _read_facts(path)
+            step, facts = _step(path), _read_facts(path)
+            check_file(path)
             model.load_weights(path)
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
             print(f"skipped the damaged checkpoint {path.name}: {error}", file=sys.stderr)
@@ -165,12 +166,16 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
                 "goes on, not to the same bits",
                 file=sys.stderr,
             )
-        return int(path.name.removeprefix("step-").removesuffix(SUFFIX))
+        return step
     if found:
         raise TrainingError(
             f"no checkpoint in {workdir / FOLDER} is whole; remove them to start anew"
         )
     return 0
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-").removesuffix(SUFFIX))
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
@@ -181,6 +186,8 @@ def _read_facts(path: Path) -> dict[str, Any]:
     if not facts_of(path).exists():
         return {}
     facts: dict[str, Any] = json.loads(facts_of(path).read_text())
+    if not isinstance(facts, dict):
+        raise ValueError("what stands beside it is damaged")
     if facts["sha256"] != sha256(path):
         raise ValueError("its SHA-256 is not the one that was written down")
     return facts

@@ -6,15 +6,20 @@ of the cube.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import h5py
 import numpy as np
 
 from recipes.image_set import Found, Part
 from zoo.images import ImageError, find_files
+from zoo.pictures.errors import reason
+from zoo.store.claims import ContentError
+from zoo.store.hdf5 import child, numbers_of, open_hdf5, read_array, write_like
+from zoo.store.matlab import mat_variables, read_mat, write_mat
+from zoo.store.npy import open_npy
 
 SUFFIXES = (".npy", ".mat")
 LAYOUT = ("nRow", "nCol", "nBand")  # fields of a MATLAB file beside a flat bands x pixels array
@@ -28,11 +33,13 @@ class Cube:
         shape: Of the cube as it comes from `read`.
         read: Reads it.
         flat: Whether its shape was given by fields of the file, which put the bands last.
+        name: Of the array in a MATLAB file.
     """
 
     shape: tuple[int, ...]
     read: Callable[[], np.ndarray]
     flat: bool = False
+    name: str = ""
 
 
 def cube_part(
@@ -102,10 +109,7 @@ def read_cube(path: Path, bands_axis: str = "last", variable: str = "") -> np.nd
         ImageError: if the file cannot be read, or a value is not finite.
     """
     cube = open_cube(path, variable)
-    try:
-        values = cube.read()
-    except Exception as error:  # readers of a hostile file raise whatever its bytes led them to
-        raise ImageError(f"{path} cannot be read: {error}") from None
+    values = read_values(path, cube)
     if bands_axis == "first" and not cube.flat:
         values = np.moveaxis(values, 0, -1)
     low, high = float(values.min()), float(values.max())
@@ -119,6 +123,18 @@ def read_cube(path: Path, bands_axis: str = "last", variable: str = "") -> np.nd
     return stretched
 
 
+def read_values(path: Path, cube: Cube) -> np.ndarray:
+    """Return the values of a cube in the file's own type and order.
+
+    Raises:
+        ImageError: if they cannot be read.
+    """
+    try:
+        return np.asarray(cube.read())
+    except (ContentError, OSError) as error:
+        raise ImageError(f"{path} cannot be read: {reason(error)}") from None
+
+
 def open_cube(path: Path, variable: str = "") -> Cube:
     """Find the cube in a file without reading its values.
 
@@ -127,23 +143,15 @@ def open_cube(path: Path, variable: str = "") -> Cube:
     """
     try:
         return _open_npy(path) if path.suffix.lower() == ".npy" else _open_mat(path, variable)
-    except ImageError:
-        raise
-    except ImportError as error:
-        raise ImageError(f"{path} cannot be read without {error.name}: pip install it") from None
-    except Exception as error:  # as above
-        raise ImageError(f"{path} cannot be read: {error}") from None
+    except (ContentError, OSError) as error:
+        raise ImageError(f"{path} cannot be read: {reason(error)}") from None
 
 
 def _open_npy(path: Path) -> Cube:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(array, np.ndarray) or array.ndim != 3 or 0 in array.shape:
-        raise ImageError(
-            f"{path} holds no cube of three axes: {getattr(array, 'shape', 'no array')}"
-        )
-    if array.dtype.kind not in "iuf":
-        raise ImageError(f"{path} holds values of the kind {array.dtype}, not numbers")
-    return Cube(array.shape, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
+    array = open_npy(path)
+    if array.ndim != 3 or 0 in array.shape:
+        raise ImageError(f"{path} holds no cube of three axes: {array.shape}")
+    return Cube(array.shape, lambda: open_npy(path))
 
 
 def _open_mat(path: Path, variable: str) -> Cube:
@@ -153,7 +161,7 @@ def _open_mat(path: Path, variable: str) -> Cube:
         name = variable or cubes[0]
         if name not in cubes:
             raise ImageError(f"{path} has no cube {name!r}: {_listed(shapes)}")
-        return Cube(shapes[name], lambda: read(name))
+        return Cube(shapes[name], lambda: read(name), name=name)
     if cubes:
         raise ImageError(f"{path} has several cubes, name one of them: {_listed(shapes)}")
     return _open_flat(path, shapes, read)
@@ -165,15 +173,16 @@ def _open_flat(
     """Return the cube of a bands x pixels array whose layout other fields of the file give."""
     layout: tuple[int, ...] = ()
     if all(name in shapes for name in LAYOUT):
-        layout = tuple(int(np.squeeze(read(name))) for name in LAYOUT)
-    flat = [n for n, s in shapes.items() if layout and s == (layout[2], layout[0] * layout[1])]
+        layout = tuple(int(read(name).flat[0]) for name in LAYOUT if 0 not in shapes[name])
+    whole = len(layout) == 3 and min(layout) > 0
+    flat = [n for n, s in shapes.items() if whole and s == (layout[2], layout[0] * layout[1])]
     if len(flat) != 1:
         raise ImageError(
             f"{path} has no array of three axes, and no fields {', '.join(LAYOUT)} that say how a "
             f"flat one of bands x pixels is laid out: {_listed(shapes)}"
         )
     # MATLAB counts pixels down the columns
-    return Cube(layout, lambda: read(flat[0]).T.reshape(layout, order="F"), flat=True)
+    return Cube(layout, lambda: read(flat[0]).T.reshape(layout, order="F"), True, flat[0])
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
@@ -181,34 +190,43 @@ def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
 
 
 def mat_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
-    """Return the shapes of the numeric arrays of a MATLAB file, and how to read one of them."""
-    import h5py
+    """Return the shapes of the numeric arrays of a MATLAB file, and how to read one of them.
 
+    Raises:
+        ContentError: if the file is not read: see `zoo.store`.
+    """
     if h5py.is_hdf5(path):
         return _hdf5_arrays(path)
-    from scipy import io  # an extra
-
-    numeric = ("double", "single", "int", "uint")
-    listed = io.whosmat(path, appendmat=False)
-    shapes = {name: tuple(shape) for name, shape, kind in listed if kind.startswith(numeric)}
-    return shapes, lambda name: io.loadmat(path, appendmat=False, variable_names=[name])[name]
+    found = {each.name: each for each in mat_variables(path) if each.dtype is not None}
+    shapes = {name: each.shape for name, each in found.items()}
+    return shapes, lambda name: read_mat(path, found[name])
 
 
 def _hdf5_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
     """As `mat_arrays`, for version 7.3, where the axes stand in the opposite order."""
-    import h5py
-
-    def numeric(item: Any) -> bool:
-        return isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf"
-
-    with h5py.File(path) as file:
-        shapes = {name: item.shape[::-1] for name, item in file.items() if numeric(item)}
+    with open_hdf5(path) as file:
+        shapes = {name: item.shape[::-1] for name, item in numbers_of(file).items()}
 
     def read(name: str) -> np.ndarray:
-        with h5py.File(path) as file:
-            return file[name][()].T
+        with open_hdf5(path) as file:
+            return read_array(child(file, name)).T
 
     return shapes, read
+
+
+def write_mat_like(path: Path, out: Path, arrays: Mapping[str, np.ndarray | None]) -> None:
+    """Write a MATLAB file again, in its version, with other values of some variables.
+
+    Args:
+        path: The file, whose other variables are kept.
+        out: New file.
+        arrays: By the names of variables; those of None are left out.
+    """
+    if h5py.is_hdf5(path):
+        reversed_axes = {n: None if each is None else each.T for n, each in arrays.items()}
+        write_like(path, out, reversed_axes)
+    else:
+        write_mat(path, out, arrays)
 
 
 def checked_bands(text: str) -> int:

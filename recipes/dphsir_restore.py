@@ -8,7 +8,7 @@ r"""Plug-and-play restoration of photographs and hyperspectral cubes by a denois
 
 With `--simulate` the files are the truth and are degraded first; the scores MPSNR, MSSIM and SAM
 are printed and written. Without it they are the measurements. A folder OUT gets for each file the
-restored file (`.png`, `.npy`, `.mat`, ENVI, as it was), a figure and, with a truth, `scores.json`.
+restored file, of the format of the old one, a figure and, with a truth, `scores.json`.
 Tasks: see `recipes.degraded`. Denoisers: names and files of the zoo's weights (GRUNet, DnCNN), or
 `tv`, total variation, which needs none.
 """
@@ -43,8 +43,11 @@ from recipes.volumes import Volume, read_volume, write_volume
 from zoo.app.command import run
 from zoo.files import make_folder, replacing, write_atomically
 from zoo.images import ImageError
+from zoo.pictures.errors import reason
 from zoo.plug_and_play import Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.solver import METHODS
+from zoo.store.claims import ContentError
+from zoo.store.npy import open_npy
 from zoo.usage import usage
 from zoo.weights import WeightsError, locate
 
@@ -57,6 +60,8 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
         ValueError: if the task or the denoiser cannot be used on it.
     """
     volume = read_volume(path, options.bands_axis, options.variable)
+    if volume.remark:
+        _say(volume.remark)
     task, measured, truth = _prepared(volume, options)
     schedule = schedule_of(options.task, options.noise, options.iterations)
     tuned = options.tuned.get(OURS, {})
@@ -90,7 +95,9 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
             for method, each in classical(options.task).items()
         }
     out = Path(options.out)
-    write_volume(volume, restored[name], out / path.stem)
+    enlarged = options.task in ("sr", "bicubic") and not options.simulate
+    scale = options.scale if enlarged else 1
+    write_volume(volume, restored[name], out / path.stem, scale, _say)
     table: dict[str, dict[str, float]] = {}
     if truth is not None:
         begin = np.asarray(task.start(measured))[0]
@@ -106,10 +113,18 @@ def _prepared(
 ) -> tuple[Task, np.ndarray, np.ndarray | None]:
     """Return the task, the measurement with an axis for the batch, and the truth."""
     name, chosen = options.task, _chosen(options)
+    shape, kernel = volume.values.shape, _kernel(options).shape
+    if not options.simulate:
+        shape = picture_shape(name, shape, chosen)
+    beyond = any(k > n for k, n in zip(kernel, shape, strict=False))
+    if name in ("deblur", "sr") and beyond:
+        raise ImageError(
+            f"the kernel of {_size(kernel)} is larger than the picture of {_size(shape[:2])}, "
+            f"{volume.path}: cut its borders off"
+        )
     if options.simulate:
         return simulate(name, volume.values, chosen)
-    task = make_task(name, picture_shape(name, volume.values.shape, chosen), chosen)
-    return task, volume.values[None], None
+    return make_task(name, shape, chosen), volume.values[None], None
 
 
 def _chosen(options: argparse.Namespace) -> Options:
@@ -117,12 +132,20 @@ def _chosen(options: argparse.Namespace) -> Options:
         scale=options.scale,
         missing=options.missing,
         noise=options.noise,
-        kernel=_kernel(options),
+        kernel=kernel,
         mask=None if options.mask is None else _array(options.mask),
         seed=options.seed,
         step=options.step,
         bands=options.bands,
     )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _say(text: str) -> None:
+    print(f"dphsir_restore: {text}", file=sys.stderr)
 
 
 def _kernel(options: argparse.Namespace) -> np.ndarray:
@@ -131,9 +154,9 @@ def _kernel(options: argparse.Namespace) -> np.ndarray:
 
 def _array(path: str) -> np.ndarray:
     try:
-        return np.asarray(np.load(path, allow_pickle=False), np.float64)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path} cannot be read as .npy: {error}") from None
+        return np.array(open_npy(Path(path), "biuf"), np.float64)
+    except (ContentError, OSError) as error:
+        raise ImageError(f"{path} cannot be read as .npy: {reason(error)}") from None
 
 
 def network_of(name: str) -> Any:

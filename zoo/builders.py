@@ -1,13 +1,16 @@
 """The builders by name, and `load`: from a name or a file to a network with its weights."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 
-from zoo.dncnn import DnCNN
+from zoo.dncnn import FILTERS, DnCNN
 from zoo.dphsir import DPHSIR
 from zoo.edsr import EDSR
+from zoo.edsr import VARIANTS as EDSR_VARIANTS
+from zoo.pictures.errors import reason
 from zoo.srcnn import SRCNN
 from zoo.weights import WeightsError, load_verified, locate
 
@@ -17,6 +20,8 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "EDSR": EDSR,
     "SRCNN": SRCNN,
 }
+# Of builders, but none that a file of a stranger may give: it would name another file.
+NOT_OF_CARDS = {"weights", "normalization"}
 
 
 def load(name: str, **arguments: Any) -> keras.Model:
@@ -41,9 +46,32 @@ def load(name: str, **arguments: Any) -> keras.Model:
     if builder is None:
         raise WeightsError(f"{name}: its card names an unknown builder {card['builder']!r}")
     try:
+        if forbidden := NOT_OF_CARDS & set(card["arguments"]):
+            raise ValueError(f"{min(forbidden)} is no argument of a card")
+        _check_size(card["builder"], card["arguments"], file)
         model = builder(**card["arguments"] | arguments)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # arguments may be of any kind
         whose = "these arguments do" if arguments else "its card does"
-        raise WeightsError(f"{name}: {whose} not fit {card['builder']}: {error}") from None
+        raise WeightsError(f"{name}: {whose} not fit {card['builder']}: {reason(error)}") from None
     load_verified(model, file, card)
     return model
+
+
+def _check_size(builder: str, arguments: dict[str, Any], file: Path) -> None:
+    """Refuse a network whose weights its file cannot hold, before it is built.
+
+    Raises:
+        ValueError: if it has too many layers, or too large ones.
+    """
+    if builder == "EDSR":
+        blocks, filters, _ = EDSR_VARIANTS.get(arguments.get("variant", "baseline"), (0, 0, 0))
+        layers = 2 * (arguments.get("blocks") or blocks)
+        parameters = 9 * (arguments.get("filters") or filters) ** 2
+    elif builder == "DnCNN":
+        layers, parameters = (arguments.get("depth") or 2) - 2, 9 * FILTERS**2
+    else:
+        return  # nothing makes the others large
+    # 2 bytes a parameter in float16, and what HDF5 needs at least for a layer with its names
+    length = file.stat().st_size if file.is_file() else 0
+    if length and layers * (2 * parameters + 200) > length:
+        raise ValueError(f"its file of {length} bytes cannot hold the weights of so many layers")

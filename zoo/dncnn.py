@@ -139,7 +139,13 @@ def _middle(x: Tensor, number: int, normalization: type[keras.layers.Layer] | No
 
 def _convolution(filters: int, name: str, **kwargs: Any) -> keras.layers.Layer:
     return layers.Conv2D(
-        filters, 3, padding="same", kernel_initializer="he_normal", name=name, **kwargs
+        filters,
+        3,
+        padding="same",
+        data_format="channels_last",  # whatever keras.json says
+        kernel_initializer="he_normal",
+        name=name,
+        **kwargs,
     )
 
 

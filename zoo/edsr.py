@@ -147,6 +147,7 @@ def convolution(
         filters,
         size,
         padding="same",
+        data_format="channels_last",  # whatever keras.json says
         activation=activation,
         kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
         bias_initializer=keras.initializers.RandomUniform(-bound, bound),
@@ -180,7 +181,7 @@ def upsampler(x: Tensor, scale: int, name: str) -> Tensor:
     factors = (2, 2) if scale == 4 else (scale,)
     for step, factor in enumerate(factors, start=1):
         x = convolution(filters, factor * factor * filters, f"{name}{step}_conv")(x)
-        x = ops.depth_to_space(x, factor)
+        x = ops.depth_to_space(x, factor, data_format="channels_last")
     return x
 
 

@@ -1,11 +1,11 @@
 """Weights of the authors' own files: MatConvNet, MATLAB and PyTorch to the networks of the zoo.
 
 Nothing is unpickled: `.mat` files hold arrays, and PyTorch files are read with `weights_only=True`.
-SciPy (for `.mat` up to version 7) and PyTorch are imported when such a file is read; they are the
-extra `import`.
+PyTorch is imported when such a file is read; it is the extra `import`.
 """
 
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,12 @@ import numpy as np
 from zoo.dncnn import DnCNN
 from zoo.dphsir import DPHSIR
 from zoo.edsr import EDSR
+from zoo.pictures.errors import reason
 from zoo.srcnn import SRCNN
-from zoo.weights import WeightsError
+from zoo.store.claims import ContentError
+from zoo.store.hdf5 import child, open_hdf5, read_array, referred
+from zoo.store.matlab import mat_variables, read_mat
+from zoo.weights import WeightsError, check_values
 
 Arrays = dict[str, np.ndarray]
 Layer = tuple[np.ndarray, np.ndarray]  # kernel (height, width, in, out) and bias (out,)
@@ -50,14 +54,18 @@ def import_weights(
     }
     if model not in readers:
         raise WeightsError(f"model must be one of {sorted(readers)}. Received: {model!r}")
+    if not Path(path).is_file():
+        raise WeightsError(f"{path} cannot be read: there is no such file")
     try:
         return readers[model]()
+    except WeightsError:
+        raise
+    except (ContentError, OSError) as error:
+        raise WeightsError(f"{path} cannot be read: {reason(error)}") from None
     except (KeyError, IndexError, AttributeError, StopIteration) as error:
         raise WeightsError(f"{path} holds no {model}: it lacks {error}") from None
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error}") from None
-    except ValueError as error:
-        raise WeightsError(f"{path} holds no {model}: {error}") from None
+    except Exception as error:  # of what was made of a file that is something else
+        raise WeightsError(f"{path} holds no {model}: {reason(error)}") from None
 
 
 def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, dict[str, Any]]:
@@ -65,7 +73,7 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, dict[str, Any
     order: Literal["C", "F"] = "C" if transposed else "F"
     layers = []
     for number in (1, 2, 3):
-        values = arrays[f"weights_conv{number}"].astype(np.float32)
+        values = _floats(arrays[f"weights_conv{number}"])
         if number == 1:  # (pixels, out)
             values = values[None]
         elif number == 3:  # (in, pixels)
@@ -196,63 +204,65 @@ def _torch(path: Path) -> Arrays:
         raise WeightsError(
             f"reading {path.name} needs PyTorch: pip install 'asykeras[import]'"
         ) from None
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            if any(each.compress_type != zipfile.ZIP_STORED for each in file.infolist()):
+                raise ContentError("it is compressed, which no file of PyTorch is")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # the unpickler refuses in many ways
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{path} is no file of plain PyTorch tensors: {reason}") from None
+        raise WeightsError(f"{path} is no file of plain PyTorch tensors: {reason(error)}") from None
     for key in ("net", "state_dict", "params"):
-        state = state.get(key, state) if isinstance(state.get(key), dict) else state
+        inner = state.get(key) if isinstance(state, dict) else None
+        state = inner if isinstance(inner, dict) else state
+    if not isinstance(state, dict):
+        raise ContentError(f"it holds a {type(state).__name__}, no tensors by names")
+    tensors = {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.nbytes > path.stat().st_size:
+            raise ContentError(f"{name} claims to be larger than the file")
     return {
-        name.removeprefix("module."): tensor.numpy().astype(np.float32)
-        for name, tensor in state.items()
-        if hasattr(tensor, "numpy")
+        str(name).removeprefix("module."): tensor.detach().float().numpy()
+        if tensor.is_floating_point()
+        else tensor.numpy()
+        for name, tensor in tensors.items()
     }
 
 
 def _mat(path: Path) -> dict[str, Any]:
     """Return the variables of a `.mat` file up to version 7."""
-    try:
-        import scipy.io
-    except ImportError:
-        raise WeightsError(
-            f"reading {path.name} needs SciPy: pip install 'asykeras[import]'"
-        ) from None
-    try:
-        return dict(scipy.io.loadmat(path, struct_as_record=False, squeeze_me=False))
-    except OSError:
-        raise
-    except Exception as error:  # SciPy has errors of its own for files that are none
-        raise WeightsError(f"{path} is no .mat file of version 7 or before: {error}") from None
+    return {each.name: read_mat(path, each) for each in mat_variables(path) if each.name}
 
 
 def _matconvnet(path: Path) -> list[Layer]:
     """Return the convolutions of a MatConvNet network."""
-    if h5py.is_hdf5(path):  # version 7.3
-        with h5py.File(path) as file:
-            layers = [_hdf5_layer(file, file[at]) for at in file["net"]["layers"][()].ravel()]
+    if path.is_file() and h5py.is_hdf5(path):  # version 7.3
+        with open_hdf5(path) as file:
+            places = read_array(child(child(file, "net"), "layers"), "O")
+            layers = [_hdf5_layer(file, referred(file, at)) for at in places.ravel()]
     else:
-        found = _mat(path)["net"][0, 0].layers.ravel()
         layers = [
-            (str(layer[0, 0].type[0]), [w.astype(np.float32) for w in _weights(layer[0, 0])])
-            for layer in found
+            (layer["type"], [_floats(each) for each in layer.get("weights", ())])
+            for layer in _mat(path)["net"]["layers"]
         ]
     return _merged(layers)
 
 
-def _weights(layer: Any) -> Any:
-    return layer.weights.ravel() if hasattr(layer, "weights") else []
-
-
 def _hdf5_layer(file: h5py.File, layer: h5py.Group) -> tuple[str, list[np.ndarray]]:
     """Return type and weights of a layer; HDF5 holds MATLAB's axes in reverse order."""
-    kind = "".join(map(chr, layer["type"][()].ravel()))
-    references = layer["weights"][()].ravel() if "weights" in layer else []
+    kind = "".join(map(chr, read_array(child(layer, "type")).ravel()))
+    places: Any = read_array(child(layer, "weights"), "Ou").ravel() if "weights" in layer else ()
     # An empty cell is stored as two zeros.
-    arrays = [file[at][()].T for at in references if isinstance(at, h5py.Reference)]
-    return kind, [array.astype(np.float32) for array in arrays]
+    found = [referred(file, at) for at in places if isinstance(at, h5py.Reference)]
+    return kind, [_floats(read_array(array).T) for array in found]
+
+
+def _floats(values: np.ndarray) -> np.ndarray:
+    """Return weights of a file as float32."""
+    check_values(values)
+    return values.astype(np.float32)
 
 
 def _merged(layers: Sequence[tuple[str, list[np.ndarray]]]) -> list[Layer]:
@@ -279,4 +289,6 @@ def _set(network: keras.Model, name: str, arrays: Sequence[np.ndarray]) -> None:
     wanted = [tuple(variable.shape) for variable in layer.weights]
     if found != wanted:
         raise ValueError(f"layer {name} has the shapes {wanted}, the file {found}")
+    for array in arrays:
+        check_values(array)
     layer.set_weights(list(arrays))

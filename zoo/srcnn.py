@@ -87,6 +87,7 @@ def _convolution(
         filters,
         size,
         padding="valid",
+        data_format="channels_last",  # whatever keras.json says
         activation=activation,
         kernel_initializer="he_normal",
         name=name,

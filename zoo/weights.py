@@ -17,14 +17,20 @@ from typing import Any
 
 import h5py
 import keras
+import numpy as np
 
 from zoo.download import DownloadError, cache_folder, fetch
 from zoo.files import check_room, replacing, sha256, write_atomically
+from zoo.pictures.errors import reason
+from zoo.store.claims import ContentError
+from zoo.store.hdf5 import child, open_hdf5, read_array
 
 CARDS = Path(__file__).with_name("cards")
 FILES = Path(__file__).with_name("weights")
 SUFFIX = ".weights.h5"
 HDF5_HEADERS = 4096  # bytes for each variable, generously
+LONGEST_CARD = 2**20  # bytes
+LARGEST = 1e9  # value that a network can mean: products of larger ones overflow in float32
 
 
 class WeightsError(ValueError):
@@ -101,7 +107,7 @@ def load_verified(model: keras.Model, file: Path, its_card: dict[str, Any]) -> N
     Raises:
         WeightsError: if it is not, or if the file does not fit.
     """
-    found = sha256(file) if file.is_file() else "no file"
+    found = _hash(file) if file.is_file() else "no file"
     if found != its_card["sha256"]:
         raise WeightsError(
             f"{file} is not the file of its card: SHA-256 {its_card['sha256']} expected, {found} "
@@ -141,15 +147,55 @@ def file_size(variables: Sequence[keras.Variable]) -> int:
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a card and check that it names a builder, its arguments and a SHA-256."""
+    """Read a card and check that it names a builder, its arguments and a SHA-256.
+
+    Raises:
+        WeightsError: if it cannot be read, lacks one of them, or is of no use.
+    """
     try:
-        its_card = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"the card {path} cannot be read: {error}") from None
+        with open(path, "rb") as file:
+            content = file.read(LONGEST_CARD + 1)
+        if len(content) > LONGEST_CARD:
+            raise ValueError(f"it has more than {LONGEST_CARD} bytes")
+        its_card = json.loads(content)
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"the card {path} cannot be read: {reason(error)}") from None
     there = set(its_card) if isinstance(its_card, dict) else set()
     if missing := {"builder", "arguments", "sha256"} - there:
         raise WeightsError(f"the card {path} lacks {', '.join(sorted(missing))}")
+    for key, kind in (("builder", str), ("arguments", dict), ("sha256", str)):
+        if not isinstance(its_card[key], kind):
+            text = str(its_card[key])[:80]
+            raise WeightsError(f"the card {path} has no {kind.__name__} as {key}. Received: {text}")
     return dict(its_card)
+
+
+def check_values(values: np.ndarray) -> None:
+    """Refuse weights that no network can mean.
+
+    Raises:
+        ContentError: if they are no floating point, not finite, or beyond `LARGEST`.
+    """
+    if values.dtype.kind != "f":
+        raise ContentError(f"it holds weights of the kind {values.dtype}, not floating point")
+    if values.size and not -LARGEST <= values.min() <= values.max() <= LARGEST:  # NaN comes through
+        raise ContentError(
+            f"it holds weights from {values.min():.3g} to {values.max():.3g}, which no network can "
+            f"mean: they must be finite and at most {LARGEST:.0e}"
+        )
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file of weights or a checkpoint that `check_values` or `open_hdf5` refuses.
+
+    Raises:
+        ContentError: with the reason.
+    """
+    with open_hdf5(path) as content:
+        for array in _arrays(content):
+            values = _read(array)
+            if values.dtype.kind not in "iu":  # counters and states of random numbers
+                check_values(values)
 
 
 def _published(its_card: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
@@ -157,13 +203,20 @@ def _published(its_card: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
     shipped = FILES / its_card["file"]
     if shipped.is_file() or "url" not in its_card:
         return shipped, its_card
-    cached = cache_folder() / its_card["file"]
-    if cached.is_file() and sha256(cached) == its_card["sha256"]:
+    cached, wanted = cache_folder() / its_card["file"], its_card["sha256"]
+    if cached.is_file() and _hash(cached) == wanted:
         return cached, its_card
     try:
-        return fetch(its_card["url"], cached, its_card["sha256"]), its_card
+        return fetch(its_card["url"], cached, wanted, size=its_card.get("bytes")), its_card
     except DownloadError as error:
         raise WeightsError(str(error)) from None
+
+
+def _hash(file: Path) -> str:
+    try:
+        return sha256(file)
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read: {error.strerror}") from None
 
 
 def _card_path(weights: Path) -> Path:
@@ -174,14 +227,13 @@ def _load_file(model: keras.Model, file: Path) -> None:
     if not file.is_file():
         raise WeightsError(f"there is no weights file {file}")
     try:
-        with h5py.File(file) as content:
+        with open_hdf5(file) as content:
             _check_layers(model, content)
         model.load_weights(file)
     except WeightsError as error:
         raise WeightsError(f"{file} does not fit {model.name}: {error}") from None
-    except Exception as error:  # h5py and Keras raise many kinds for a damaged file
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{file} cannot be read: {reason}") from None
+    except Exception as error:  # Keras raises many kinds for a damaged file
+        raise WeightsError(f"{file} cannot be read: {reason(error)}") from None
 
 
 def _check_layers(model: keras.Model, content: h5py.File) -> None:
@@ -191,21 +243,33 @@ def _check_layers(model: keras.Model, content: h5py.File) -> None:
     Its files know layers by class and number: conv2d, conv2d_1, ...
     """
     numbers: Counter[str] = Counter()
-    groups = content.get("layers", {})
+    groups = child(content, "layers") if "layers" in content else {}
     for layer in model.layers:
         kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
         key = f"{kind}_{numbers[kind]}" if numbers[kind] else kind
         numbers[kind] += 1
         wanted = [tuple(variable.shape) for variable in layer.weights]
-        found = _shapes(groups.get(key))
+        arrays = _arrays(child(groups, key)) if key in groups else []
+        found = [array.shape for array in arrays]
         if sorted(wanted) != sorted(found):
             raise WeightsError(
                 f"the first layer that differs is {layer.name!r}, which has the shapes {wanted} "
                 f"and in the file {found}"
             )
-    more = [key for key in groups if _shapes(groups[key]) and key not in _keys(numbers)]
+        for array in arrays:
+            check_values(_read(array))
+        if isinstance(layer, keras.layers.BatchNormalization):
+            _check_variance(layer, child(groups, key))
+    more = [key for key in groups if key not in _keys(numbers) and _arrays(child(groups, key))]
     if more:
         raise WeightsError(f"the file has a layer more, {more[0]!r}")
+
+
+def _check_variance(layer: keras.layers.Layer, group: h5py.Group) -> None:
+    """Refuse a variance below zero, whose root is not a number."""
+    index = [variable.name for variable in layer.weights].index("moving_variance")
+    if (_read(child(child(group, "vars"), str(index))) < 0).any():
+        raise ContentError(f"the variance in {layer.name} is negative")
 
 
 def _keys(numbers: Counter[str]) -> set[str]:
@@ -216,11 +280,16 @@ def _keys(numbers: Counter[str]) -> set[str]:
     }
 
 
-def _shapes(group: h5py.Group | None) -> list[tuple[int, ...]]:
-    """Return the shapes of all variables below a group of a weights file."""
-    found: list[tuple[int, ...]] = []
-    if group is not None:
-        group.visititems(
-            lambda name, item: found.append(item.shape) if isinstance(item, h5py.Dataset) else None
-        )
+def _arrays(group: h5py.Group) -> list[h5py.Dataset]:
+    """Return the arrays below a group of a file that `open_hdf5` has looked through, each once."""
+    found: list[h5py.Dataset] = []
+    group.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
     return found
+
+
+def _read(array: h5py.Dataset) -> np.ndarray:
+    """Return the values of a variable; Keras stores bfloat16 as two bytes, the upper of float32."""
+    if array.attrs.get("dtype") == "bfloat16" and array.dtype == "V2":
+        upper = read_array(array, "V").view("<u2")
+        return (upper.astype("<u4") << 16).view("<f4")
+    return read_array(array, "biufcV")

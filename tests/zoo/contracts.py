@@ -114,6 +114,16 @@ class BuilderContract:
             rounded = ops.convert_to_numpy(ops.cast(ops.cast(output, "bfloat16"), "float32"))
             assert (output != rounded).any()  # more than bfloat16 can hold
 
+    def test_keras_json_may_put_channels_first(self, tmp_path):
+        model, inputs = self.builder(), self.inputs(7, 9)
+        model.save_weights(tmp_path / "model.weights.h5")
+        keras.config.set_image_data_format("channels_first")
+        try:
+            first = self.builder(weights=str(tmp_path / "model.weights.h5"))
+            assert_equal(run(first, inputs), run(model, inputs))
+        finally:
+            keras.config.set_image_data_format("channels_last")
+
     @pytest.mark.slow
     def test_the_other_backend_gives_the_same_output(self, tmp_path):
         if importlib.util.find_spec(OTHER_BACKEND) is None:

@@ -1,5 +1,6 @@
 """Downloads from a server on this machine that misbehaves in every way."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -30,6 +31,14 @@ class Server(BaseHTTPRequestHandler):
         type(self).requests.append((self.path, wanted))
         if self.path == "/error":
             return self.send_error(503, "Busy")
+        if self.path == "/headers":
+            return self.drip(b"HTTP/1.0 200 OK\r\nContent-Length: ")
+        if self.path in ("/drip", "/endless", "/nonsense"):
+            self.send_response(200)
+            if self.path == "/nonsense":
+                self.send_header("Content-Length", "many")
+            self.end_headers()
+            return self.drip(b"x" if self.path == "/drip" else bytes(2**20), self.path == "/drip")
         start = 0
         if wanted and self.path != "/no-ranges":
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
@@ -41,16 +50,29 @@ class Server(BaseHTTPRequestHandler):
         end = len(CONTENT) // 2 if self.path == "/cut" and not start else len(CONTENT)
         self.wfile.write(CONTENT[start:end])
 
+    def drip(self, content, slowly=True):
+        """Send without an end, until nobody listens."""
+        with contextlib.suppress(OSError):
+            while not STOP.wait(0.05 if slowly else 0):
+                self.wfile.write(content)
+                self.wfile.flush()
+                content = b"x" if slowly else content
+
     def log_message(self, *arguments):
         pass
 
 
+STOP = threading.Event()
+
+
 @pytest.fixture
 def server():
+    STOP.clear()
     Server.requests = []
     serving = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{serving.server_port}"
+    STOP.set()
     serving.shutdown()
     serving.server_close()
 
@@ -104,6 +126,35 @@ def test_an_error_of_the_server_is_told(server, tmp_path):
     with pytest.raises(DownloadError, match="the server answers 503 Busy"):
         fetch(f"{server}/error", tmp_path / "w", HASH)
     assert names(tmp_path) == []
+
+
+def test_no_more_than_the_size_is_taken(server, tmp_path):
+    for path in ("endless", "file"):
+        with pytest.raises(DownloadError, match="is another file: more than 100000 bytes come"):
+            fetch(f"{server}/{path}", tmp_path / "w", HASH, size=100_000)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["drip", "headers"])
+def test_a_server_that_all_but_stands_still_is_given_up(path, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "WINDOW", 0.3)
+    (tmp_path / "w").write_text("old")
+    with pytest.raises(DownloadError, match="not be fetched: fewer than 1000 bytes a second come"):
+        fetch(f"{server}/{path}", tmp_path / "w", HASH, size=len(CONTENT))
+    assert (tmp_path / "w").read_text() == "old"
+
+
+@pytest.mark.parametrize("address", ["/nonsense", None])
+def test_an_answer_or_an_address_that_is_none_is_told(address, server, tmp_path):
+    with pytest.raises(DownloadError, match="could not be fetched"):
+        fetch(server + address if address else "nothing", tmp_path / "w", HASH)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(server, tmp_path):
+    (tmp_path / "w").mkdir()
+    with pytest.raises(DownloadError, match="w is a folder, where the file of .* belongs"):
+        fetch(f"{server}/file", tmp_path / "w", HASH)
 
 
 def test_no_network_is_told(tmp_path):
@@ -188,6 +239,22 @@ def test_a_damaged_cache_is_fetched_again(published, tmp_path):
     zoo.load("far")
     (tmp_path / "cache/far.weights.h5").write_bytes(b"damaged")
     assert (zoo.load("far").get_weights()[0] == published.get_weights()[0]).all()
+
+
+def test_a_cache_that_cannot_be_read_is_told(published, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    zoo.load("far")
+    monkeypatch.setattr(weights, "sha256", refuse)
+    with pytest.raises(zoo.WeightsError, match="cache/far.weights.h5 cannot be read: Permission"):
+        zoo.load("far")
+
+
+def test_a_published_file_is_no_longer_than_its_card_says(published, server, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "CONTENT", CONTENT + b"more")
+    with pytest.raises(zoo.WeightsError, match="more than .* bytes come"):
+        zoo.load("far")
 
 
 def test_a_weight_that_cannot_be_fetched_is_an_error_not_a_random_network(published, tmp_path):

@@ -160,10 +160,11 @@ def edsr(state, image, scale):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_edsr_of_pytorch_gives_the_network_of_the_formula(scale, monkeypatch):
+def test_edsr_of_pytorch_gives_the_network_of_the_formula(scale, tmp_path, monkeypatch):
     state = edsr_state(scale)
     monkeypatch.setattr(importers, "_torch", lambda path: state)
-    network, card = import_weights("edsr.pt", "edsr")
+    (tmp_path / "edsr.pt").touch()
+    network, card = import_weights(tmp_path / "edsr.pt", "edsr")
     image = rng.random((5, 6, 3)).astype("float32")
     restored = np.asarray(network(image[None]))[0]
     expected = edsr(state, image, scale)
@@ -171,7 +172,7 @@ def test_edsr_of_pytorch_gives_the_network_of_the_formula(scale, monkeypatch):
     assert card["arguments"]["scale"] == scale
 
 
-def test_every_unit_of_grunet_has_its_name_and_shape(monkeypatch):
+def test_every_unit_of_grunet_has_its_name_and_shape(tmp_path, monkeypatch):
     network = zoo.DPHSIR()
     state = {}
     for ours, name in importers._grunet_names().items():
@@ -180,7 +181,8 @@ def test_every_unit_of_grunet_has_its_name_and_shape(monkeypatch):
         state[f"{name}.weight"] = rng.random(np.take(shape, axes)).astype("float32")
     state["Conv.conv.deconv.bias"] = rng.random(3).astype("float32")
     monkeypatch.setattr(importers, "_torch", lambda path: state)
-    imported, _ = import_weights("grunet.pth", "dphsir")
+    (tmp_path / "grunet.pth").touch()
+    imported, _ = import_weights(tmp_path / "grunet.pth", "dphsir")
     assert sum(array.size for array in state.values()) == imported.count_params() == 14_278_451
     tail = np.asarray(imported.get_layer("tail").kernel)
     theirs = state["Conv.conv.deconv.weight"]  # in, out, depth, height, width; flipped
@@ -192,7 +194,7 @@ def test_every_unit_of_grunet_has_its_name_and_shape(monkeypatch):
 @pytest.mark.parametrize("model", ["dncnn", "srcnn"])
 def test_a_file_that_is_none_is_one_sentence(model, tmp_path):
     (tmp_path / "text.mat").write_text("not a .mat file")
-    with pytest.raises(zoo.WeightsError, match="text.mat is no .mat file"):
+    with pytest.raises(zoo.WeightsError, match="text.mat cannot be read: it is no .mat file"):
         import_weights(tmp_path / "text.mat", model)
 
 
@@ -211,14 +213,41 @@ def test_a_pytorch_file_that_would_run_code_is_refused(tmp_path):
 
 def test_pytorch_is_asked_for_by_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(zoo.WeightsError, match=r"needs PyTorch: pip install 'asykeras\[import\]'"):
+    (tmp_path / "edsr.pt").touch()
+    with pytest.raises(zoo.WeightsError, match=r"^reading edsr.pt needs PyTorch: pip install '"):
         import_weights(tmp_path / "edsr.pt", "edsr")
 
 
-def test_scipy_is_asked_for_by_its_extra(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(zoo.WeightsError, match=r"needs SciPy: pip install 'asykeras\[import\]'"):
-        import_weights(tmp_path / "srcnn.mat", "srcnn")
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+@pytest.mark.parametrize("write", [matconvnet_5, matconvnet_73])
+def test_values_that_no_network_can_mean_are_refused(write, value, tmp_path, monkeypatch):
+    broken = [(kernel.copy(), bias) for kernel, bias in CONVOLUTIONS]
+    broken[1][0][0, 0, 0, 0] = value
+    monkeypatch.setattr(sys.modules[__name__], "CONVOLUTIONS", broken)
+    write(tmp_path / "net.mat")
+    with pytest.raises(zoo.WeightsError, match="net.mat cannot be read: it holds weights from"):
+        import_weights(tmp_path / "net.mat", "dncnn")
+
+
+@pytest.mark.parametrize("kind", [complex, "int8", bool])
+def test_kinds_that_no_network_has_are_refused(kind, tmp_path):
+    content = {f"biases_conv{n}": np.zeros(1) for n in (1, 2, 3)}
+    content |= {f"weights_conv{n}": np.ones((81, 64), kind) for n in (1, 2, 3)}
+    scipy.io.savemat(tmp_path / "a.mat", content)
+    with pytest.raises(
+        zoo.WeightsError, match="a.mat cannot be read: it holds weights of the kind"
+    ):
+        import_weights(tmp_path / "a.mat", "srcnn")
+
+
+@pytest.mark.parametrize("at", ["net/layers", "net", "#refs#/layer0conv/type", "#refs#/0"])
+def test_a_network_that_lies_elsewhere_is_refused(at, tmp_path):
+    matconvnet_73(tmp_path / "net.mat")
+    with h5py.File(tmp_path / "net.mat", "a") as file:
+        del file[at]
+        file[at] = h5py.ExternalLink("other.h5", "/x")
+    with pytest.raises(zoo.WeightsError, match="net.mat cannot be read: its entry .* is a link"):
+        import_weights(tmp_path / "net.mat", "dncnn")
 
 
 def test_a_file_of_another_network_is_one_sentence(tmp_path):
@@ -229,7 +258,7 @@ def test_a_file_of_another_network_is_one_sentence(tmp_path):
 
 
 def test_no_file_and_no_such_model_are_one_sentence(tmp_path):
-    with pytest.raises(zoo.WeightsError, match="absent.mat cannot be read"):
+    with pytest.raises(zoo.WeightsError, match="absent.mat cannot be read: there is no such file"):
         import_weights(tmp_path / "absent.mat", "srcnn")
     with pytest.raises(zoo.WeightsError, match="model must be one of .*Received: 'swinir'"):
         import_weights("x.mat", "swinir")

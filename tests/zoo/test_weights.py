@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.builders import BUILDERS
 from zoo.weights import load_into, read_card, save
 
 CARD = {"builder": "SRCNN", "arguments": {"scale": 2, "variant": "9-1-5"}}
@@ -127,6 +128,11 @@ def test_no_file_is_refused(tmp_path):
         ({"builder": "os.system"}, "its card names an unknown builder 'os.system'"),
         ({"arguments": {"scale": 9}}, "its card does not fit SRCNN: scale must be 2, 3 or 4"),
         ({"arguments": {"size": 9}}, "its card does not fit SRCNN: .* argument 'size'"),
+        ({"arguments": {"scale": [2]}}, "its card does not fit SRCNN: scale must be 2, 3 or 4"),
+        ({"arguments": {"variant": {}}}, "its card does not fit SRCNN: "),
+        ({"arguments": [2]}, "network.json has no dict as arguments. Received: \\[2\\]"),
+        ({"builder": ["SRCNN"]}, "network.json has no str as builder. Received: \\['SRCNN'\\]"),
+        ({"sha256": 5}, "network.json has no str as sha256"),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(saved, change, message):
@@ -136,7 +142,112 @@ def test_a_card_that_does_not_fit_is_refused(saved, change, message):
         zoo.load(str(saved))
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "cannot be read"), ("[]", "lacks arguments")])
+@pytest.mark.parametrize("key", ["weights", "normalization"])
+def test_a_card_names_no_other_file_and_no_code(saved, key):
+    card = json.loads((saved / "network.json").read_text())
+    builder = "DnCNN" if key == "normalization" else "SRCNN"
+    arguments = {"arguments": card["arguments"] | {key: str(saved / "network.weights.h5")}}
+    (saved / "network.json").write_text(json.dumps({**card, "builder": builder, **arguments}))
+    with pytest.raises(zoo.WeightsError, match=f"{key} is no argument of a card"):
+        zoo.load(str(saved))
+
+
+@pytest.mark.parametrize(
+    ("builder", "arguments"),
+    [
+        ("EDSR", {"scale": 2, "blocks": 10**9, "filters": 1}),
+        ("EDSR", {"scale": 2, "blocks": 1, "filters": 10**6}),
+        ("EDSR", {"scale": 2, "variant": "full"}),
+        ("DnCNN", {"depth": 10**9}),
+        ("DnCNN", {"depth": 100}),
+    ],
+)
+def test_a_network_that_its_file_cannot_hold_is_not_built(saved, builder, arguments, monkeypatch):
+    monkeypatch.setitem(BUILDERS, builder, lambda **_: pytest.fail("it was built"))
+    card = json.loads((saved / "network.json").read_text())
+    (saved / "network.json").write_text(
+        json.dumps({**card, "builder": builder, "arguments": arguments})
+    )
+    with pytest.raises(zoo.WeightsError, match="cannot hold the weights of so many layers"):
+        zoo.load(str(saved))
+
+
+@pytest.mark.parametrize("name", ["edsr", "dncnn"])
+def test_a_network_that_its_file_just_holds_is_built(name, tmp_path):
+    network = {
+        "edsr": lambda: zoo.EDSR(2, blocks=2, filters=4),
+        "dncnn": lambda: zoo.DnCNN(depth=3),
+    }
+    arguments = {"edsr": {"scale": 2, "blocks": 2, "filters": 4}, "dncnn": {"depth": 3}}[name]
+    builder = {"edsr": "EDSR", "dncnn": "DnCNN"}[name]
+    save(network[name](), tmp_path / "a.weights.h5", {"builder": builder, "arguments": arguments})
+    assert zoo.load(str(tmp_path / "a.weights.h5")).count_params() > 0
+
+
+HOSTILE = {
+    "nan": np.full((9, 9, 1, 64), np.nan, "f4"),
+    "inf": np.full((9, 9, 1, 64), -np.inf, "f4"),
+    "1e38": np.full((9, 9, 1, 64), 1e38, "f4"),
+    "complex": np.ones((9, 9, 1, 64), "c8"),
+    "int8": np.ones((9, 9, 1, 64), "i1"),
+    "bool": np.ones((9, 9, 1, 64), "?"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_values_that_no_network_can_mean_are_refused(kind, saved, network):
+    path, before = saved / "network.weights.h5", network.get_weights()
+    with h5py.File(path, "a") as file:
+        del file["layers/conv2d/vars/0"]
+        file["layers/conv2d/vars/0"] = HOSTILE[kind]
+    with pytest.raises(
+        zoo.WeightsError, match="cannot be read: it holds weights (of the kind|from)"
+    ):
+        load_into(network, str(path))
+    assert all(map(np.array_equal, before, network.get_weights()))
+
+
+def test_a_negative_variance_is_refused(tmp_path):
+    network = zoo.DnCNN(depth=3)
+    network.save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5", "a") as file:
+        file["layers/batch_normalization/vars/3"][0] = -1
+    with pytest.raises(zoo.WeightsError, match="the variance in bn2 is negative"):
+        load_into(network, str(tmp_path / "a.weights.h5"))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_other_floats_are_taken(dtype, saved, network):
+    with h5py.File(saved / "network.weights.h5", "a") as file:
+        values = file["layers/conv2d/vars/0"][()].astype(dtype)
+        del file["layers/conv2d/vars/0"]
+        file["layers/conv2d/vars/0"] = values
+    load_into(network, str(saved / "network.weights.h5"))
+    np.testing.assert_allclose(network.get_weights()[0], values, rtol=1e-6)
+
+
+def test_bfloat16_is_taken(tmp_path):
+    image = keras.Input((None, None, 1))
+    network = keras.Model(image, keras.layers.Conv2D(2, 3, dtype="bfloat16")(image))
+    network.save_weights(tmp_path / "a.weights.h5")
+    load_into(network, str(tmp_path / "a.weights.h5"))
+    network.set_weights([np.full((3, 3, 1, 2), np.nan), np.zeros(2)])
+    network.save_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(zoo.WeightsError, match="it holds weights from nan to nan"):
+        load_into(network, str(tmp_path / "a.weights.h5"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "lacks arguments"),
+        ("[" * 10**5, "cannot be read: RecursionError"),
+        (" " * 2**20 + "{}", "cannot be read: it has more than 1048576 bytes"),
+        ('{"a": ' + "9" * 5000 + "}", "cannot be read: Exceeds the limit"),
+    ],
+    ids=["cut", "a list", "nested", "long", "a long number"],
+)
 def test_a_damaged_card_is_refused(saved, text, message):
     (saved / "network.json").write_text(text)
     with pytest.raises(zoo.WeightsError, match=message):

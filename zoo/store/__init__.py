@@ -1,0 +1,1 @@
+"""Files that hold arrays: what strangers may put into them, and what is read of it."""

@@ -1,0 +1,43 @@
+"""What a file claims, before it is believed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from zoo.memory import available_memory
+from zoo.pictures.errors import reason
+
+
+class ContentError(ValueError):
+    """Content of a file that is not read, with the reason: what follows "FILE cannot be read: "."""
+
+
+@contextmanager
+def refusing_content() -> Iterator[None]:
+    """Turn whatever a reader of hostile bytes raises in the block into one sentence.
+
+    What the system says of a file (there is none, it may not be read) goes through.
+
+    Raises:
+        ContentError: for any other exception.
+    """
+    try:
+        yield
+    except ContentError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+            raise
+        raise ContentError(reason(error)) from error
+
+
+def check_memory(needed: int) -> None:
+    """Refuse what does not fit into the memory that is left.
+
+    Raises:
+        ContentError: with both numbers.
+    """
+    left = available_memory()
+    if left is not None and needed > left:
+        raise ContentError(
+            f"it takes {needed / 1e9:.2f} GB of memory, and {left / 1e9:.2f} GB are left"
+        )

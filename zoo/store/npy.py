@@ -1,0 +1,30 @@
+"""`.npy` files of strangers."""
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo.store.claims import ContentError, refusing_content
+
+MAGIC = b"\x93NUMPY"
+
+
+def open_npy(path: Path, kinds: str = "iuf") -> np.ndarray:
+    """Return an array of numbers, mapped from its file and not yet read.
+
+    Args:
+        path: File.
+        kinds: Kinds of NumPy that it may have.
+
+    Raises:
+        ContentError: if it is no such file, is cut short, or holds something else.
+        OSError: if it cannot be opened.
+    """
+    with refusing_content():
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise ContentError("it is no .npy file: save the array by numpy.save")
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.dtype.kind not in kinds:
+            raise ContentError(f"it holds values of the kind {array.dtype}, not numbers")
+        return array
