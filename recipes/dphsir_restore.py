@@ -132,7 +132,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         scale=options.scale,
         missing=options.missing,
         noise=options.noise,
-        kernel=kernel,
+        kernel=_kernel(options),
         mask=None if options.mask is None else _array(options.mask),
         seed=options.seed,
         step=options.step,

@@ -27,6 +27,7 @@ from zoo.evaluation import protocol
 from zoo.files import sha256, write_atomically
 from zoo.images import ImageError, find_images
 from zoo.machine.parts import temporary_folder
+from zoo.store.hdf5 import open_hdf5
 from zoo.verify import measure, test_folder
 from zoo.weights import CARDS, FILES, SUFFIX, WeightsError, load_into, locate
 
@@ -107,7 +108,7 @@ def halved(file: Path) -> bytes:
     """Return the content of a weights file with its floats in float16."""
     with temporary_folder() as folder:
         path = folder / file.name
-        with h5py.File(file) as whole, h5py.File(path, "w") as halves:
+        with open_hdf5(file) as whole, h5py.File(path, "w") as halves:
             _copy(whole, halves)
         return path.read_bytes()
 

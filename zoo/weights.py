@@ -178,10 +178,11 @@ def check_values(values: np.ndarray) -> None:
     """
     if values.dtype.kind != "f":
         raise ContentError(f"it holds weights of the kind {values.dtype}, not floating point")
-    if values.size and not -LARGEST <= values.min() <= values.max() <= LARGEST:  # NaN comes through
+    low, high = (float(end) for end in (values.min(initial=0), values.max(initial=0)))
+    if not -LARGEST <= low <= high <= LARGEST:  # NaN comes through
         raise ContentError(
-            f"it holds weights from {values.min():.3g} to {values.max():.3g}, which no network can "
-            f"mean: they must be finite and at most {LARGEST:.0e}"
+            f"it holds weights from {low:.3g} to {high:.3g}, which no network can mean: they must "
+            f"be finite and at most {LARGEST:.0e}"
         )
 
 

@@ -1,11 +1,13 @@
 """Plug-and-play restoration of files: formats, scores, and what is refused."""
 
 import json
+import re
 
 import h5py
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, ImageCms
 from scipy import io
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.restoration import wiener
@@ -265,6 +267,183 @@ def test_bad_cubes_are_refused(name, content, message, tmp_path):
         np.save(path, content)
     with pytest.raises(ImageError, match=message):
         read_volume(path)
+
+
+@pytest.mark.parametrize("version", ["5", "7.3"])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_mat_file_comes_back_with_its_names_and_its_other_variables(version, scale, tmp_path):
+    values = (rng.random((6, 7, 5)) * 5000).astype("u2")
+    labels, path = np.arange(42.0).reshape(6, 7), tmp_path / "scene.mat"
+    if version == "5":
+        io.savemat(path, {"pavia": values, "labels": labels, "camera": "ours"})
+    else:
+        with h5py.File(path, "w", userblock_size=512) as file:
+            file.create_dataset("pavia", data=values.T, compression="gzip")
+            file["pavia"].attrs["MATLAB_class"] = np.bytes_("uint16")
+            file["labels"] = labels.T
+            file["#refs#/a"] = np.arange(3)
+    task = ("bicubic", "--scale", "2") if scale == 2 else ("inpaint", "--missing", "0.2")
+    assert run(path, tmp_path / "out", "--task", *task) == 0
+    large = (6 * scale, 7 * scale, 5)
+    if version == "5":
+        found = io.loadmat(tmp_path / "out/scene.mat")
+        assert found["camera"] == "ours"
+        assert found["pavia"].shape == large
+        assert found["pavia"].dtype == "u2"
+        np.testing.assert_array_equal(found["labels"], labels)
+    else:
+        with h5py.File(tmp_path / "out/scene.mat") as file:
+            assert file["pavia"].shape == large[::-1]
+            assert file["pavia"].attrs["MATLAB_class"] == b"uint16"
+            assert file.userblock_size == 512
+            np.testing.assert_array_equal(file["labels"], labels.T)
+            np.testing.assert_array_equal(file["#refs#/a"], [0, 1, 2])
+
+
+FIELDS = {
+    "map info": "{ UTM , 1 , 3 , 500000 , 5000000 , 2 , 2 , 32 , North , WGS-84 }",
+    "wavelength": "{ 400.0 , 437.5 , 475.0 }",
+    "wavelength units": "Nanometers",
+    "fwhm": "{ 5 ,\n 5 , 5 }",
+    "band names": "{ b0 , b1 , b2 }",
+    "reflectance scale factor": "10000",
+    "default bands": "{ 3 , 2 , 1 }",
+    "geo points": "{ 1 , 1 , 50 , 8 }",
+    "my own": "{ a = b }",
+}
+
+
+def envi_file(path, values, interleave="bsq", order=0, **fields):
+    axes = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}.get(interleave, (2, 0, 1))
+    code = {"i2": 2, "f4": 4, "u2": 12}[values.dtype.str[1:]]
+    lines, samples, bands = values.shape
+    head = {"samples": samples, "lines": lines, "bands": bands, "header offset": 7}
+    head |= {"data type": code, "interleave": interleave, "byte order": order} | fields
+    path.write_text("\n".join(["ENVI", *(f"{name} = {text}" for name, text in head.items()), ""]))
+    stored = values.transpose(axes).astype(values.dtype.newbyteorder("<>"[order]))
+    path.with_suffix(".img").write_bytes(bytes(7) + stored.tobytes())
+    return path
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+@pytest.mark.parametrize("order", [0, 1])
+def test_envi_files_are_what_spectral_reads(interleave, order, tmp_path):
+    from spectral.io import envi
+
+    values = (rng.random((4, 6, 3)) * 900).astype("i2")
+    volume = read_volume(envi_file(tmp_path / "a.hdr", values, interleave, order))
+    theirs = envi.open(str(write_volume(volume, volume.values, tmp_path / "b")))
+    np.testing.assert_array_equal(theirs.open_memmap(interleave="bip"), values)
+    assert (theirs.byte_order, theirs.metadata["interleave"]) == (order, interleave)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_fields_of_an_envi_header_are_kept(scale, tmp_path, capsys):
+    path = envi_file(tmp_path / "a.hdr", rng.random((4, 6, 3)).astype("f4"), **FIELDS)
+    task = ("bicubic", "--scale", "2") if scale == 2 else ("inpaint", "--missing", "0.2")
+    assert run(path, tmp_path / "out", "--task", *task) == 0
+    found = (tmp_path / "out/a.hdr").read_text()
+    changed = {"map info", "geo points"} if scale == 2 else set()
+    for name in set(FIELDS) - changed:
+        assert f"{name} = {FIELDS[name]}\n" in found
+    said = "of .*a.hdr this is not kept: geo points"
+    if scale == 2:
+        # the third row from the top edge of its pixel: 3 -> (3 - 1) * 2 + 1
+        assert "map info = {UTM, 1, 5, 500000, 5000000, 1, 1, 32, North, WGS-84}\n" in found
+        assert "geo points" not in found
+    assert bool(re.search(said, capsys.readouterr().err)) == (scale == 2)
+
+
+def test_a_value_for_no_data_is_not_stretched_and_stays(tmp_path):
+    values = (1000 + 100 * rng.random((6, 8, 3))).astype("i2")
+    values[2, 3] = values[5, 5, 1] = -9999
+    known = values[values != -9999]
+    fields = {"data ignore value": "-9999"}
+    volume = read_volume(envi_file(tmp_path / "a.hdr", values, **fields))
+    assert (volume.low, volume.high) == (known.min(), known.max())
+    unit = (values - volume.low) / (volume.high - volume.low)
+    np.testing.assert_allclose(volume.values[values != -9999], unit[values != -9999], atol=1e-6)
+    mean = unit[..., 0][values[..., 0] != -9999].mean()
+    np.testing.assert_allclose(volume.values[2, 3, 0], mean, atol=1e-6)
+    assert run(tmp_path / "a.hdr", tmp_path / "out", "--task", "bicubic", "--scale", "2") == 0
+    again = np.fromfile(tmp_path / "out/a.img", "<i2").reshape(3, 12, 16).transpose(1, 2, 0)
+    gaps = (values == -9999).repeat(2, axis=0).repeat(2, axis=1)
+    assert (again[gaps] == -9999).all()
+    assert again[~gaps].min() > 900
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lines": "9" * 12}, "claims 999999999999 x 6 x 3 values of 2 bytes, and a.img has"),
+        ({"bands": "-3"}, "must say its bands as a number. Received: '-3'"),
+        ({"data type": 6}, "has values of the data type 6"),
+        ({"interleave": "bzz"}, "interleaved by bzz"),
+        ({"file type": "ENVI Spectral Library"}, "is of the kind 'ENVI Spectral Library'"),
+        ({"data ignore value": "none"}, "no number as data ignore value. Received: 'none'"),
+        ({"wavelength": "{ 400"}, "the list of 'wavelength' is open"),
+    ],
+)
+def test_envi_headers_that_cannot_be_are_refused(change, message, tmp_path):
+    path = envi_file(tmp_path / "a.hdr", np.ones((4, 6, 3), "i2"), **change)
+    with pytest.raises(ImageError, match=message):
+        read_volume(path)
+
+
+def test_values_for_a_header_and_a_header_without_values_are_told(tmp_path, capsys):
+    path = envi_file(tmp_path / "a.hdr", np.ones((4, 6, 3), "i2"))
+    with pytest.raises(ImageError, match="a.img holds the values of an ENVI file: name its header"):
+        read_volume(path.with_suffix(".img"))
+    path.with_suffix(".img").unlink()
+    with pytest.raises(ImageError, match="the values of .*a.hdr are not beside it: a, a.img"):
+        read_volume(path)
+
+
+def test_a_photograph_is_turned_and_keeps_what_it_had(tmp_path):
+    values = np.zeros((8, 12, 3), np.uint8)
+    values[:, :6, 0] = 200  # red on the left
+    image, exif = Image.fromarray(values), Image.Exif()
+    exif[274], exif[271] = 6, "maker"  # the left is up
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.save(tmp_path / "a.jpg", exif=exif, icc_profile=profile, quality=95)
+    assert run(tmp_path / "a.jpg", tmp_path / "out", "--task", "denoise", "--noise", "1") == 0
+    with Image.open(tmp_path / "out/a.jpg") as found:
+        assert found.size == (8, 12)
+        assert np.asarray(found)[1, 4, 0] > 150 > 50 > np.asarray(found)[10, 4, 0]
+        assert (found.getexif()[271], found.getexif()[274]) == ("maker", 1)
+        assert found.info["icc_profile"] == profile
+
+
+def test_alpha_and_sixteen_bit_are_kept(tmp_path):
+    values = (rng.random((9, 11, 4)) * 65535).astype("u2")
+    values[:4, :4, 3] = 0
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", extrasamples=["unassalpha"])
+    assert run(tmp_path / "a.tif", tmp_path / "out", "--task", "bicubic", "--scale", "2") == 0
+    found = tifffile.imread(tmp_path / "out/a.tif")
+    assert (found.shape, found.dtype) == ((18, 22, 4), np.uint16)
+    assert found[:6, :6, 3].max() == 0
+    assert len(np.unique(found)) > 300
+
+
+def test_bands_that_no_photograph_holds_are_written_as_an_array(photo, tmp_path, capsys):
+    assert run(photo, tmp_path / "out", "--task", "spectral", "--bands", "5") == 0
+    assert np.load(tmp_path / "out/photo.png.npy").shape == (24, 32, 5)
+    assert "photo.png.npy holds 5 bands in [0, 1], which PNG cannot hold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["deblur", "sr"])
+@pytest.mark.parametrize("simulate", [(), ("--simulate",)])
+def test_a_kernel_larger_than_the_picture_is_told(task, simulate, photo, tmp_path, capsys):
+    np.save(tmp_path / "k.npy", np.full((99, 99), 1 / 99**2))
+    words = ("--task", task, "--kernel", str(tmp_path / "k.npy"), *simulate)
+    assert run(photo, tmp_path / "out", *words) == 1
+    assert "kernel of 99 x 99 is larger than the picture of " in capsys.readouterr().err
+
+
+def test_a_kernel_that_is_a_picture_is_told(photo, tmp_path, capsys):
+    assert run(photo, tmp_path / "out", "--task", "deblur", "--kernel", str(photo)) == 1
+    said = "photo.png cannot be read as .npy: it is no .npy file: save the array by numpy.save"
+    assert said in capsys.readouterr().err
 
 
 def test_objects_in_npy_files_are_not_unpickled(tmp_path):

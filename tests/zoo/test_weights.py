@@ -187,6 +187,7 @@ def test_a_network_that_its_file_just_holds_is_built(name, tmp_path):
 HOSTILE = {
     "nan": np.full((9, 9, 1, 64), np.nan, "f4"),
     "inf": np.full((9, 9, 1, 64), -np.inf, "f4"),
+    "inf in float16": np.full((9, 9, 1, 64), np.inf, "f2"),
     "1e38": np.full((9, 9, 1, 64), 1e38, "f4"),
     "complex": np.ones((9, 9, 1, 64), "c8"),
     "int8": np.ones((9, 9, 1, 64), "i1"),

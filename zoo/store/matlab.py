@@ -218,7 +218,8 @@ def _value(data: memoryview, order: str, depth: int) -> Any:
     if kind == _STRUCT:
         return _struct(list(parts), count, order, depth)
     if kind == _CHAR:
-        return _text(*next(parts, (_UTF8, b"")), order)
+        stored, letters = next(parts, (_UTF8, memoryview(b"")))
+        return _text(stored, letters, order)
     if kind not in _CLASSES:
         return None
     planes = [_numbers(*part, order) for part in parts]
@@ -231,13 +232,13 @@ def _value(data: memoryview, order: str, depth: int) -> Any:
     return values.reshape(shape, order="F")
 
 
-def _numbers(kind: int, data: memoryview | bytes, order: str) -> np.ndarray:
+def _numbers(kind: int, data: memoryview, order: str) -> np.ndarray:
     if kind not in _TYPES or len(data) % np.dtype(_TYPES[kind]).itemsize:
         raise ContentError(_CUT)
     return np.frombuffer(data, order + _TYPES[kind])
 
 
-def _text(kind: int, data: memoryview | bytes, order: str) -> str:
+def _text(kind: int, data: memoryview, order: str) -> str:
     """Return text; of several rows the letters stand column by column."""
     if kind == _UTF8:
         return bytes(data).decode("utf-8", "replace")
