@@ -8,7 +8,9 @@ Trains each loss with the same seeds, initial weights, samples and noise, each r
 its own; scores ten test images; and writes a folder with tables (Markdown, CSV, LaTeX), intervals
 and tests, an ablation, errors by grey level, and figures. The same command goes on where it was cut
 (`--minutes`) or killed; a finished run is never made again, and more `--seeds` add runs. The report
-is written from what is finished. Exit code 3: runs are left, give the same command again.
+is written from what is finished. Exit code 3: runs are left, give the same command again. A report
+keeps the scores and sums of its runs: `--recompute REPORT` with the same options writes it again
+without training. `recipes.compare.trained` adds what a trained network reaches on its images.
 
 The presets hold the protocol that the paper states for its Tables 2 (SRCNN), 3 (EDSR), 4 (DnCNN)
 and 5 (DPHSIR), with every choice that it leaves open written out; the options below change them.
