@@ -49,6 +49,7 @@ from recipes.speed import ENDLESS, fitting_steps, measure, profile
 from zoo.app.command import finish
 from zoo.evaluation import mean, score_network
 from zoo.images import find_images, read_image
+from zoo.machine.failures import printable
 from zoo.policy import computing_in
 from zoo.restore import to_numpy, to_uint8
 from zoo.weights import save
@@ -233,7 +234,7 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         settings = _settled(settings)
         _seed(settings, recipe)  # refuses wrong arguments before any image is read
         patches = _patches(settings, recipe, devices)
-        validation = find_images(settings.validation) if settings.validation else []
+        validation = _validation(settings)
         images = [read_image(path) for path in validation]
         if settings.fit:
             settings = _fitted(settings, recipe, devices, patches, images, started)
@@ -269,6 +270,14 @@ def print_profile(settings: Settings, recipe: Recipe) -> None:
         model = compiled(settings, recipe, devices, patches)
         folder = Path(settings.workdir) / "profile"
         print(profile(model, source(patches, 0, ENDLESS, devices), settings.profile, folder))
+
+
+def _validation(settings: Settings) -> list[Path]:
+    """Return the files of the validation images, and say what else is in their folder."""
+    if not settings.validation:
+        return []
+    tell = (lambda remark: None) if settings.quiet else (lambda remark: print(printable(remark)))
+    return find_images(settings.validation, tell)
 
 
 def _settled(settings: Settings) -> Settings:

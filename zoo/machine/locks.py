@@ -45,8 +45,7 @@ def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
     try:
         yield True
     finally:
-        with suppress(OSError):
-            target.unlink()
+        _unlink(target, held)
         os.close(held)
 
 
@@ -74,13 +73,20 @@ def lock_file(path: Path, create: bool = True) -> int | Literal[False]:
             os.close(file)
             return False
         except OSError as error:
+            if create and error.errno in _NO_LOCKS:
+                _unlink(path, file)
             os.close(file)
-            if error.errno not in _NO_LOCKS:
-                raise
-            if create:
-                path.unlink(missing_ok=True)
-            raise Unsupported from None
+            if error.errno in _NO_LOCKS:
+                raise Unsupported from None
+            raise
         os.close(file)  # its last holder has removed it meanwhile
+
+
+def _unlink(path: Path, file: int) -> None:
+    """Remove a lock file, which is empty: one that is not is somebody's."""
+    with suppress(OSError):
+        if os.fstat(file).st_size == 0:
+            path.unlink()
 
 
 def _is_at(path: Path, file: int) -> bool:

@@ -1,5 +1,6 @@
 """Temporary folders: gone at the end, cleared after a kill, and never anybody else's."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -100,9 +101,8 @@ def no_locks(number):
     return flock
 
 
-@pytest.mark.parametrize("name", ["ENOLCK", "ENOTSUP", "ENOSYS"])
-def test_a_mount_without_locks(name, tmp_path, monkeypatch):
-    number = getattr(__import__("errno"), name)
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_a_mount_without_locks(number, tmp_path, monkeypatch):
     monkeypatch.setattr(locks.fcntl, "flock", no_locks(number))
     part = abandoned(tmp_path)
     with part_folder(tmp_path) as folder:
@@ -118,6 +118,16 @@ def test_a_lock_is_held_by_one(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with locks.locked(tmp_path / "lock") as again:
         assert again is True
+
+
+@pytest.mark.parametrize("number", [None, errno.ENOLCK])
+def test_somebodys_file_in_the_place_of_a_lock_stays(number, tmp_path, monkeypatch):
+    (tmp_path / "lock").write_text("of a door")
+    if number is not None:
+        monkeypatch.setattr(locks.fcntl, "flock", no_locks(number))
+    with locks.locked(tmp_path / "lock"):
+        pass
+    assert (tmp_path / "lock").read_text() == "of a door"
 
 
 def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(tmp_path, monkeypatch):
