@@ -46,7 +46,7 @@ def exported_engine(network: keras.Model, engine: str, dtype: str | None = None)
     The network is exported into a temporary folder and read from there, which takes seconds.
 
     Args:
-        network: In float32.
+        network: Of any policy; the runtimes get it in float32.
         engine: `"onnxruntime"` or `"openvino"`.
         dtype: `"float32"`, the default, or `"bfloat16"`, which OpenVINO alone computes in.
 
@@ -56,11 +56,13 @@ def exported_engine(network: keras.Model, engine: str, dtype: str | None = None)
     """
     from zoo.exports import ExportError, onnx, openvino
     from zoo.exports.errors import in_one_sentence
+    from zoo.exports.precision import in_float32
 
     _check_engine(engine, dtype)
     with temporary_folder() as folder:
         try:
             with in_one_sentence(f"{network.name} cannot be run by {engine}"):
+                network = in_float32(network)
                 if engine == "onnxruntime":
                     path = folder / "network.onnx"
                     onnx.write(network, path, {})

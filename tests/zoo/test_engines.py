@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import zoo
+from tests.zoo.examples import small_grunet
 from zoo import cli
 from zoo.engines import exported_engine, keras_engine
 from zoo.network import open_network
@@ -51,6 +52,25 @@ def test_an_engine_takes_tiles_of_any_size_and_number(engine):
     for shape in ((1, 9, 4, 1), (3, 17, 30, 1)):
         image = rng.random(shape).astype("float32")
         np.testing.assert_allclose(run([image]), own([image]), rtol=0, atol=1e-5)
+
+
+@on_tensorflow
+@OTHERS
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("sigma", [None, 0.1])
+def test_models_of_other_policies_are_run_in_float32(engine, policy, sigma):
+    def build():
+        return small_grunet(3) if sigma else zoo.EDSR(2, blocks=1, filters=8)
+
+    exact = build()
+    keras.config.set_dtype_policy(policy)
+    model = build()
+    keras.config.set_dtype_policy("float32")
+    model.set_weights(exact.get_weights())
+    image = rng.random((21, 34, 3)).astype("float32")
+    found = zoo.restore(image, open_network(model, engine=engine), sigma=sigma)
+    expected = zoo.restore(image, exact, sigma=sigma)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @on_tensorflow

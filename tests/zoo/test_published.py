@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from zoo import cards
-from zoo.evaluation import denoising, mean, super_resolution
+from zoo.evaluation import denoising, mean, score_network, super_resolution
 from zoo.images import find_images, read_image, to_channels
 from zoo.restore import enlarge_bicubic
 from zoo.verify import SAMPLES, verify
@@ -121,6 +121,32 @@ def test_a_published_number_stands_beside_one_that_was_measured_alike(name):
             assert alike in test["protocol"]
             assert "Y rounded" not in test["published_note"]
             assert test.get("round_luma") or not name.startswith("srcnn")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", zoo.list_weights())
+def test_what_a_user_runs_has_the_score_of_what_is_published(name):
+    """`zoo.restore`, in tiles, and the functions that score a network on whole images."""
+    test, network = samples_of(name), zoo.open_network(name)
+    if "scale" in test:
+        scale = test["scale"]
+        user = super_resolution(lambda small: zoo.restore(small, network, tile=96), IMAGES, scale)
+        scored = score_network(zoo.load(name), IMAGES, scale=scale)
+    else:
+        sigma, grey = test["sigma"], network.channels == 1
+        images = [to_channels(image, "grey") if grey else image for image in IMAGES]
+
+        def clean(noisy):
+            tiled = zoo.restore(noisy.astype("float32"), network, sigma=sigma / 255, tile=160)
+            return np.clip(tiled, 0, 1)
+
+        user, scored = (
+            denoising(clean, images, sigma),
+            score_network(zoo.load(name), images, sigma=sigma),
+        )
+    for one, other in zip(user, scored, strict=True):
+        assert one["psnr"] == pytest.approx(other["psnr"], abs=0.001)
+    assert mean(user)["psnr"] == pytest.approx(test["psnr"], abs=0.001)
 
 
 @pytest.mark.data

@@ -67,6 +67,10 @@ class EnlargePart(keras.Layer):
         doubled = [None if length is None else 2 * length for length in size]
         return (batch, bands, *doubled, channels)
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "shrunk": self.shrunk}
+
 
 def _double(x: Tensor, axis: int, start: Tensor, whole: Tensor) -> Tensor:
     """Double an axis of (B, bands, H, W, C), whose first position is `start` of `whole`."""

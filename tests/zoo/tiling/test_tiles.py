@@ -11,6 +11,7 @@ import zoo
 from asykeras.resize import bicubic_resize
 from tests.zoo.examples import small_grunet
 from zoo import memory
+from zoo.images import read_image
 from zoo.network import Network, open_network
 from zoo.pictures.picture import Picture, picture_of
 from zoo.restore import restore
@@ -19,6 +20,7 @@ from zoo.tiling.bands import Settings, eightfold, plan
 from zoo.tiling.reach import Reach
 from zoo.tiling.tiles import Span, automatic_tile, batches, bytes_per_pixel, spans, tiles_at_once
 from zoo.usage import Usage
+from zoo.verify import SAMPLES
 
 rng = np.random.default_rng(0)
 
@@ -165,6 +167,23 @@ def test_tiles_of_published_networks_equal_the_whole_image(build, scale, side):
     for tile in (17, 40):
         found = restore(image, network, tile=tile, scale=scale)
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["keras", "onnxruntime", "openvino"])
+@pytest.mark.parametrize("name", zoo.list_weights())
+def test_tiles_of_published_weights_equal_the_whole_image(name, engine):
+    if engine != "keras" and keras.backend.backend() != "tensorflow":
+        pytest.skip("networks are exported from TensorFlow")
+    network, opened = zoo.load(name), open_network(name, engine=engine)
+    photo = read_image(SAMPLES / "test" / "perched-osprey.jpg")[60:191, 40:161]
+    image = (photo / 255).astype(np.float32)[..., : opened.channels]
+    sigma = 0.1 if opened.usage.takes_sigma else None
+    enlarge = opened.usage.scale if opened.usage.enlarge_first else 1
+    expected = whole(network, image, enlarge, sigma)
+    for tile in (17, 48):
+        found = restore(image, opened, tile=tile, sigma=sigma)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow
