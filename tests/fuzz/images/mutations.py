@@ -10,6 +10,7 @@ import numpy as np
 
 Rng = np.random.Generator
 NUMBERS = [0, 1, 2, 3, 4, 7, 8, 16, 27, 32, 127, 128, 255, 256, 1000, 13_000, 32_767, 32_768]
+BOMBS = [2**20 + 1, 2**22, 2**26]  # bytes of text
 NUMBERS += [65_000, 65_535, 65_536, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
 
 
@@ -164,14 +165,15 @@ def _png_order(rng: Rng, content: bytes) -> bytes:
 
 def _png_bomb(rng: Rng, content: bytes) -> bytes:
     chunks, key = _png_chunks(content), b"Story\0"
-    packed = _packed(int(_pick(rng, [2**20 + 1, 2**22, 2**26])))
-    bombs = [[b"zTXt", key + b"\0" + packed], [b"iTXt", key + b"\1\0\0\0" + packed]]
-    chunks.insert(1, _pick(rng, [*bombs, [b"iCCP", key + b"\0" + packed]]))
+    data = packed(int(_pick(rng, BOMBS)))
+    bombs = [[b"zTXt", key + b"\0" + data], [b"iTXt", key + b"\1\0\0\0" + data]]
+    chunks.insert(1, _pick(rng, [*bombs, [b"iCCP", key + b"\0" + data]]))
     return _png_joined(rng, chunks)
 
 
 @lru_cache
-def _packed(length: int) -> bytes:
+def packed(length: int) -> bytes:
+    """Return so many zeros, compressed; made once, for it takes its time."""
     return zlib.compress(bytes(length))
 
 
