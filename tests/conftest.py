@@ -2,12 +2,19 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import pytest
+
+
+def pytest_configure(config):
+    """Let signals end what the tests start, also where the suite itself runs under `nohup`."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

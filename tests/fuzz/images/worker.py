@@ -17,8 +17,8 @@ from zoo.tiling.bands import Settings
 def main() -> None:
     """Examine the numbers that come in: `[seed, number, name of a network or nothing]` a line.
 
-    The first argument is a folder of its own, where what is examined lies meanwhile, as `old.*`, the
-    second the name of a network.
+    The first argument is a folder of its own, where what is examined lies meanwhile, as `old.*`;
+    the second is the name of a network.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folder, files, networks = Path(sys.argv[1]), seeds(), {"": network()}
