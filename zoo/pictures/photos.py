@@ -340,6 +340,8 @@ def _tiff(path: Path) -> Photo:
     several = any(_is_smaller(path, page, size) for page in pages)
     kind, samples, mode = tiff_kind(tags), number(tags, 277, 1), _pillow_mode(path, tags)
     plain = kind.base == "L" and samples == 1
+    if kind.base == "P" and len(numbers(tags, 320)) != 3 * 2**kind.bits:
+        raise ImageError(f"{path} is damaged: its palette has not {2**kind.bits} colours")
     dtype = _DEEP.get((kind.bits, kind.sample))
     if kind.sample == 1 and 0 < kind.bits <= 8 and mode:
         deep = False

@@ -36,7 +36,8 @@ class PngParts:
         depth: Bits per channel.
         colour: Colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
         most: Pixels that its compressed data can hold.
-        keyed: Whether a colour is transparent.
+        keyed: Whether a colour is transparent, or those of a palette are.
+        key: The transparent colour of grey or RGB, none where there is no such.
         frames: Pictures of an animation, 1 where it is none.
         chunks: The descriptive ones to keep: profile, resolution, texts.
         exif: EXIF, empty where there is none.
@@ -50,6 +51,7 @@ class PngParts:
     colour: int = 0
     most: float = 0
     keyed: bool = False
+    key: tuple[int, ...] = ()
     frames: int = 1
     chunks: Chunks = field(default_factory=list)
     exif: bytes = b""
@@ -81,7 +83,8 @@ def png_parts(path: Path) -> PngParts:
                 data += length
             if kind[:1].isupper() or kind == b"tRNS":  # what it takes to show the picture
                 parts.spans.append((start, length + 12))
-                parts.keyed |= kind == b"tRNS" and parts.colour in (0, 2, 3)
+                if kind == b"tRNS" and parts.colour in (0, 2, 3):
+                    parts.keyed, parts.key = True, _key(parts, file.read(length))
             # the last letter is small where a chunk stays right when the pixels change
             elif kind[3:].islower() or kind in _COLOUR or kind == b"acTL":
                 _describe(parts, kind, file.read(length), file.read(4))
@@ -117,6 +120,14 @@ def _begin(path: Path, parts: PngParts, kind: bytes, head: bytes) -> None:
         raise ImageError(
             f"{path} is damaged: PNG has no colour type {parts.colour} of {parts.depth} bit"
         )
+
+
+def _key(parts: PngParts, data: bytes) -> tuple[int, ...]:
+    """Return the transparent colour; of numbers that are too large the lower bits count."""
+    count = {0: 1, 2: 3}.get(parts.colour, 0)
+    if len(data) < 2 * count:
+        return ()
+    return tuple(value % 2**parts.depth for value in struct.unpack_from(f">{count}H", data))
 
 
 def _describe(parts: PngParts, kind: bytes, data: bytes, check: bytes) -> None:

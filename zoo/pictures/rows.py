@@ -133,10 +133,11 @@ def _opened(photo: Photo) -> Iterator[ImageFile.ImageFile]:
     ):
         with lenient():
             image = Image.open(file, formats=(photo.format,))
-        png_bits = photo.png.depth
-        if photo.png.keyed and png_bits in (2, 4) and photo.png.colour == 0:
-            # Pillow spreads the values over 8 bit, but not the one that is transparent
-            image.info["transparency"] *= 255 // (2**png_bits - 1)
+        if photo.png.key and "transparency" in image.info:
+            # Pillow spreads grey of few bits over 8, but not the one that is transparent
+            spread = max(255 // (2**photo.png.depth - 1), 1)
+            key = tuple(spread * value for value in photo.png.key)
+            image.info["transparency"] = key if len(key) == 3 else key[0]
         if photo.format == "TIFF":  # which Pillow turns upright itself, by these
             exif = Image.Exif()
             exif[ExifTags.Base.Orientation] = photo.orientation

@@ -26,6 +26,7 @@ from typing import Any
 
 SECONDS = 20  # of the processor, for a file
 START = 120  # seconds of the processor that a worker may take to import what it needs
+LARGEST = 2 * 2**30  # bytes of memory: a worker that took more begins anew
 WAIT = 900  # seconds by the clock, where nothing moves
 EVERY = 20  # of the files, one goes through a published network
 NETWORK = "srcnn-955-x2"
@@ -93,6 +94,7 @@ class _Worker:
             result["faults"].append(fault)
         if result["faults"]:
             result["kept"] = self._kept(seed, number, keep)
+        if result["done"] == "failed" or result["peak"] > LARGEST:
             self._end()
         return {**result, "seconds": seconds, "network": network}
 

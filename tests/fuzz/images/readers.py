@@ -121,7 +121,7 @@ def _png_colours(values: np.ndarray, depth: int, kind: int, chunks: dict) -> np.
     result = (values * white // (2**depth - 1)).astype(np.uint16 if depth == 16 else np.uint8)
     if key is None or kind not in (0, 2):
         return result
-    wanted = struct.unpack(f">{values.shape[-1]}H", key[: 2 * values.shape[-1]])
+    wanted = np.frombuffer(key, ">u2", values.shape[-1]) % 2**depth
     shown = np.where((values == wanted).all(-1, keepdims=True), 0, white)
     return np.concatenate([result, shown.astype(result.dtype)], axis=-1)
 

@@ -356,6 +356,13 @@ def test_a_directory_behind_the_end_is_one_sentence(offset, tmp_path):
     refused(path, "old.tif cannot be read: it is cut short")
 
 
+def test_a_palette_of_too_few_colours_is_refused(tmp_path):
+    path = tmp_path / "old.tif"
+    tags = {**grey_tags(9, 6), 262: (3, [3]), 320: (3, [0, 64_000])}
+    write_tiff(path, pixels("L", 9, 6).tobytes(), tags)
+    refused(path, "old.tif is damaged: its palette has not 256 colours")
+
+
 def test_a_tag_that_is_there_twice_is_refused(tmp_path):
     path = tmp_path / "old.tif"
     write_tiff(path, pixels("L", 9, 6).tobytes(), {**grey_tags(9, 6), 255: (3, [1])})
@@ -373,7 +380,7 @@ def test_a_transparent_grey_of_few_bits(depth, tmp_path):
     bits = (values[..., None] >> np.arange(depth - 1, -1, -1) & 1).reshape(4, -1).astype(np.uint8)
     data = zlib.compress(np.pad(np.packbits(bits, axis=1), [(0, 0), (1, 0)]).tobytes())
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, depth, 0, 0, 0, 0))
-    key = chunk(b"tRNS", struct.pack(">H", 1))
+    key = chunk(b"tRNS", struct.pack(">H", 2**depth + 1))  # whose lower bits count
     content = header + key + chunk(b"IDAT", data) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
     with Image.open(restored(path)[0]) as new:
