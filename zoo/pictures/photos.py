@@ -262,11 +262,8 @@ def _jpeg(path: Path) -> Photo:
     parts = jpeg_parts(path)
     check_length(path, parts.size, parts.most)
     with lenient(), Image.open(path, formats=("JPEG",)) as image:
-        several = image.format == "MPO"
-        return _of_pillow(
-            path, "JPEG", image, f"of {path} only the first picture is kept" if several else "",
-            segments=parts.segments,
-        )  # fmt: skip
+        remark = f"of {path} only the first picture is kept" if image.format == "MPO" else ""
+        return _of_pillow(path, "JPEG", image, remark, segments=parts.segments)
 
 
 def _webp(path: Path) -> Photo:
@@ -285,18 +282,19 @@ def _bmp(path: Path) -> Photo:
         plain = tile.codec_name == "raw"  # else in runs; of a plain row the bytes are told
         most = length / tile.args[1] * image.width if plain else length * BMP_RUNS
         check_length(path, image.size, most)
-        return _of_pillow(path, "BMP", image)
+        with path.open("rb") as file:
+            profile = file.read(74)[70:] in (b"DEBM", b"KNIL")  # embedded, linked; in version 5
+        return _of_pillow(path, "BMP", image, lost=["the colour profile"] * profile)
 
 
 def _heif(path: Path) -> Photo:
     """Read the header of a HEIC file, which its decoder turns upright."""
     with lenient(), Image.open(path, formats=("HEIF",)) as image:
         check_length(path, image.size, path.stat().st_size * BOXES)
-        several = getattr(image, "n_frames", 1) > 1
-        return _of_pillow(
-            path, "HEIF", image, f"of {path} only the first picture is kept" if several else "",
-            bits=int(image.info.get("bit_depth", 8)),
-        )  # fmt: skip
+        several, bits = getattr(image, "n_frames", 1) > 1, int(image.info.get("bit_depth", 8))
+        remark = f"of {path} only the first picture is kept" if several else ""
+        lost = [f"{bits - 8} of {bits} bit"] if bits > 8 else []
+        return _of_pillow(path, "HEIF", image, remark, lost, bits=bits)
 
 
 def _avif(path: Path) -> Photo:
@@ -306,11 +304,17 @@ def _avif(path: Path) -> Photo:
         return _of_pillow(path, "AVIF", image)
 
 
-def _of_pillow(path: Path, kind: str, image: Image.Image, remark: str = "", **more: Any) -> Photo:
+def _of_pillow(
+    path: Path,
+    kind: str,
+    image: Image.Image,
+    remark: str = "",
+    lost: Sequence[str] = (),
+    **more: Any,
+) -> Photo:
     """Return what Pillow knows of an 8-bit file."""
-    exif, orientation, lost = _exif(image.info, LONGEST - 64 if kind == "JPEG" else float("inf"))
-    if more.get("bits", 8) > 8:
-        lost.append(f"{more['bits'] - 8} of {more['bits']} bit")
+    longest = LONGEST - 64 if kind == "JPEG" else float("inf")
+    exif, orientation, exif_lost = _exif(image.info, longest)
     return Photo(
         path=path,
         format=kind,
@@ -319,7 +323,7 @@ def _of_pillow(path: Path, kind: str, image: Image.Image, remark: str = "", **mo
         orientation=orientation,
         exif=exif,
         info=dict(image.info),
-        remark=_remark(path, lost, remark),
+        remark=_remark(path, [*exif_lost, *lost], remark),
         **more,
     )
 

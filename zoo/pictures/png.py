@@ -86,7 +86,9 @@ def png_parts(path: Path) -> PngParts:
                 if kind == b"tRNS" and parts.colour in (0, 2, 3):
                     parts.keyed, parts.key = True, _key(parts, file.read(length))
             # the last letter is small where a chunk stays right when the pixels change
-            elif kind[3:].islower() or kind in _COLOUR or kind == b"acTL":
+            elif (
+                kind[3:].islower() or kind in _COLOUR or kind == b"acTL" or _is_ground(parts, kind)
+            ):
                 _describe(parts, kind, file.read(length), file.read(4))
             file.seek(start + 12 + length)
     parts.most = data * DEFLATE * 8 / (parts.depth * _CHANNELS[parts.colour])
@@ -120,6 +122,11 @@ def _begin(path: Path, parts: PngParts, kind: bytes, head: bytes) -> None:
         raise ImageError(
             f"{path} is damaged: PNG has no colour type {parts.colour} of {parts.depth} bit"
         )
+
+
+def _is_ground(parts: PngParts, kind: bytes) -> bool:
+    """Return whether a chunk is of the background's colour, in numbers that the new file has."""
+    return kind == b"bKGD" and parts.depth >= 8 and parts.colour != 3
 
 
 def _key(parts: PngParts, data: bytes) -> tuple[int, ...]:

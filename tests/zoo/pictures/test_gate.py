@@ -390,6 +390,19 @@ def test_a_transparent_grey_of_few_bits(depth, tmp_path):
     np.testing.assert_array_equal(alpha, np.where(values == 1, 0, 255))
 
 
+@pytest.mark.parametrize("lengths", [{}, {279: (4, [0])}])
+def test_a_strip_whose_length_is_not_told_is_read(lengths, tmp_path):
+    path, values = tmp_path / "old.tif", pixels("L", 9, 6)
+    write_tiff(path, values.tobytes(), {**grey_tags(9, 6), 279: (4, [0])})
+    if not lengths:
+        content = path.read_bytes()
+        path.write_bytes(
+            content.replace(struct.pack("<HHII", 279, 4, 1, 0), struct.pack("<HHII", 280, 4, 1, 0))
+        )
+    np.testing.assert_array_equal(read_image(path), values)
+    np.testing.assert_array_equal(tifffile.imread(restored(path)[0])[..., None], values)
+
+
 @pytest.mark.parametrize("cut", [1, 12, 20])
 def test_png_without_its_end_is_refused(cut, tmp_path):
     path = tmp_path / "old.png"

@@ -141,6 +141,31 @@ def test_exif_of_old_programs_turns_the_picture(tmp_path):
     np.testing.assert_array_equal(reads(new)[0], np.rot90(VALUES, -1))
 
 
+@pytest.mark.parametrize(("mode", "size"), [("L", 1), ("RGB", 3), ("RGBA", 3)])
+def test_the_colour_of_the_background_is_kept(mode, size, tmp_path):
+    path, ground = tmp_path / "old.png", chunk(b"bKGD", struct.pack(f">{size}H", *range(size)))
+    as_image(mode, pixels(mode, 9, 5)).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + ground + content[33:])
+    new, remark = restored(path)
+    assert (remark, ground in new.read_bytes()) == ("", True)
+    as_image("P", pixels("P", 9, 5)).save(path)  # a number of a palette that is made anew
+    content = path.read_bytes()
+    at = content.index(b"IDAT") - 4
+    path.write_bytes(content[:at] + chunk(b"bKGD", b"\1") + content[at:])
+    assert "bKGD" not in names(restored(path)[0])
+
+
+def test_a_profile_of_bmp_is_said_to_be_lost(tmp_path):
+    path, content = tmp_path / "old.bmp", encoded("BMP")
+    head = struct.pack("<I", 124) + content[18:54] + bytes(16) + b"DEBM" + bytes(124 - 60)
+    start = struct.pack("<I", 14 + 124)
+    path.write_bytes(content[:10] + start + head + content[54:])
+    new, remark = restored(path)
+    assert remark == f"of {path} this is not kept: the colour profile"
+    np.testing.assert_array_equal(reads(new)[0], VALUES)
+
+
 # ---- JPEG
 
 
