@@ -17,6 +17,7 @@ from zoo.pictures.exif import upright_xmp
 from zoo.pictures.picture import Picture, RowWriter, packed
 
 COLOURS = 256  # of a palette
+HEAD = 8  # bytes before which nothing can stand
 _XMP, _EXIF, _GPS, _INTEROPERABILITY = 700, 34665, 34853, 40965
 # Bytes that a byte of a compression can hold: PackBits a run of 128 in two; LZW 3,838 codes of up
 # to 12 bit, each a byte longer than the one before; JPEG a bit for 64 values, half of them of a
@@ -125,6 +126,8 @@ def check_segments(path: Path, tags: Tags) -> None:
     compression = number(tags, 259, 1)
     most = across if compression in _FAX else _EXPANSION.get(compression, _ANY)
     starts, held = (np.array(each[:number_of], np.float64) for each in (offsets, lengths))
+    if (starts < HEAD).any():
+        raise ImageError(f"{path} is damaged: it does not say where its pixels are")
     if (starts + held > size).any() or (held * most < needed.ravel()).any():
         raise ImageError(
             f"{path} cannot be read: it is cut short, or claims to hold more than it does"

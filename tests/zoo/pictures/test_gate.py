@@ -340,6 +340,7 @@ def test_strips_that_are_too_short_are_refused(compression, tmp_path):
     [
         {273: (4, [8, 8]), 279: (4, [54, 54])},  # more strips than it takes
         {324: (4, [8])},  # strips and tiles
+        {273: (4, [0])},  # where the head of the file is
         {284: (3, [7])},  # neither interleaved nor in planes
     ],
 )
