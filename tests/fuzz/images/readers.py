@@ -150,6 +150,8 @@ def _by_tifffile(photo: Photo) -> np.ndarray | None:
             return None
         if page.fillorder != 1 or 1 in page.extrasamples:
             return None
+        if not page.databytecounts or 0 in page.databytecounts:  # it takes them for blank
+            return None
         values = page.asarray()
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
