@@ -71,7 +71,7 @@ def png_parts(path: Path) -> PngParts:
     parts, data, length_of_file = PngParts(), 0, path.stat().st_size
     with path.open("rb") as file:
         file.seek(len(SIGNATURE))
-        kind = b""
+        kind, seen = b"", set[bytes]()
         while kind != b"IEND":
             start, head = file.tell(), file.read(8)
             length, kind = int.from_bytes(head[:4], "big"), head[4:]
@@ -79,6 +79,10 @@ def png_parts(path: Path) -> PngParts:
                 raise ImageError(f"{path} cannot be read: it is cut short")
             if not parts.spans:
                 _begin(path, parts, kind, file.read(min(length, 13)))
+            if kind in (b"PLTE", b"tRNS") and (data or kind in seen):
+                name = kind.decode()
+                raise ImageError(f"{path} is damaged: its chunk {name} is there twice or too late")
+            seen.add(kind)
             if kind == b"IDAT":
                 data += length
             if kind[:1].isupper() or kind == b"tRNS":  # what it takes to show the picture
@@ -192,9 +196,10 @@ def _unpacked(data: bytes, longest: int) -> bytes | None:
     unpack = zlib.decompressobj()
     try:
         content = unpack.decompress(data, longest)
-        return content if unpack.eof or not unpack.decompress(unpack.unconsumed_tail, 1) else None
+        more = unpack.decompress(unpack.unconsumed_tail, 1)
     except zlib.error:
         return None
+    return content if unpack.eof and not more else None
 
 
 def _from_hexadecimal(text: bytes) -> bytes:

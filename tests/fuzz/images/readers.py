@@ -139,8 +139,9 @@ def _by_hand_bmp(photo: Photo) -> np.ndarray | None:
         return lines[:, : 3 * width].reshape(-1, width, 3)[..., ::-1]
     numbers = np.unpackbits(lines, axis=1).reshape(len(lines), -1, bits)[:, :width]
     numbers = (numbers * (1 << np.arange(bits - 1, -1, -1))).sum(-1)
-    table = np.frombuffer(content, np.uint8, start - 14 - size, 14 + size)
-    return table[: len(table) // 4 * 4].reshape(-1, 4)[numbers][..., 2::-1]
+    colours = struct.unpack_from("<I", content, 46)[0] or 2**bits
+    table = np.frombuffer(content, np.uint8, 4 * min(colours, 2**bits), 14 + size)
+    return table.reshape(-1, 4)[numbers][..., 2::-1]
 
 
 def _by_tifffile(photo: Photo) -> np.ndarray | None:

@@ -412,6 +412,16 @@ def test_png_without_its_end_is_refused(cut, tmp_path):
     refused(path, "old.png cannot be read: it is cut short")
 
 
+@pytest.mark.parametrize("place", ["twice", "behind the pixels"])
+def test_png_whose_transparent_colour_is_out_of_place_is_refused(place, tmp_path):
+    path, key = tmp_path / "old.png", chunk(b"tRNS", bytes(6))
+    as_image("RGB", pixels("RGB", 9, 5)).save(path)
+    content = path.read_bytes()
+    at = 33 if place == "twice" else len(content) - 12
+    path.write_bytes(content[:at] + key * (1 + (place == "twice")) + content[at:])
+    refused(path, "old.png is damaged: its chunk tRNS is there twice or too late")
+
+
 def test_png_whose_pixels_fail_their_check_sum_is_refused(tmp_path):
     path = tmp_path / "old.png"
     as_image("RGB", pixels("RGB", 9, 5)).save(path, compress_level=0)

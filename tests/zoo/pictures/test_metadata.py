@@ -107,6 +107,13 @@ def test_a_profile_that_others_cannot_read_is_left_out_and_said(tmp_path):
     assert reads(new)[1]["icc_profile"] == profile[: 2**20]
 
 
+@pytest.mark.parametrize("data", [b"", b"n", b"name\0\0", b"name\0\0" + zlib.compress(ICC)[:-9]])
+def test_a_profile_that_is_cut_short_is_left_out_and_said(data, tmp_path):
+    new, remark = restored(png_with(tmp_path, chunk(b"iCCP", data)))
+    assert "this is not kept: the colour profile, which is damaged" in remark
+    np.testing.assert_array_equal(reads(new)[0], VALUES)
+
+
 def test_a_damaged_text_or_chunk_is_left_out_and_said(tmp_path):
     bad = chunk(b"tEXt", b"Title\0osprey")[:-1] + b"?"
     path = png_with(tmp_path, bad, chunk(b"zTXt", b"Story\0\0no deflate"))
