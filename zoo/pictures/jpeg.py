@@ -10,6 +10,7 @@ from zoo.pictures.exif import upright_xmp
 
 LONGEST = 65_533  # bytes of a segment
 SCANS = 1000  # a picture of three channels has no more than 20 in practice
+BLOCK = 2**20  # bytes that are looked at at a time
 _END, _SCAN, _FRAMES = 0xD9, 0xDA, set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
 # Segments to keep: what programs say of the picture (1 to 15), and comments. Those of the encoder
@@ -64,9 +65,13 @@ def check_scans(path: Path) -> None:
     Raises:
         ImageError: if it has more than 1000 scans.
     """
-    scans = path.read_bytes().count(b"\xff\xda")
+    scans, end = 0, b""
+    with path.open("rb") as file:
+        while scans <= SCANS and (block := file.read(BLOCK)):
+            scans += (end + block).count(b"\xff\xda")
+            end = block[-1:]  # a marker may lie across
     if scans > SCANS:
-        raise ImageError(f"{path} has {scans} scans, more than {SCANS}, and is not read")
+        raise ImageError(f"{path} has more than {SCANS} scans, and is not read")
 
 
 def with_segments(content: bytes, segments: list[tuple[int, bytes]]) -> bytes:

@@ -384,8 +384,8 @@ def _tiff(path: Path) -> Photo:
         orientation=orientation,
         deep=deep,
         bits=kind.bits,
-        # Pillow inverts 8-bit grey whose 0 is white, but no deeper one; libvips inverts all.
-        inverted=plain and kind.inverted and mode in ("I;16", "I;16B", "F"),
+        # Pillow inverts grey of 8 bit whose 0 is white, and libvips all of integers.
+        inverted=kind.inverted and (not deep or dtype == "float32") and kind.bits > 8,
         associated=deep and kind.alpha and kind.associated,
         tiff=metadata,
         remark=_remark(path, lost, *remarks),

@@ -277,8 +277,10 @@ def _vips_rows(photo: Photo, pyvips: Any) -> Rows:
         if begin < stop:
             data = region.fetch(0, begin, picture.width, stop - begin)
             new = np.frombuffer(data, picture.dtype)
-            new = new.reshape(stop - begin, picture.width, image.bands)
-            kept = np.concatenate([kept, new[..., : picture.channels]])
+            new = new.reshape(stop - begin, picture.width, image.bands)[..., : picture.channels]
+            if photo.inverted:
+                new = np.concatenate([picture.white - new[..., :1], new[..., 1:]], axis=-1)
+            kept = np.concatenate([kept, new])
         return kept[: stop - start]
 
     return rows

@@ -10,6 +10,7 @@ import numpy as np
 
 Rng = np.random.Generator
 NUMBERS = [0, 1, 2, 3, 4, 7, 8, 16, 27, 32, 127, 128, 255, 256, 1000, 13_000, 32_767, 32_768]
+LONGEST = 2**22  # bytes of a file that is changed once more
 BOMBS = [2**20 + 1, 2**22, 2**26]  # bytes of text
 NUMBERS += [65_000, 65_535, 65_536, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
 
@@ -27,7 +28,7 @@ def mutate(rng: Rng, name: str, files: dict[str, bytes]) -> bytes:
     own = _OF_FORMAT[name.split()[0]]
     for _ in range(int(rng.choice([1, 1, 1, 2, 2, 3, 4]))):
         change = _pick(rng, own) if rng.random() < 0.75 else _pick(rng, _ANY)
-        if len(content) > 8:
+        if 8 < len(content) < LONGEST:
             content = change(rng, content)
     if rng.random() < 0.02:  # the front of one, the end of another
         other = files[_pick(rng, list(files))]

@@ -64,9 +64,14 @@ def _as_picture(photo: Photo, values: np.ndarray) -> np.ndarray | None:
 def _by_vips(photo: Photo) -> np.ndarray | None:
     if photo.deep:  # as it was read by ourselves
         return None
+    content = photo.path.read_bytes()
+    if photo.format == "TIFF":
+        with tifffile.TiffFile(io.BytesIO(content)) as file:
+            if 1 in file.pages[0].extrasamples:  # it cuts off what is left of dividing by alpha
+                return None
     with _quiet():
         options = {"fail_on": "error", "access": "sequential"}
-        image = pyvips.Image.new_from_buffer(photo.path.read_bytes(), "", **options)
+        image = pyvips.Image.new_from_buffer(content, "", **options)
         return image.numpy()
 
 
@@ -140,6 +145,8 @@ def _by_hand_bmp(photo: Photo) -> np.ndarray | None:
     numbers = np.unpackbits(lines, axis=1).reshape(len(lines), -1, bits)[:, :width]
     numbers = (numbers * (1 << np.arange(bits - 1, -1, -1))).sum(-1)
     colours = struct.unpack_from("<I", content, 46)[0] or 2**bits
+    if start < 14 + size + 4 * colours:  # the palette lies in the pixels
+        return None
     table = np.frombuffer(content, np.uint8, 4 * min(colours, 2**bits), 14 + size)
     return table.reshape(-1, 4)[numbers][..., 2::-1]
 
@@ -160,7 +167,8 @@ def _by_tifffile(photo: Photo) -> np.ndarray | None:
     if values.dtype == bool:
         values = values.astype(np.uint8) * 255
     if page.photometric == 0:
-        values = (photo.picture.white - values).astype(values.dtype)
+        values = values.copy()
+        values[..., 0] = photo.picture.white - values[..., 0]
     return values
 
 

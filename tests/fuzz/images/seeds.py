@@ -255,6 +255,12 @@ def _odd_tiff() -> Iterator[tuple[str, bytes]]:
     rgb, rgba = pixels("RGB", *SIZE), pixels("RGBA", *SIZE)
     yield "tiff map", written(rgb, photometric="rgb", extratags=geo)
     yield "tiff white is 0", written(pixels("L;16", *SIZE)[..., 0], photometric="miniswhite")
+    for mode in ("LA", "LA;16", "LA;F"):
+        options = {"photometric": "miniswhite", "extrasamples": ["unassalpha"]}
+        yield (
+            f"tiff white is 0 {mode}",
+            written(pixels(mode, *SIZE), planarconfig="contig", **options),
+        )
     yield "tiff associated", written(rgba, photometric="rgb", extrasamples=["assocalpha"])
     yield "tiff unspecified", written(rgba, photometric="rgb", extrasamples=["unspecified"])
     yield "tiff signed", written(pixels("L;16", *SIZE)[..., 0].view(np.int16))

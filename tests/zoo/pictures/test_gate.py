@@ -1,6 +1,7 @@
 """What comes in and what does not: depth, sign, range; false claims; files that change."""
 
 import io
+import itertools
 import os
 import struct
 import sys
@@ -24,7 +25,7 @@ from tests.zoo.examples import (
 from zoo.cli import main
 from zoo.folder import Job, restore_file
 from zoo.images import ImageError, read_image
-from zoo.pictures import claims, writers
+from zoo.pictures import claims, jpeg, writers
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
 from zoo.tiling.bands import Settings
@@ -297,7 +298,19 @@ def test_jpeg_that_is_unpacked_again_and_again_is_refused(tmp_path):
     content = io_bytes(as_image("L", pixels("L", 9, 5)), "JPEG", progressive=True)
     scan = content[content.index(b"\xff\xda") : -2]
     path.write_bytes(content[:-2] + scan * 1001 + content[-2:])
-    refused(path, "old.jpg has 6012 scans, more than 1000")
+    refused(path, "old.jpg has more than 1000 scans, and is not read")
+
+
+def test_scans_are_counted_across_blocks(tmp_path, monkeypatch):
+    path = tmp_path / "old.jpg"
+    for scans, block in itertools.product((1000, 1001), (1, 2, 7)):
+        monkeypatch.setattr(jpeg, "BLOCK", block)
+        path.write_bytes(b"\xff\xda\xff" * scans)
+        if scans == 1000:
+            jpeg.check_scans(path)
+        else:
+            with pytest.raises(ImageError, match="more than 1000 scans"):
+                jpeg.check_scans(path)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.98])

@@ -236,15 +236,19 @@ def test_a_transparent_key_of_16_bit(tmp_path):
     np.testing.assert_array_equal(png_16(new), np.concatenate([values, expected], axis=-1))
 
 
-@pytest.mark.parametrize("mode", ["L;16", "L;F"])
+@pytest.mark.parametrize("mode", ["L", "L;16", "L;F", "LA", "LA;16", "LA;F"])
 def test_tiff_whose_0_is_white_comes_back_the_same_to_the_eye(mode, tmp_path):
+    pytest.importorskip("pyvips")
     path = tmp_path / "old.tif"
     values = pixels(mode, 9, 5)
-    tifffile.imwrite(path, values[..., 0], photometric="miniswhite", metadata=None)
+    extra = ["unassalpha"] * (values.shape[-1] - 1)
+    options = {"photometric": "miniswhite", "extrasamples": extra, "planarconfig": "contig"}
+    tifffile.imwrite(path, values.squeeze(), metadata=None, **options)
     kind, new = as_file(restored(path))
     assert kind[0] == "MINISBLACK"
-    white = 65535 if mode == "L;16" else np.float32(1)
-    np.testing.assert_array_equal(new, white - values)
+    white = np.float32(1) if mode.endswith("F") else np.iinfo(values.dtype).max
+    np.testing.assert_array_equal(new[..., 0], white - values[..., 0])
+    np.testing.assert_array_equal(new[..., 1:], values[..., 1:])
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
