@@ -23,6 +23,7 @@ import keras
 
 import zoo
 from zoo.app.command import run
+from zoo.cards import task
 from zoo.evaluation import protocol
 from zoo.files import sha256, write_atomically
 from zoo.images import ImageError, find_images
@@ -62,22 +63,24 @@ def publish(
     """
     file, card = locate(workdir)
     content = halved(file) if half else file.read_bytes()
-    whole, network = zoo.load(workdir), _loaded(workdir, content)
+    whole = zoo.load(workdir)
+    network = _loaded(workdir, content) if half else whole
     scale = card["arguments"].get("scale")
     measured = []
     for test in [read_test(text, scale) for text in [*tests, _sample_test(card)]]:
         folder = test_folder(test["data"], data)
         if folder is None:
             raise ImageError(f"there is no folder {test['data']} below {data}")
+        words = f"{test['data']}, {task(test)}"
         scores = measure(network, folder, test)
         if half:
-            _check_cost(test, scores["psnr"] - measure(whole, folder, test)["psnr"])
+            _check_cost(words, scores["psnr"] - measure(whole, folder, test)["psnr"])
         digits = {metric: round(value, 5) for metric, value in scores.items()}
         options = {k: test[k] for k in ("scale", "sigma", "round_luma") if k in test}
         measured.append(
             {**test, "images": len(find_images(folder)), **digits, "protocol": protocol(**options)}
         )
-        print(f"{_words(test):32} {scores['psnr']:.3f} dB", flush=True)
+        print(f"{words:32} {scores['psnr']:.3f} dB", flush=True)
     FILES.mkdir(exist_ok=True)
     CARDS.mkdir(exist_ok=True)
     target = FILES / f"{name}{SUFFIX}"
@@ -90,18 +93,12 @@ def publish(
     return path
 
 
-def _check_cost(test: dict[str, Any], change: float) -> None:
+def _check_cost(words: str, change: float) -> None:
     """Refuse float16 where it moves a figure."""
     if abs(change) >= CHANGE_BY_HALVES:
         raise WeightsError(
-            f"float16 changes {_words(test)} by {change:+.3f} dB, not by less than "
-            f"{CHANGE_BY_HALVES}"
+            f"float16 changes {words} by {change:+.3f} dB, not by less than {CHANGE_BY_HALVES}"
         )
-
-
-def _words(test: dict[str, Any]) -> str:
-    level = f"sigma {test['sigma']:g}" if "sigma" in test else f"x{test['scale']}"
-    return f"{test['data']}, {level}{', Y rounded' if test.get('round_luma') else ''}"
 
 
 def halved(file: Path) -> bytes:

@@ -40,9 +40,14 @@ def table() -> str:
 
 def describe(test: dict[str, Any]) -> str:
     """Return a test of a card in a few words."""
-    task = f"x{test['scale']}" if "scale" in test else f"sigma {test['sigma']:g}"
-    rounding = ", Y rounded" if test.get("round_luma") else ""
-    return f"{test['data']} ({test['images']}), {task}{rounding}"
+    return f"{test['data']} ({test['images']}), {task(test)}"
+
+
+def task(test: dict[str, Any]) -> str:
+    """Return what a test of a card asks for: `x2, Y rounded` or `sigma 25`."""
+    if "sigma" in test:
+        return f"sigma {test['sigma']:g}"
+    return f"x{test['scale']}{', Y rounded' if test.get('round_luma') else ''}"
 
 
 def published(test: dict[str, Any]) -> str:

@@ -27,8 +27,8 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
         >>> zoo.best_weight("rgb", scale=4)
         'edsr-baseline-x4'
     """
-    check_job(scale, sigma)
-    able = {name: use for name, use in _uses().items() if _does(use, scale, sigma)}
+    uses = check_job(scale, sigma)
+    able = {name: use for name, use in uses.items() if _does(use, scale, sigma)}
     fitting = [name for name, use in able.items() if use.colours and colour in use.colours]
     if fitting:
         return max(fitting, key=_score)
@@ -36,7 +36,7 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
         raise ChoiceError(f"no published weight enlarges a {colour} picture by {scale}")
     others = [
         f"{name} is for {use.levels[0]:g} to {use.levels[1]:g}"
-        for name, use in _uses().items()
+        for name, use in uses.items()
         if use.levels and use.colours and colour in use.colours
     ]
     known = f" ({'; '.join(others)})" if others else ""
@@ -47,8 +47,8 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
     )
 
 
-def check_job(scale: int | None, sigma: float | None) -> None:
-    """Refuse a job that no picture could be chosen a weight for.
+def check_job(scale: int | None, sigma: float | None) -> dict[str, Usage]:
+    """Refuse a job that no picture could be chosen a weight for; return how each weight is used.
 
     Raises:
         ChoiceError: if nothing enlarges by `scale`.
@@ -58,21 +58,19 @@ def check_job(scale: int | None, sigma: float | None) -> None:
         raise ValueError(f"give one of scale and sigma. Received: scale={scale}, sigma={sigma}")
     if sigma is not None and not 0 <= sigma < float("inf"):
         raise ValueError(f"sigma must be 0 or more. Received: sigma={sigma:g}")
-    scales = sorted({use.scale for use in _uses().values() if use.scale > 1})
+    uses = {name: usage(card(name)) for name in list_weights()}
+    scales = sorted({use.scale for use in uses.values() if use.scale > 1})
     if scale is not None and scale not in scales:
         raise ChoiceError(
             f"published weights enlarge by {', '.join(map(str, scales))}. Received: scale={scale}"
         )
-
-
-def _uses() -> dict[str, Usage]:
-    return {name: usage(card(name)) for name in list_weights()}
+    return uses
 
 
 def _does(use: Usage, scale: int | None, sigma: float | None) -> bool:
-    if scale is not None:
+    if sigma is None:
         return use.scale == scale
-    return use.levels is not None and use.levels[0] <= sigma <= use.levels[1]  # type: ignore
+    return use.levels is not None and use.levels[0] <= sigma <= use.levels[1]
 
 
 def _score(name: str) -> float:

@@ -35,6 +35,18 @@ def available_memory() -> int | None:
         return None
 
 
+def too_much(needed: int) -> str:
+    """Return why so many bytes cannot be taken, or nothing where they can.
+
+    Args:
+        needed: Bytes of memory.
+    """
+    left = available_memory()
+    if left is None or needed <= left:
+        return ""
+    return f"takes {needed / 1e9:.2f} GB of memory, and {left / 1e9:.2f} GB are left"
+
+
 def _left_by_control_group() -> int:
     """Return what a container may still take; a very large number where there is no limit."""
     for folder, limit, used, cache in GROUPS:

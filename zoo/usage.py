@@ -50,14 +50,15 @@ def usage(card: Mapping[str, Any]) -> Usage:
             enlarge_first=use.get("enlarge_first", False),
             takes_sigma=use.get("takes_sigma", False),
             levels=_levels(use["levels"]) if "levels" in use else None,
-            level=_levels([use["level"], use["levels"][1]])[0] if "level" in use else None,
+            level=float(use["level"]) if "level" in use else None,
             colours=tuple(use["colours"]) if "colours" in use else None,
         )
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise WeightsError(f"the card's use cannot be read. Received: {use}") from None
     if (
         type(found.scale) is not int
         or found.scale < 1
+        or (found.level is not None and not _within(found.level, found.levels))
         or type(found.enlarge_first) is not bool
         or type(found.takes_sigma) is not bool
         or not set(found.colours or ()) <= set(COLOURS)
@@ -115,10 +116,9 @@ def check_colour(name: str, usage: Usage, colour: str) -> str:
 def contrast(usage: Usage, sigma: float | None) -> float:
     """Return what the contrast of a picture is multiplied by, so that its noise fits a network.
 
-    A network that was trained for one level alone removes another one where the picture is scaled
-    so that its noise has that level (denoiser scaling: Xu et al., IEEE Signal Processing Letters
-    2020, arXiv:2002.11546). Levels below those that it is for are not scaled further: the picture
-    would leave the range that the network knows.
+    A network that was trained for one level alone removes another one where the contrast is changed
+    so that the noise has that level (`zoo.contrast`). For levels below those that it is for it is
+    not changed further: the picture would leave the range that the network knows.
 
     Args:
         usage: Of the network.
@@ -127,6 +127,11 @@ def contrast(usage: Usage, sigma: float | None) -> float:
     if usage.level is None or usage.levels is None or sigma is None:
         return 1.0
     return usage.level / max(sigma, usage.levels[0])
+
+
+def _within(level: float, levels: tuple[float, float] | None) -> bool:
+    """Return whether contrast can be changed for each of the levels: none of them is 0."""
+    return levels is not None and 0 < levels[0] and level > 0 and level <= levels[1]
 
 
 def _levels(pair: Any) -> tuple[float, float]:

@@ -37,6 +37,9 @@ def test_what_a_card_says():
         *(
             {"level": 25},
             {"level": 60, "levels": [20, 50]},
+        ),
+        *({"level": 25, "levels": [0, 50]}, {"level": 0, "levels": [20, 50]}),
+        *(
             {"colours": 3},
             {"colours": ["pink"]},
             {"takes_sigma": []},

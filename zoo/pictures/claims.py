@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zoo.memory import available_memory
+from zoo.memory import too_much
 from zoo.pictures.errors import ImageError
 
 DEFLATE = 1032  # bytes that one byte of deflate can hold, at most
@@ -40,8 +40,5 @@ def check_memory(path: Path, needed: int) -> None:
     Raises:
         ImageError: with both numbers.
     """
-    left = available_memory()
-    if left is not None and needed > left:
-        raise ImageError(
-            f"{path} takes {needed / 1e9:.2f} GB of memory, and {left / 1e9:.2f} GB are left"
-        )
+    if reason := too_much(needed):
+        raise ImageError(f"{path} {reason}")

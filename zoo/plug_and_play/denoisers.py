@@ -1,17 +1,18 @@
 """Denoisers as the solver takes them: functions of pictures and one noise level."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
 from asykeras.types import Tensor
+from zoo.contrast import at_contrast
 
 # Pictures (batch, height, width, bands) and the level of their noise, a scalar in image units, to
 # clean pictures.
 Denoiser = Callable[[Tensor, Tensor], Tensor]
-GREY = 0.5
 
 
 def denoiser_of(
@@ -50,9 +51,7 @@ def denoiser_of(
             return model([pictures, levels], training=False)
         if level is None:
             return model(pictures, training=False)
-        factor = level / sigma
-        contrasted = GREY + factor * (pictures - GREY)
-        return GREY + (model(contrasted, training=False) - GREY) / factor
+        return at_contrast(partial(model, training=False), pictures, level / sigma)
 
     channels = model.inputs[0].shape[-1]
     return in_groups(whole if channels is None else in_batches(whole, channels), group)

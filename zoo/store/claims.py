@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zoo.memory import available_memory
+from zoo.memory import too_much
 from zoo.pictures.errors import reason
 
 
@@ -36,8 +36,5 @@ def check_memory(needed: int) -> None:
     Raises:
         ContentError: with both numbers.
     """
-    left = available_memory()
-    if left is not None and needed > left:
-        raise ContentError(
-            f"it takes {needed / 1e9:.2f} GB of memory, and {left / 1e9:.2f} GB are left"
-        )
+    if too_large := too_much(needed):
+        raise ContentError(f"it {too_large}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from asykeras.resize import bicubic_resize, mirror_border
 from zoo.channels import SPREAD, Channels, channels_for, without_hidden
+from zoo.contrast import at_contrast
 from zoo.engines import Engine
 from zoo.network import Network
 from zoo.pictures.picture import Picture, Rows
@@ -23,7 +24,6 @@ from zoo.tiling.tiles import (
 )
 from zoo.usage import contrast
 
-GREY = 0.5  # what contrast is changed around
 BAND_BYTES = 64 * 2**20  # of the restored rows that wait to be written
 BICUBIC_MARGIN = 2  # pixels to each side from which bicubic enlargement makes a pixel
 
@@ -210,24 +210,29 @@ def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.nda
     images, aside = plan.way.apart(shown)
     if network.usage.enlarge_first:
         images = keras.ops.convert_to_numpy(bicubic_resize(images, scale))
-    sigma = plan.settings.sigma
-    factor = contrast(network.usage, None if sigma is None else 255 * sigma)
-    if factor != 1:
-        images = GREY + factor * (images - GREY)
-    inputs = [images.astype(np.float32)]
-    if network.usage.takes_sigma:
-        inputs.append(np.full((len(images), 1), sigma, np.float32))
-    if network.reach is not None and network.reach.placed:
-        inputs.append(places[plan.way.owners(len(tiles))])
-    restored = engine(inputs).astype(np.float64)
-    if factor != 1:
-        restored = GREY + (restored - GREY) / factor
+    restored = _run(plan, engine, images, places[plan.way.owners(len(tiles))])
     restored = plan.way.together(restored, aside)
     if picture.alpha:
         restored = np.where(alpha > 0, restored, colour) if scale == 1 else restored
         alpha = alpha if scale == 1 else bicubic_resize(alpha, scale)
         restored = np.concatenate([restored, keras.ops.convert_to_numpy(alpha)], axis=-1)
     return picture.quantize(restored)
+
+
+def _run(plan: Plan, engine: Engine, images: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return what the network makes of images `(n, h, w, channels)`, float64."""
+    network, sigma = plan.network, plan.settings.sigma
+    more = []
+    if network.usage.takes_sigma:
+        more.append(np.full((len(images), 1), sigma, np.float32))
+    if network.reach is not None and network.reach.placed:
+        more.append(places)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        return engine([images.astype(np.float32), *more]).astype(np.float64)
+
+    factor = contrast(network.usage, None if sigma is None else 255 * sigma)
+    return run(images) if factor == 1 else at_contrast(run, images, factor)
 
 
 def _turn(images: np.ndarray, turns: int, mirror: bool) -> np.ndarray:

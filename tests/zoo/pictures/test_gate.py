@@ -22,10 +22,11 @@ from tests.zoo.examples import (
     write_png_16,
     write_tiff,
 )
+from zoo import memory
 from zoo.cli import main
 from zoo.folder import Job, restore_file
 from zoo.images import ImageError, read_image
-from zoo.pictures import claims, jpeg, writers
+from zoo.pictures import jpeg, writers
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
 from zoo.tiling.bands import Settings
@@ -280,14 +281,14 @@ def test_blank_tiff_of_every_compression(compression, tmp_path):
 def test_a_picture_that_does_not_fit_into_the_memory_is_refused(suffix, tmp_path, monkeypatch):
     path = tmp_path / f"old.{suffix}"
     Image.new("RGB", (300, 400)).save(path)
-    monkeypatch.setattr(claims, "available_memory", lambda: 100_000)
+    monkeypatch.setattr(memory, "available_memory", lambda: 100_000)
     refused(path, "GB of memory, and 0.00 GB are left")
 
 
 def test_a_result_that_does_not_fit_into_the_memory_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "old.jpg"
     Image.new("RGB", (300, 400)).save(path)
-    monkeypatch.setattr(claims, "available_memory", lambda: 4_000_000)
+    monkeypatch.setattr(memory, "available_memory", lambda: 4_000_000)
     restored(path)
     with pytest.raises(ImageError, match="takes 0.01 GB of memory, and 0.00 GB are left"):
         restored(path, scale=4)
