@@ -36,6 +36,7 @@ from tests.fuzz import kill_cases
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 300.0  # seconds after which a command hangs
 MARK = "ASYKERAS_KILL_FUZZ"  # a variable by which processes of a round are known
+POLL = 0.002  # seconds between two looks at the files
 BEFORE = 0.15  # share of the signals that come before the command has written anything
 
 
@@ -89,34 +90,55 @@ def finish(process: BaseProcess) -> int:
     return process.exitcode
 
 
-def measured(case: Case, folder: Path) -> tuple[dict[str, Any], float, float]:
-    """Run a command undisturbed; return its results, and when it first wrote and when it ended."""
+@dataclass
+class Course:
+    """How a command went that nobody disturbed.
+
+    Attributes:
+        results: What it wrote.
+        first: Seconds before it wrote anything.
+        changes: How often names of files came or went.
+        gap: Seconds between two of them in the mean.
+    """
+
+    results: dict[str, Any]
+    first: float
+    changes: int
+    gap: float
+
+
+def measured(case: Case, folder: Path) -> Course:
+    """Run a command undisturbed."""
     case.prepare(folder)
-    before = _state(folder)
-    begun, first = time.monotonic(), 0.0
+    state, changes, first, begun = _state(folder), 0, 0.0, time.monotonic()
     process = start(case, folder)
     while process.exitcode is None:
-        if not first and _state(folder) != before:
-            first = time.monotonic() - begun
-        process.join(0.01)
+        if (now := _state(folder)) != state:
+            state, changes = now, changes + 1
+            first = first or time.monotonic() - begun
+        process.join(POLL)
     assert process.exitcode == 0, f"undisturbed it ended with {process.exitcode}"
     assert not leftovers(folder), f"undisturbed it left {leftovers(folder)}"
-    return case.results(folder), first, time.monotonic() - begun
+    gap = (time.monotonic() - begun - first) / max(changes, 1)
+    return Course(_plain(case.results(folder)), first, changes, gap)
 
 
 def round_of(
-    case: Case, folder: Path, number: int, times: tuple[float, float], rng: np.random.Generator
+    case: Case, folder: Path, number: int, course: Course, rng: np.random.Generator
 ) -> int:
     """Disturb a command by a signal and repeat it; return the exit code of the first start."""
-    expected, (first, end) = json.loads((folder.parent / "expected.json").read_text()), times
+    expected = course.results
     case.prepare(folder)
-    before, process = _state(folder), start(case, folder)
+    state, process = _state(folder), start(case, folder)
     if rng.random() < BEFORE:
-        time.sleep(rng.uniform(0, first))
-    else:
-        while process.exitcode is None and _state(folder) == before:
-            process.join(0.002)
-        process.join(rng.uniform(0, end - first))
+        time.sleep(rng.uniform(0, course.first))
+    else:  # counted and not timed: other work may slow the machine down at any time
+        more = rng.integers(1, max(course.changes, 2))
+        while more and process.exitcode is None:
+            if (now := _state(folder)) != state:
+                state, more = now, more - 1
+            process.join(POLL)
+        process.join(rng.uniform(0, course.gap))
     with suppress(ProcessLookupError):  # it has just ended
         os.kill(process.pid or 0, number)
     code = finish(process)
@@ -165,7 +187,10 @@ def _processes(folder: Path) -> list[int]:
 
 def _state(folder: Path) -> set[str]:
     """Return the names of all files, also of temporary ones."""
-    return {str(path) for path in folder.rglob("*") if path.name != "log.txt"}
+    found = set()
+    for here, folders, files in os.walk(folder):  # which minds no folder that vanishes
+        found |= {os.path.join(here, name) for name in (*folders, *files) if name != "log.txt"}
+    return found
 
 
 def _plain(results: dict[str, Any]) -> dict[str, Any]:
@@ -182,12 +207,11 @@ def disturb(name: str, count: int, seed: int, say: Callable[[str], None]) -> lis
     case, failures, codes = CASES[name], [], Counter[int]()
     rng = np.random.default_rng([seed, list(CASES).index(name)])
     with tempfile.TemporaryDirectory(prefix="kill-") as work:
-        expected, first, end = measured(case, _fresh(Path(work) / "whole"))
-        (Path(work) / "expected.json").write_text(json.dumps(expected))
+        course = measured(case, _fresh(Path(work) / "whole"))
         for number in range(count):
             folder, kind = _fresh(Path(work) / f"round-{number}"), SIGNALS[number % len(SIGNALS)]
             try:
-                codes[round_of(case, folder, kind, (first, end), rng)] += 1
+                codes[round_of(case, folder, kind, course, rng)] += 1
             except AssertionError as error:
                 failures.append(f"{name}, round {number}, {kind.name}: {error}")
                 say(failures[-1])
