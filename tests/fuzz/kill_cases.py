@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ TRAIN = "--scale 2 --variant 9-1-5 --patch 36 --batch 8 --steps 40 --every 5 --e
 
 def run(words: list[str], settings: dict[str, Any], folder: str, mark: str) -> None:
     """Be the process of a command."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where `nohup` has it ignored
     os.environ |= {mark: folder, "TMPDIR": f"{folder}/tmp", "TF_CPP_MIN_LOG_LEVEL": "3"}
     tempfile.tempdir = None
     sys.stdout = sys.stderr = open(f"{folder}/log.txt", "a", buffering=1)

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from zoo.machine.failures import sentence
+from zoo.machine.signals import deliver
 
 FAILED, WRONG_USAGE = 1, 2
 NO_READER = 128 + 13  # as a shell reports a process that SIGPIPE ended
-_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# Windows has no SIGHUP.
+_ENDING = [signal.SIGTERM, signal.SIGINT, *filter(None, [getattr(signal, "SIGHUP", None)])]
 
 
 class UsageError(ValueError):
@@ -75,16 +77,18 @@ def finish(
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raise `Ended` in the block for the first SIGTERM or SIGHUP; later ones change nothing.
+    """Raise `Ended` in the block for the first SIGTERM, SIGHUP or Ctrl-C.
 
-    A signal that is ignored stays so (`nohup`), and in another thread than the first nothing is
-    done: who runs the threads handles signals.
+    Later ones change nothing, but that a second Ctrl-C ends the block where it is. A signal that is
+    ignored stays so (`nohup`), and in another thread than the first nothing is done: who runs the
+    threads handles signals.
     """
 
     def end(number: int, frame: Any) -> None:
         for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        raise Ended(number)
+            again = signal.default_int_handler if each == signal.SIGINT else signal.SIG_IGN
+            signal.signal(each, again)
+        deliver(Ended(number))
 
     before = {each: signal.getsignal(each) for each in _ENDING}
     before = {each: old for each, old in before.items() if old not in (None, signal.SIG_IGN)}

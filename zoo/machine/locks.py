@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+from zoo.machine.signals import delivered, held
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -32,21 +34,21 @@ def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
         OSError: naming the folder, if the file cannot be opened.
     """
     target = Path(path)
-    try:
-        held = lock_file(target)
-    except Unsupported:
-        yield None
-        return
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target.parent)) from None
-    if held is False:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        _unlink(target, held)
-        os.close(held)
+    with held():
+        file: int | Literal[False] | None = None
+        try:
+            file = lock_file(target)
+        except Unsupported:
+            pass
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(target.parent)) from None
+        try:
+            with delivered():
+                yield None if file is None else file is not False
+        finally:
+            if file is not None and file is not False:
+                _unlink(target, file)
+                os.close(file)
 
 
 def lock_file(path: Path, create: bool = True) -> int | Literal[False]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zoo.machine.locks import Unsupported, lock_file
+from zoo.machine.signals import delivered, held
 
 NAME = re.compile(r"\.part-[0-9]+-[0-9a-f]{16}")
 MARK, CONTENT = ".asykeras-part", "content"
@@ -35,16 +36,18 @@ def part_folder(parent: str | os.PathLike[str]) -> Iterator[Path]:
     if (home := folder.absolute()) not in _cleared:
         _cleared.add(home)
         remove_abandoned(folder)
-    try:
-        part, mark = _claim(folder)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from None
-    try:
-        yield part / CONTENT
-    finally:
-        _remove(part)
-        if mark is not None:
-            os.close(mark)
+    with held():
+        try:
+            part, mark = _claim(folder)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(folder)) from None
+        try:
+            with delivered():
+                yield part / CONTENT
+        finally:
+            _remove(part)
+            if mark is not None:
+                os.close(mark)
 
 
 @contextmanager
