@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 # What computes with a backend; files, command lines and exports are tested on TensorFlow alone.
 ON_JAX := $(patsubst %,tests/zoo/test_%.py,srcnn edsr mdsr dncnn dphsir restore evaluation weights) \
-	tests/zoo/tiling/test_tiles.py tests/zoo/plug_and_play tests/recipes/test_devices.py
+	tests/zoo/tiling/test_tiles.py tests/zoo/plug_and_play tests/recipes/training/test_devices.py
 
 .PHONY: demo test fuzz
 

@@ -31,14 +31,16 @@ import zoo
 from asykeras import Reciprocal, plots
 from asykeras.color import rgb_to_luma
 from asykeras.resize import bicubic_resize
-from recipes import showcase, srcnn, training
+from recipes import srcnn
 from recipes.evaluate import csv_text, table
+from recipes.publish import showcase
+from recipes.training import run as training
 from zoo.app import command
-from zoo.evaluation import Restore, Scores, protocol, super_resolution
-from zoo.files import make_folder, write_atomically
-from zoo.images import crop_to_multiple, find_images, read_image, to_channels
+from zoo.machine.files import make_folder, write_atomically
 from zoo.machine.parts import part_folder, temporary_folder
-from zoo.restore import enlarge_bicubic, super_resolve, to_numpy
+from zoo.pictures.images import crop_to_multiple, find_images, read_image, to_channels
+from zoo.restoring.restore import enlarge_bicubic, super_resolve, to_numpy
+from zoo.scoring.evaluation import Restore, Scores, protocol, super_resolution
 
 SAMPLES = Path(zoo.__file__).with_name("samples")
 SCALE = 3

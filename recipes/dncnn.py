@@ -19,10 +19,10 @@ from typing import Any
 
 import zoo
 from asykeras.degradations import GaussianNoise
-from recipes.normalization import batch_normalization
-from recipes.settings import Settings, TrainingError, option
-from recipes.training import Recipe, command
-from zoo.dncnn import VARIANTS
+from recipes.training.normalization import batch_normalization
+from recipes.training.run import Recipe, command
+from recipes.training.settings import Settings, TrainingError, option
+from zoo.networks.dncnn import VARIANTS
 
 
 @dataclass(frozen=True)

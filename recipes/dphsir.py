@@ -20,8 +20,8 @@ from typing import Any
 
 import zoo
 from asykeras.degradations import GaussianNoise
-from recipes.settings import Settings, option
-from recipes.training import Recipe, command, rebuilt
+from recipes.training.run import Recipe, command, rebuilt
+from recipes.training.settings import Settings, option
 
 
 @dataclass(frozen=True)

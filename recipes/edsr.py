@@ -15,8 +15,8 @@ from functools import partial
 
 import zoo
 from asykeras.degradations import BicubicDownscale
-from recipes.settings import LOSSES, Settings, TrainingError, option
-from recipes.training import Recipe, command, rebuilt
+from recipes.training.run import Recipe, command, rebuilt
+from recipes.training.settings import LOSSES, Settings, TrainingError, option
 
 
 @dataclass(frozen=True)

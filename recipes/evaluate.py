@@ -23,7 +23,11 @@ import numpy as np
 
 import zoo
 from zoo.app.command import run
-from zoo.evaluation import (
+from zoo.machine.failures import printable
+from zoo.machine.files import write_atomically
+from zoo.pictures.images import find_images, read_image
+from zoo.restoring.restore import enlarge_bicubic
+from zoo.scoring.evaluation import (
     METRICS,
     Scores,
     deblocking,
@@ -33,10 +37,6 @@ from zoo.evaluation import (
     score_network,
     super_resolution,
 )
-from zoo.files import write_atomically
-from zoo.images import find_images, read_image
-from zoo.machine.failures import printable
-from zoo.restore import enlarge_bicubic
 
 
 def table(names: Sequence[str], columns: dict[str, list[Scores]]) -> str:

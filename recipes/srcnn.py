@@ -19,9 +19,9 @@ from functools import partial
 import zoo
 from asykeras.degradations import BicubicDegrade
 from asykeras.resize import bicubic_resize
-from recipes.settings import Settings, TrainingError, option
-from recipes.training import Recipe, command, rebuilt
-from zoo.srcnn import margin
+from recipes.training.run import Recipe, command, rebuilt
+from recipes.training.settings import Settings, TrainingError, option
+from zoo.networks.srcnn import margin
 
 
 @dataclass(frozen=True)

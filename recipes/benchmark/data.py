@@ -9,8 +9,8 @@ import keras
 import zoo
 from asykeras.degradations import BicubicDegrade
 from recipes.benchmark.ratios import seconds
-from recipes.data import Patches, load_images
-from recipes.training import Restorer, jit
+from recipes.data.patches import Patches, load_images
+from recipes.training.run import Restorer, jit
 
 
 def benchmark_data(data: str, steps: int) -> None:

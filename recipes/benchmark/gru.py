@@ -10,7 +10,7 @@ import numpy as np
 
 import zoo
 from recipes.benchmark.ratios import quartiles, ratio, seconds
-from zoo import dphsir
+from zoo.networks import dphsir
 
 rng = np.random.default_rng(0)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import keras
 
 from recipes.benchmark.turns import answer, peak_memory, requests
-from zoo.folder import restore_file
-from zoo.network import Network, open_network
+from zoo.app.folder import restore_file
+from zoo.app.progress import Job
 from zoo.pictures.photos import read_header
-from zoo.progress import Job
-from zoo.tiling.bands import Settings
+from zoo.restoring.bands import Settings
+from zoo.restoring.network import Network, open_network
 
 SIGMA = 25 / 255
 

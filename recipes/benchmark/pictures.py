@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image
 
 from recipes.benchmark.turns import OthersLoad, Worker
-from zoo.images import read_image, to_channels
-from zoo.usage import Usage, usage
-from zoo.weights import locate
+from zoo.pictures.images import read_image, to_channels
+from zoo.store.usage import Usage, usage
+from zoo.store.weight import locate
 
 # What runs a network -> backend of Keras, engine of `open_network`, package that it needs.
 ENGINES = {

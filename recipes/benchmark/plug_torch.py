@@ -9,7 +9,7 @@ import torch
 from recipes.benchmark.plug import BANDS, ITERATIONS, SIDE
 from recipes.benchmark.restore_torch import dncnn
 from recipes.benchmark.turns import serve
-from recipes.degraded import gaussian_kernel
+from recipes.plug_and_play.degraded import gaussian_kernel
 from zoo.plug_and_play import Schedule
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import zoo
 from recipes.benchmark.plug import BANDS, ITERATIONS, SIDE
 from recipes.benchmark.turns import serve
-from recipes.degraded import gaussian_kernel
+from recipes.plug_and_play.degraded import gaussian_kernel
 from zoo.plug_and_play import Blur, Schedule, Solver
 
 

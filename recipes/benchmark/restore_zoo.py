@@ -13,8 +13,8 @@ import numpy as np
 
 import zoo
 from recipes.benchmark.turns import serve
-from zoo.engines import Engine, exported_engine, keras_engine
-from zoo.policy import computing_in
+from zoo.machine.dtype import computing_in
+from zoo.runtimes.engines import Engine, exported_engine, keras_engine
 from zoo.tiling.graph import growth
 
 SIGMA = 25 / 255

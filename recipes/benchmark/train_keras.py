@@ -9,10 +9,10 @@ import tempfile
 from typing import Any
 from unittest import mock
 
-from recipes import training
 from recipes.benchmark.turns import answer, clock, peak_memory, requests
-from recipes.data import Patches
-from recipes.progress import Progress
+from recipes.data.patches import Patches
+from recipes.training import run as training
+from recipes.training.progress import Progress
 
 FIRST = 2  # steps before the first request is read: the first one traces the step
 PREPARED = 5  # steps that tf.data may have prepared while the recipe stood still; not timed

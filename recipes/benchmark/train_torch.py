@@ -89,7 +89,7 @@ def dncnn() -> nn.Module:
 
 
 class Unit(nn.Module):
-    """Quasi-recurrent unit of GRUNet; see `zoo.dphsir`."""
+    """Quasi-recurrent unit of GRUNet; see `zoo.networks.dphsir`."""
 
     def __init__(
         self,

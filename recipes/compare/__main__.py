@@ -48,7 +48,7 @@ from recipes.compare.sections import write
 from recipes.compare.smoke import generate, smoke_preset
 from recipes.compare.statistics import student
 from zoo.app.command import run
-from zoo.files import write_atomically
+from zoo.machine.files import write_atomically
 
 NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
 # What a cell decides itself, or this command does for all cells.

@@ -27,17 +27,17 @@ import numpy as np
 
 import zoo
 from recipes import dncnn, dphsir, edsr, srcnn
-from recipes.checkpoints import versions
 from recipes.compare.measure import measure, read_tests, restorer
-from recipes.data import Patches, load_images
-from recipes.objective import make_loss
-from recipes.progress import Stopped
-from recipes.settings import Settings, TrainingError
-from recipes.training import NETWORK, Recipe, train, unit_range
+from recipes.data.patches import Patches, load_images
+from recipes.training.checkpoints import versions
+from recipes.training.objective import make_loss
+from recipes.training.progress import Stopped
+from recipes.training.run import NETWORK, Recipe, train, unit_range
+from recipes.training.settings import Settings, TrainingError
 from zoo.app import command
-from zoo.files import write_atomically
+from zoo.machine.files import write_atomically
 from zoo.machine.locks import locked
-from zoo.restore import to_numpy
+from zoo.restoring.restore import to_numpy
 
 RECIPES: dict[str, tuple[type[Settings], Callable[[Any], Recipe]]] = {
     "srcnn": (srcnn.SrcnnSettings, srcnn.recipe),

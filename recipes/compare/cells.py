@@ -17,8 +17,8 @@ import numpy as np
 
 import recipes
 from recipes.compare.cell import BUSY, CUT
-from zoo.files import write_atomically
-from zoo.images import ImageError, find_images
+from zoo.machine.files import write_atomically
+from zoo.pictures.images import ImageError, find_images
 
 ROOT = Path(recipes.__file__).parent.parent
 VALIDATION_IMAGES = 10

@@ -17,8 +17,8 @@ from recipes.compare.findings import AblationRow
 from recipes.compare.grey_levels import BINS
 from recipes.compare.results import Metric
 from recipes.compare.statistics import Interval
-from zoo.files import write_atomically
-from zoo.restore import to_numpy
+from zoo.machine.files import write_atomically
+from zoo.restoring.restore import to_numpy
 
 DPI = 110
 PHOTO_DPI = 80  # photographs make large files

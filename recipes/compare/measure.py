@@ -1,4 +1,4 @@
-"""Scores and errors by grey level of restored test images, by the protocols of `zoo.evaluation`."""
+"""Scores and errors by grey level of restored test images, by the protocols of `zoo.scoring`."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,9 +12,9 @@ from asykeras.color import rgb_to_luma
 from asykeras.metrics import ssim
 from recipes.compare.grey_levels import errors_by_grey_level
 from recipes.compare.plan import scale_of, sigma_of
-from zoo.evaluation import denoising, keeping, super_resolution
-from zoo.images import ImageError, crop_to_multiple, find_images, read_image, to_channels
-from zoo.restore import denoise, enlarge_bicubic, super_resolve, to_numpy
+from zoo.pictures.images import ImageError, crop_to_multiple, find_images, read_image, to_channels
+from zoo.restoring.restore import denoise, enlarge_bicubic, super_resolve, to_numpy
+from zoo.scoring.evaluation import denoising, keeping, super_resolution
 
 Restore = Callable[[np.ndarray], np.ndarray]
 Record = dict[str, Any]  # metric -> value, and "grey_levels" -> sums

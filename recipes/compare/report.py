@@ -14,7 +14,7 @@ from recipes.compare.paper import PaperTable, paper_table
 from recipes.compare.plan import table_configurations
 from recipes.compare.presets import PRESETS, Preset
 from recipes.compare.results import Metric, Results, metrics
-from zoo.files import write_atomically
+from zoo.machine.files import write_atomically
 
 REPORT = "report.md"
 

@@ -22,7 +22,7 @@ from recipes.compare.measure import (
 from recipes.compare.plan import NAMES, ablation_plan, averaging, table_configurations
 from recipes.compare.report import REPORT, Report
 from recipes.compare.results import Results
-from zoo.restore import to_uint8
+from zoo.restoring.restore import to_uint8
 
 TRAINED = "A trained network on these images"
 # What is made of networks, logs and pictures, which a report does not keep.

@@ -24,9 +24,9 @@ from recipes.compare.report import REPORT, split
 from recipes.compare.results import Metric, metrics
 from recipes.compare.sections import METRIC_LABEL, TRAINED
 from zoo.app.command import run
-from zoo.files import write_atomically
-from zoo.images import ImageError
-from zoo.weights import locate
+from zoo.machine.files import write_atomically
+from zoo.pictures.images import ImageError
+from zoo.store.weight import locate
 
 UNKNOWN = (
     "The paper does not say which images and which scale its table is of, so none of its numbers "

@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 
 import recipes.datasets  # noqa: F401  makes the builders known
 from zoo.app.command import run
-from zoo.images import ImageError
+from zoo.pictures.images import ImageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from zoo.images import ImageError, read_header, read_image
 from zoo.machine.walk import folders, walk
+from zoo.pictures.images import ImageError, read_header, read_image
 
 URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/BSDS300-images.tgz"
 SIZES = ((321, 481), (481, 321))

@@ -22,7 +22,7 @@ from PIL import Image
 
 from recipes.plan import ROWS
 from zoo.app.command import run
-from zoo.images import find_images, read_header, read_image
+from zoo.pictures.images import find_images, read_header, read_image
 
 MIB = 2**20
 QUALITY = 95  # of WebP, where it is not lossless

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zoo.files import write_atomically
+from zoo.machine.files import write_atomically
 
 
 class Record:

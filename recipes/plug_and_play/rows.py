@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from recipes.classical import Method, Problem, classical, network
-from recipes.degraded import Options, gaussian_kernel, schedule_of, simulate
+from recipes.plug_and_play.classical import Method, Problem, classical, network
+from recipes.plug_and_play.degraded import Options, gaussian_kernel, schedule_of, simulate
 from recipes.plug_and_play.search import Settings
 from zoo.plug_and_play.denoisers import Denoiser
 
@@ -20,7 +20,7 @@ class Row:
 
     Attributes:
         label: What is printed.
-        task: Of `recipes.degraded.TASKS`.
+        task: Of `recipes.plug_and_play.degraded.TASKS`.
         options: Of the task.
     """
 

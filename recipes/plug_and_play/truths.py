@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.volumes import read_volume
+from recipes.data.volumes import read_volume
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

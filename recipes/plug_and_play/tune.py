@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.classical import Method, Problem
-from recipes.dphsir_restore import network_of, parser_of
+from recipes.plug_and_play.classical import Method, Problem
 from recipes.plug_and_play.record import Record
+from recipes.plug_and_play.restore import network_of, parser_of
 from recipes.plug_and_play.rows import ROWS, methods_of, problem_of
 from recipes.plug_and_play.search import Found, Settings, search
 from recipes.plug_and_play.truths import add_options, read_truth

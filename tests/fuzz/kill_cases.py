@@ -16,8 +16,8 @@ import scipy.io
 from PIL import Image
 
 MODULES = (
-    *("zoo.cli", "recipes.srcnn", "recipes.publish", "recipes.compare.__main__"),
-    *("zoo.importers", "zoo.exports", "tests.fuzz.kill_cases"),
+    *("zoo.app.cli", "recipes.srcnn", "recipes.publish.weight", "recipes.compare.__main__"),
+    *("zoo.networks.importers", "zoo.exports", "tests.fuzz.kill_cases"),
 )
 WEIGHT = "srcnn-955-x2"
 TRAIN = "--scale 2 --variant 9-1-5 --patch 36 --batch 8 --steps 40 --every 5 --ema 0.9 --resume"
@@ -88,7 +88,7 @@ def pictures(folder: Path) -> None:
 
 def restore(folder: Path) -> list[str]:
     """Return the command."""
-    return ["zoo.cli", "restore", f"{folder}/in", "-o", f"{folder}/out", "--weights", WEIGHT]
+    return ["zoo.app.cli", "restore", f"{folder}/in", "-o", f"{folder}/out", "--weights", WEIGHT]
 
 
 def restored(folder: Path) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def foreign_weights(folder: Path) -> None:
 def import_weights(folder: Path) -> list[str]:
     """Return the command."""
     words = [f"{folder}/x3.mat", "--model", "srcnn", "--out", f"{folder}/out/x.weights.h5"]
-    return ["zoo.cli", "import-weights", *words]
+    return ["zoo.app.cli", "import-weights", *words]
 
 
 def imported(folder: Path) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def trained(folder: Path) -> dict[str, Any]:
 
 def export(folder: Path) -> list[str]:
     """Return the command."""
-    return ["zoo.cli", "export", WEIGHT, f"{folder}/model", "--overwrite"]
+    return ["zoo.app.cli", "export", WEIGHT, f"{folder}/model", "--overwrite"]
 
 
 def exported(folder: Path) -> dict[str, Any]:
@@ -169,9 +169,9 @@ def exported(folder: Path) -> dict[str, Any]:
 
 def finished_run(folder: Path) -> None:
     """Make the work folder of a run that is finished: a published network under another name."""
-    import zoo.weights
+    import zoo.store.weight
 
-    file, card = zoo.weights.locate(WEIGHT)
+    file, card = zoo.store.weight.locate(WEIGHT)
     (folder / "run").mkdir(exist_ok=True)
     (folder / "run/network.weights.h5").write_bytes(file.read_bytes())
     its_card = {key: card[key] for key in ("builder", "arguments", "sha256", "parameters")}
@@ -181,13 +181,13 @@ def finished_run(folder: Path) -> None:
 
 def zoo_below(folder: Path) -> dict[str, Any]:
     """Let the published weights be below the folder."""
-    return {f"recipes.publish.{name}": folder / "zoo" for name in ("CARDS", "FILES")}
+    return {"recipes.publish.weight.PUBLISHED": folder / "zoo"}
 
 
 def publish(folder: Path) -> list[str]:
     """Return the command."""
     words = [f"{folder}/run", "--name", "toy", "--data", f"{folder}/none", "--half"]
-    return ["recipes.publish", *words]
+    return ["recipes.publish.weight", *words]
 
 
 def published(folder: Path) -> dict[str, Any]:

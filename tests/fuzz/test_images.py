@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.zoo.examples import network
-from zoo.tiling.bands import Settings
+from zoo.restoring.bands import Settings
 
 if sys.platform != "linux":
     pytest.skip("what a process takes is told by Linux", allow_module_level=True)

@@ -12,9 +12,9 @@ from recipes.benchmark import __main__, picture, pictures, ratios, restore, trai
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.benchmark.train import CASES, Measured, Way, row, shown
 from recipes.benchmark.turns import OthersLoad, Worker, WorkerError, answer, requests, take_turns
-from zoo.network import open_network
-from zoo.tiling.bands import Settings
-from zoo.usage import Usage
+from zoo.restoring.bands import Settings
+from zoo.restoring.network import open_network
+from zoo.store.usage import Usage
 
 TORCH = train.has_torch()
 needs_torch = pytest.mark.skipif(not TORCH, reason="needs PyTorch")
@@ -153,7 +153,7 @@ def test_pytorch_has_the_same_recurrent_unit(direction):
     import torch
 
     from recipes.benchmark.train_torch import Unit
-    from zoo.dphsir import QuasiRecurrentUnit
+    from zoo.networks.dphsir import QuasiRecurrentUnit
 
     ours, theirs = QuasiRecurrentUnit(4, direction=direction), Unit(3, 4, direction)
     x = np.random.default_rng(0).normal(size=(2, 5, 6, 7, 3)).astype("float32")

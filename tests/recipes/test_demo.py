@@ -11,8 +11,8 @@ from PIL import Image
 
 import zoo
 from recipes import demo
-from zoo.images import find_images, read_image
-from zoo.weights import save
+from zoo.pictures.images import find_images, read_image
+from zoo.store.weight import save
 
 pytest.importorskip("matplotlib")
 tensorflow_only = pytest.mark.skipif(

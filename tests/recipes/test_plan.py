@@ -7,7 +7,7 @@ from typing import get_type_hints
 import pytest
 
 from recipes.plan import ROWS
-from recipes.settings import parse
+from recipes.training.settings import parse
 
 TABLE = (Path(__file__).parents[2] / "recipes/TRAINING.md").read_text()
 IMAGES = {

@@ -12,8 +12,8 @@ from PIL import Image
 
 import zoo
 from recipes import dncnn, dphsir, edsr, srcnn
-from recipes.settings import TrainingError
-from zoo.dncnn import DnCNN
+from recipes.training.settings import TrainingError
+from zoo.networks.dncnn import DnCNN
 
 rng = np.random.default_rng(0)
 SMALL = {

@@ -9,10 +9,10 @@ import numpy as np
 from keras import layers
 from PIL import Image
 
-from zoo import dphsir
-from zoo.network import Network
+from zoo.networks import dphsir
+from zoo.restoring.network import Network
+from zoo.store.usage import Usage
 from zoo.tiling.reach import Reach
-from zoo.usage import Usage
 
 TRANSPARENT = 3  # number in the palettes below
 

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 
 from asykeras.resize import bicubic_resize
-from zoo.engines import keras_engine
-from zoo.evaluation import mean, protocol, score_network
-from zoo.exports.errors import ExportError, in_one_sentence
-from zoo.exports.formats import Format
 from zoo.exports.samples import crop, network_inputs, photographs, with_bands
-from zoo.exports.signatures import Run
-from zoo.images import crop_to_multiple
-from zoo.restore import super_resolve, to_numpy, to_uint8
+from zoo.pictures.images import crop_to_multiple
+from zoo.restoring.restore import super_resolve, to_numpy, to_uint8
+from zoo.runtimes.engines import keras_engine
+from zoo.runtimes.errors import ExportError, in_one_sentence
+from zoo.runtimes.formats import Format
+from zoo.runtimes.signatures import Run
+from zoo.scoring.evaluation import mean, protocol, score_network
 
 # Batch, height and width of the network's input: two sizes, the second odd.
 SIZES = ((2, 64, 96), (1, 47, 71))
@@ -46,7 +46,7 @@ def check(
 
 
 class Served:
-    """Something that runs in the place of a network, for `zoo.evaluation` and `zoo.restore`."""
+    """Something that runs in the place of a network, for `zoo.scoring` and `zoo.restore`."""
 
     def __init__(self, network: keras.Model, run: Run) -> None:
         self._network = network

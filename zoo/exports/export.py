@@ -9,16 +9,16 @@ from typing import Any
 import keras
 
 from asykeras import __version__
-from zoo.builders import load
 from zoo.exports.check import check
-from zoo.exports.errors import ExportError, in_one_sentence
-from zoo.exports.formats import FORMATS, Format
-from zoo.exports.precision import in_float32
 from zoo.exports.samples import task_of
-from zoo.exports.signatures import input_specs
-from zoo.files import flush, sha256
+from zoo.machine.files import flush, sha256
 from zoo.machine.parts import part_folder
-from zoo.weights import locate
+from zoo.networks.families import load
+from zoo.runtimes.errors import ExportError, in_one_sentence
+from zoo.runtimes.formats import FORMATS, Format
+from zoo.runtimes.precision import in_float32
+from zoo.runtimes.signatures import input_specs
+from zoo.store.weight import locate
 
 
 def export(

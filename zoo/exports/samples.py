@@ -8,11 +8,11 @@ import numpy as np
 
 from asykeras.color import rgb_to_ycbcr
 from asykeras.resize import bicubic_resize
-from zoo.exports.errors import ExportError
-from zoo.images import crop_to_multiple, find_images, read_image, to_channels
-from zoo.restore import to_numpy
+from zoo.pictures.images import crop_to_multiple, find_images, read_image, to_channels
+from zoo.restoring.restore import to_numpy
+from zoo.runtimes.errors import ExportError
+from zoo.store.usage import usage
 from zoo.tiling.graph import growth
-from zoo.usage import usage
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 # Grey levels of the noise, where nothing says which level a denoiser is for.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zoo.memory import too_much
+from zoo.machine.memory import too_much
 from zoo.pictures.errors import ImageError
 
 DEFLATE = 1032  # bytes that one byte of deflate can hold, at most

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from asykeras.types import Tensor
-from zoo.contrast import at_contrast
+from zoo.restoring.contrast import at_contrast
 
 # Pictures (batch, height, width, bands) and the level of their noise, a scalar in image units, to
 # clean pictures.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zoo.memory import too_much
+from zoo.machine.memory import too_much
 from zoo.pictures.errors import reason
 
 

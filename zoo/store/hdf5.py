@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from zoo.files import check_room
+from zoo.machine.files import check_room
 from zoo.pictures.claims import DEFLATE
 from zoo.store.claims import ContentError, check_memory, refusing_content
 

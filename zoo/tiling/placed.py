@@ -36,7 +36,7 @@ def placed_network(network: keras.Model) -> keras.Model:
 
 
 class EnlargePart(keras.Layer):
-    """`zoo.dphsir.EnlargeAligned` on a part of the image: it interpolates as on the whole.
+    """`zoo.networks.dphsir.EnlargeAligned` on a part of the image: it interpolates as on the whole.
 
     Where a pixel of the doubled image lies between the old ones depends on its place in the whole.
 

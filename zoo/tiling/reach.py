@@ -226,7 +226,7 @@ def _transposed(call: Call, given: list[Fields]) -> Fields:
 
 
 def _recurrent_unit(call: Call, given: list[Fields]) -> Fields:
-    """`zoo.dphsir.QuasiRecurrentUnit`: it recurs over the bands, and pads both sides alike."""
+    """`QuasiRecurrentUnit` of GRUNet: it recurs over the bands, and pads both sides alike."""
     size, stride = call.layer.kernel_size, call.layer.stride
     rows, columns = (_window(field, size, stride, size // 2) for field in given[0])
     return rows, columns
@@ -275,7 +275,7 @@ def _interpolated(field: Field, factor: int, taps: tuple[int, int]) -> Field:
 
 
 def _enlarge_aligned(call: Call, given: list[Fields]) -> Fields:
-    """`zoo.dphsir.EnlargeAligned`: 2k lies between k - 1 and k, 2k + 1 between k and k + 1."""
+    """`EnlargeAligned` of GRUNet: 2k lies between k - 1 and k, 2k + 1 between k and k + 1."""
     rows, columns = (
         replace(
             field,

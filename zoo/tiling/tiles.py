@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from zoo.memory import available_memory
+from zoo.machine.memory import available_memory
 from zoo.tiling.reach import Reach
 
 # Of the free memory, what the tiles in work may take; never more than LARGEST_BUDGET bytes, so that

@@ -15,13 +15,13 @@ import tifffile
 from PIL import Image
 
 from tests.fuzz.images.readers import opinion
-from zoo.folder import Job, restore_file
-from zoo.images import read_image
-from zoo.network import Network
+from zoo.app.folder import Job, restore_file
 from zoo.pictures.errors import ImageError
+from zoo.pictures.images import read_image
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
-from zoo.tiling.bands import Settings
+from zoo.restoring.bands import Settings
+from zoo.restoring.network import Network
 
 LARGEST = 2 * 2**30  # bytes of resident memory
 LOSSLESS = ("PNG", "TIFF", "BMP")

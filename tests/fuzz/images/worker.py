@@ -10,8 +10,8 @@ from tests.fuzz.images.examine import examine, peak
 from tests.fuzz.images.mutations import BOMBS, change, packed
 from tests.fuzz.images.seeds import seeds
 from tests.zoo.examples import network
-from zoo.network import open_network
-from zoo.tiling.bands import Settings
+from zoo.restoring.bands import Settings
+from zoo.restoring.network import open_network
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ from PIL import Image
 
 from asykeras.resize import bicubic_resize
 from recipes.compare.measure import measure, original, read_tests, restore_some, restorer, scored
-from zoo.evaluation import denoising, super_resolution
-from zoo.images import ImageError
-from zoo.restore import enlarge_bicubic
+from zoo.pictures.images import ImageError
+from zoo.restoring.restore import enlarge_bicubic
+from zoo.scoring.evaluation import denoising, super_resolution
 
 skimage = pytest.importorskip("skimage.metrics")
 rng = np.random.default_rng(0)

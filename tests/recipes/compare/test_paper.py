@@ -5,7 +5,7 @@ import pytest
 
 from recipes.compare.paper import paper_table
 from recipes.compare.presets import PRESETS
-from zoo.images import read_image
+from zoo.pictures.images import read_image
 
 LOSSES = ("mae", "mse", "asy_mae", "asy_mse")
 # Means over the ten images, added up independently of this package: PSNR, SSIM, RMSE.

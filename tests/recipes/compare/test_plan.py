@@ -15,9 +15,9 @@ from recipes.compare.plan import (
     specification,
 )
 from recipes.compare.presets import LOSSES, PRESETS
-from recipes.objective import make_loss
-from recipes.settings import Settings
-from zoo.srcnn import margin
+from recipes.training.objective import make_loss
+from recipes.training.settings import Settings
+from zoo.networks.srcnn import margin
 
 TABLE_2 = PRESETS["paper-table-2"]
 rng = np.random.default_rng(0)

@@ -9,8 +9,8 @@ from recipes.compare import trained
 from recipes.compare.paper import paper_table
 from recipes.compare.presets import SET12_TEN, SET14_TEN
 from recipes.compare.report import split
-from zoo.evaluation import super_resolution
-from zoo.restore import super_resolve
+from zoo.restoring.restore import super_resolve
+from zoo.scoring.evaluation import super_resolution
 
 rng = np.random.default_rng(0)
 REPORT = "# title\n\nhead\n\n## x2\n\ntable\n\n## Protocol\n\n- images\n"

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from recipes.gpu.pack import MIB, main
-from zoo.images import read_image
+from zoo.pictures.images import read_image
 
 rng = np.random.default_rng(0)
 

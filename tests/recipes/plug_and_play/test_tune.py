@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from recipes import restoration_table
+from recipes.plug_and_play import table as restoration_table
 from recipes.plug_and_play import tune
 from recipes.plug_and_play.rows import ROWS
 

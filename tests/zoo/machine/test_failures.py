@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from zoo.images import ImageError
 from zoo.machine.failures import printable, sentence
+from zoo.pictures.images import ImageError
 
 
 def system(number, *more):

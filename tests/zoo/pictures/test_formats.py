@@ -9,12 +9,12 @@ import tifffile
 from PIL import Image, ImageCms, features
 
 from tests.zoo.examples import network
-from zoo.folder import restore_file
-from zoo.images import ImageError, read_image
+from zoo.app.folder import restore_file
+from zoo.app.progress import Job
+from zoo.pictures.images import ImageError, read_image
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
-from zoo.progress import Job
-from zoo.tiling.bands import Settings
+from zoo.restoring.bands import Settings
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

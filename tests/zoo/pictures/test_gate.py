@@ -22,14 +22,14 @@ from tests.zoo.examples import (
     write_png_16,
     write_tiff,
 )
-from zoo import memory
-from zoo.cli import main
-from zoo.folder import Job, restore_file
-from zoo.images import ImageError, read_image
+from zoo.app.cli import main
+from zoo.app.folder import Job, restore_file
+from zoo.machine import memory
 from zoo.pictures import jpeg, writers
+from zoo.pictures.images import ImageError, read_image
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
-from zoo.tiling.bands import Settings
+from zoo.restoring.bands import Settings
 
 tifffile = pytest.importorskip("tifffile")
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageCms, features
 
 from tests.zoo.examples import as_image, chunk, grey_tags, network, pixels, write_tiff
-from zoo.folder import Job, restore_file
-from zoo.images import ImageError, read_image
-from zoo.tiling.bands import Settings
+from zoo.app.folder import Job, restore_file
+from zoo.pictures.images import ImageError, read_image
+from zoo.restoring.bands import Settings
 
 tifffile = pytest.importorskip("tifffile")
 

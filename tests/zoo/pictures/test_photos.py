@@ -17,11 +17,11 @@ from tests.zoo.examples import (
     pixels,
     write_png_16,
 )
-from zoo.folder import Job, restore_file
-from zoo.images import ImageError
+from zoo.app.folder import Job, restore_file
+from zoo.pictures.images import ImageError
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
-from zoo.tiling.bands import Settings
+from zoo.restoring.bands import Settings
 
 tifffile = pytest.importorskip("tifffile")
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 import zoo
-from recipes.checkpoints import load_newest
-from recipes.volumes import read_volume
-from zoo.images import ImageError
+from recipes.data.volumes import read_volume
+from recipes.training.checkpoints import load_newest
+from zoo.pictures.images import ImageError
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array, referred
-from zoo.weights import load_into
+from zoo.store.weight import load_into
 
 SECRET = np.arange(4 * 5 * 6, dtype="f4").reshape(4, 5, 6)
 

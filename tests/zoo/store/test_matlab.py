@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import io
 
-from recipes.volumes import read_volume, write_volume
-from zoo.images import ImageError
+from recipes.data.volumes import read_volume, write_volume
+from zoo.pictures.images import ImageError
 from zoo.store.claims import ContentError
 from zoo.store.matlab import mat_variables, read_mat, write_mat
 

@@ -8,7 +8,7 @@ from keras import layers, ops
 import zoo
 from asykeras.resize import bicubic_resize
 from tests.zoo.examples import small_grunet
-from zoo.dncnn import DnCNN
+from zoo.networks.dncnn import DnCNN
 from zoo.tiling.graph import TilingError, growth, record, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach

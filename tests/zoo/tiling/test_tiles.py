@@ -10,17 +10,18 @@ from keras import ops
 import zoo
 from asykeras.resize import bicubic_resize
 from tests.zoo.examples import small_grunet
-from zoo import memory
-from zoo.images import read_image
-from zoo.network import Network, open_network
+from zoo.machine import memory
+from zoo.pictures.images import read_image
 from zoo.pictures.picture import Picture, picture_of
-from zoo.restore import restore
-from zoo.tiling import bands, tiles
-from zoo.tiling.bands import Settings, eightfold, plan
+from zoo.restoring import bands
+from zoo.restoring.bands import Settings, eightfold, plan
+from zoo.restoring.network import Network, open_network
+from zoo.restoring.restore import restore
+from zoo.scoring.verify import SAMPLES
+from zoo.store.usage import Usage
+from zoo.tiling import tiles
 from zoo.tiling.reach import Reach
 from zoo.tiling.tiles import Span, automatic_tile, batches, bytes_per_pixel, spans, tiles_at_once
-from zoo.usage import Usage
-from zoo.verify import SAMPLES
 
 rng = np.random.default_rng(0)
 
@@ -98,7 +99,7 @@ def test_free_memory_where_the_system_does_not_tell(monkeypatch):
 
 
 def whole(network, image, enlarge=1, sigma=None):
-    """Return what a network makes of an image in one piece, without `zoo.tiling.bands`."""
+    """Return what a network makes of an image in one piece, without `zoo.restoring.bands`."""
     image = image[None].astype(np.float64)
     image = (bicubic_resize(image, enlarge) if enlarge > 1 else image).astype(np.float32)
     inputs = image if sigma is None else [image, np.full((1, 1), sigma, np.float32)]

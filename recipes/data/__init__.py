@@ -1,0 +1,1 @@
+"""Training images: from files and cubes to patches."""

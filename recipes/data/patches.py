@@ -1,0 +1,339 @@
+"""Training patches: batches that are pure functions of (seed, step), cut from decoded images.
+
+Sample `n` is one crop, flipped and turned, of one image. Which one follows from a hash of the seed
+and of `n` alone, so a run that is killed continues with exactly the samples it would have seen, and
+the tf.data pipeline and the NumPy source (for machines with JAX and no TensorFlow) give the same
+bytes, from memory and from a mapped file. Every position of every image is equally likely. In
+tf.data a batch is one gather from one flat array of pixels: crop, flips and turns are arithmetic on
+the indices.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recipes.data import jpeg
+from recipes.data.image_set import ALIGNED, Found, ImageSet
+from recipes.data.sources import folder_name as folder_name
+from recipes.data.sources import open_images, pair_order
+from zoo.pictures.images import DEEP, ImageError
+
+WORD = 2**32  # the hashes are 32-bit words, held in int64 so that no product overflows
+WORKERS = min(8, max(2, os.cpu_count() or 1))  # that prepare batches in tf.data
+EVERYTHING = 2**62
+
+
+def load_images(source: str, channels: str) -> list[np.ndarray]:
+    """Decode all training images into memory, as 8 bit.
+
+    Args:
+        source: See `recipes.data.sources`.
+        channels: `"luma"`, `"grey"` or `"rgb"`; see `zoo.pictures.images.to_channels`.
+
+    Returns:
+        uint8 arrays `(height, width, 1 or 3)`.
+
+    Raises:
+        ImageError: for a folder without images and for any file that cannot be read.
+    """
+    images = list(open_images(source, channels, memory=EVERYTHING))
+    if images[0].dtype == np.uint8:
+        return images
+    return [((image.astype(np.int32) + 128) // DEEP).astype(np.uint8) for image in images]
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Random square patches of a set of images.
+
+    Make it with `Patches.of`. A batch is an array `(batch, size, size, channels)`, uint8 or uint16
+    as the images are. With degraded partners, or JPEG artefacts, it is a pair (clean, degraded).
+    """
+
+    pixels: np.ndarray  # (all pixels, channels), the images one after the other
+    starts: np.ndarray  # first pixel of each image
+    heights: np.ndarray
+    widths: np.ndarray
+    degraded_pixels: np.ndarray | None  # the same of the partners, `ratio` times smaller
+    degraded_starts: np.ndarray | None
+    ratio: int  # corners of patches are multiples of it
+    bounds: np.ndarray  # upper bound of the hash word that selects each image
+    size: int
+    batch: int
+    seed: int
+    rows: tuple[int, int]  # first row of every batch, and the one after the last
+    qualities: tuple[int, int] | None  # lowest and highest of JPEG
+    left_out: int  # images that are smaller than a patch
+
+    @classmethod
+    def of(
+        cls,
+        images: ImageSet | Sequence[np.ndarray],
+        size: int,
+        batch: int,
+        seed: int,
+        degraded: ImageSet | None = None,
+        rows: tuple[int, int] | None = None,
+        qualities: tuple[int, int] | None = None,
+    ) -> "Patches":
+        """Lay out the images for sampling.
+
+        Args:
+            images: Decoded images, or arrays `(height, width, channels)`, which are copied.
+            size: Side of a clean patch in pixels.
+            batch: Patches per batch.
+            seed: Any integer; another seed gives another order, other crops and other turns.
+            degraded: Partners of the images, which have the same names and are smaller by one whole
+                number from 1 to 8 (`recipes.data.sources.open_pairs`).
+            rows: Yield only the rows `first` to `stop - 1` of every batch: what one of several
+                hosts trains on.
+            qualities: Lowest and highest quality, 1 to 100, of JPEG artefacts on a copy of each
+                patch. The quality of a sample follows from the seed and its number.
+
+        Raises:
+            ImageError: if no image is as large as a patch, if partners do not fit the images, or if
+                artefacts are asked for where they cannot be made.
+            ValueError: for rows or qualities out of range.
+
+        Example:
+            >>> patches = Patches.of(open_images("photos", "rgb"), 96, 16, seed=0)
+            >>> patches.numpy_batch(0).shape
+            (16, 96, 96, 3)
+        """
+        images = images if isinstance(images, ImageSet) else ImageSet.of(images)
+        rows = (0, batch) if rows is None else rows
+        _check(images, batch, degraded, rows, qualities)
+        partners, ratio = _partners(images, degraded, size)
+        fitting = np.flatnonzero(np.minimum(images.heights, images.widths) >= size)
+        if not len(fitting):
+            largest = np.minimum(images.heights, images.widths).max(initial=0)
+            raise ImageError(
+                f"every image is smaller than the patch of {size} pixels: the shorter side of the "
+                f"largest has {largest}"
+            )
+        heights, widths = images.heights[fitting], images.widths[fitting]
+        positions = ((heights - size) // ratio + 1) * ((widths - size) // ratio + 1)
+        return cls(
+            images.pixels,
+            images.starts[fitting],
+            heights,
+            widths,
+            degraded.pixels if degraded else None,
+            degraded.starts[partners][fitting] if degraded else None,
+            ratio,
+            np.floor(np.cumsum(positions) / positions.sum() * WORD).astype(np.int64),
+            size,
+            batch,
+            seed,
+            rows,
+            qualities,
+            len(images) - len(fitting),
+        )
+
+    @property
+    def peak(self) -> int:
+        """The value that is white in the clean images: 255 or 65535."""
+        return int(np.iinfo(self.pixels.dtype).max)
+
+    def numpy_batch(self, step: int) -> Any:
+        """Return the batch of one step, with NumPy alone."""
+        first, stop = self.rows
+        samples = np.arange(step * self.batch + first, step * self.batch + stop, dtype=np.int64)
+
+        def choose(words: np.ndarray) -> np.ndarray:
+            return np.searchsorted(self.bounds, words, side="right")
+
+        image, top, left, turn = self._plan(samples, choose, lambda table, at: table[at])
+        width = self.widths[image]
+        row = self.starts[image] + top * width
+        clean = _cut(self.pixels, row, left, width, turn, self.size)
+        if self.qualities:
+            return clean, jpeg.compress(clean, self._qualities(samples))
+        if self.degraded_pixels is None or self.degraded_starts is None:
+            return clean
+        width, top, left = width // self.ratio, top // self.ratio, left // self.ratio
+        row = self.degraded_starts[image] + top * width
+        return clean, _cut(self.degraded_pixels, row, left, width, turn, self.size // self.ratio)
+
+    def numpy_batches(self, start: int, stop: int) -> Iterator[Any]:
+        """Yield the batches of the steps `start` to `stop - 1`."""
+        return map(self.numpy_batch, range(start, stop))
+
+    def dataset(self, start: int, stop: int) -> Any:
+        """Return the same batches as a `tf.data.Dataset`, prepared ahead of the training step.
+
+        JPEG artefacts are those of TensorFlow's encoder here, see `recipes.data.jpeg`.
+
+        Raises:
+            ImageError: for JPEG artefacts without KerasCV.
+        """
+        import tensorflow as tf  # not there on machines that train with JAX
+
+        first, last = self.rows
+        bounds = tf.constant(self.bounds)
+        cut = _tensor_cut(self.pixels, self.size)
+        layer = jpeg.keras_cv_layer() if self.qualities else None
+        if self.degraded_pixels is not None:
+            cut_degraded = _tensor_cut(self.degraded_pixels, self.size // self.ratio)
+
+        def choose(words: Any) -> Any:
+            return tf.searchsorted(bounds, words, side="right", out_type=tf.int64)
+
+        def batch(step: Any) -> Any:
+            samples = step * self.batch + tf.range(first, last, dtype=tf.int64)
+            image, top, left, turn = self._plan(samples, choose, tf.gather)
+            width = tf.gather(self.widths, image)
+            clean = cut(tf.gather(self.starts, image) + top * width, left, width, turn)
+            if layer is not None:
+                qualities = tf.cast(self._qualities(samples), tf.int32)
+                return clean, jpeg.compress_tensor(layer, clean, qualities)
+            if self.degraded_pixels is None:
+                return clean
+            width, top, left = width // self.ratio, top // self.ratio, left // self.ratio
+            row = tf.gather(self.degraded_starts, image) + top * width
+            return clean, cut_degraded(row, left, width, turn)
+
+        steps = tf.data.Dataset.range(start, stop)
+        batches = steps.map(batch, num_parallel_calls=WORKERS, deterministic=True).prefetch(4)
+        options = tf.data.Options()
+        # Both write the graph down, and with it a copy of all pixels.
+        options.experimental_optimization.apply_default_optimizations = False
+        sharding = options.experimental_distribute
+        sharding.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        return batches.with_options(options)
+
+    def _plan(
+        self, samples: Any, choose: Callable[[Any], Any], take: Callable[[Any, Any], Any]
+    ) -> tuple[Any, Any, Any, Any]:
+        """Return image, top, left and turn (0 to 7) of each sample, for NumPy or TensorFlow."""
+        image, top, left, turn = (_words(self.seed, samples, stream) for stream in range(4))
+        image = choose(image)
+        rows = (take(self.heights, image) - self.size) // self.ratio + 1
+        columns = (take(self.widths, image) - self.size) // self.ratio + 1
+        top = top * rows // WORD * self.ratio
+        left = left * columns // WORD * self.ratio
+        return image, top, left, turn * 8 // WORD
+
+    def _qualities(self, samples: Any) -> Any:
+        """Return the quality of JPEG of each sample, for NumPy or TensorFlow."""
+        low, high = self.qualities or (100, 100)
+        # a seed that is far from any other, so that its words are used for nothing else
+        words = _words(self.seed + WORD // 8, samples, 0)
+        return low + words * (high - low + 1) // WORD
+
+
+def _check(
+    images: ImageSet,
+    batch: int,
+    degraded: ImageSet | None,
+    rows: tuple[int, int],
+    qualities: tuple[int, int] | None,
+) -> None:
+    if not 0 <= rows[0] < rows[1] <= batch:
+        raise ValueError(f"rows must lie within a batch of {batch}. Received: {rows}")
+    if qualities is None:
+        return
+    if not 1 <= qualities[0] <= qualities[1] <= 100:
+        raise ValueError(f"qualities must lie between 1 and 100. Received: {qualities}")
+    if degraded:
+        raise ImageError("JPEG artefacts are made from clean images, which have no partners")
+    if images.pixels.dtype != np.uint8 or images.pixels.shape[1] not in (1, 3):
+        raise ImageError(
+            "JPEG artefacts are made of 8-bit images with 1 or 3 channels. "
+            f"Received: {images.pixels.dtype} with {images.pixels.shape[1]} channels"
+        )
+
+
+def _partners(images: ImageSet, degraded: ImageSet | None, size: int) -> tuple[list[int], int]:
+    """Return which degraded image belongs to each clean one, and how much smaller they are."""
+    if degraded is None:
+        return [], 1
+    sides = [zip(s.names, s.heights, s.widths, strict=True) for s in (images, degraded)]
+    order = pair_order(*([Found(n, int(h), int(w), False) for n, h, w in side] for side in sides))
+    ratio = int(images.heights[0] // degraded.heights[order[0]])
+    if size % ratio:
+        raise ImageError(
+            f"a patch of {size} pixels cannot be cut where the clean images are {ratio} times as "
+            "large as the degraded ones: take a multiple"
+        )
+    return order, ratio
+
+
+def _cut(
+    pixels: np.ndarray,
+    rows: np.ndarray,
+    lefts: np.ndarray,
+    widths: np.ndarray,
+    turns: np.ndarray,
+    size: int,
+) -> np.ndarray:
+    """Return square patches.
+
+    Args:
+        pixels: Of all images.
+        rows: Where in `pixels` the topmost row of the image begins that each patch touches.
+        lefts: First column of each patch.
+        widths: Width of each one's image.
+        turns: How each is turned.
+        size: Their side.
+    """
+    batch = np.empty((len(rows), size, size, pixels.shape[1]), pixels.dtype)
+    places = zip(*(each.tolist() for each in (rows, lefts, widths, turns)), strict=True)
+    for n, (row, left, width, turn) in enumerate(places):
+        band = pixels[row : row + size * width].reshape(size, width, -1)
+        batch[n] = _turned(band[:, left : left + size], turn)
+    return batch
+
+
+def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Any, Any, Any, Any], Any]:
+    """Return `_cut` for TensorFlow: a gather from pixels that stay where they are."""
+    import tensorflow as tf
+
+    tensor = _tensor(pixels)
+    rows, columns = np.indices((size, size), dtype=np.int64)
+    turned_rows = tf.constant(np.stack([_turned(rows, turn) for turn in range(8)]))
+    turned_columns = tf.constant(np.stack([_turned(columns, turn) for turn in range(8)]))
+
+    def cut(row: Any, left: Any, width: Any, turn: Any) -> Any:
+        rows, columns = tf.gather(turned_rows, turn), tf.gather(turned_columns, turn)
+        at = (row + left)[:, None, None] + rows * width[:, None, None] + columns
+        return tf.ensure_shape(tf.gather(tensor, at), (None, size, size, pixels.shape[1]))
+
+    return cut
+
+
+def _tensor(pixels: np.ndarray) -> Any:
+    """Return an array as a tensor on the CPU, without a copy where TensorFlow can take it over."""
+    import tensorflow as tf
+
+    if pixels.ctypes.data % ALIGNED == 0 and pixels.flags.writeable:
+        return tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
+    with tf.device("CPU"):
+        return tf.constant(pixels)
+
+
+def _words(seed: int, samples: Any, stream: int) -> Any:
+    """Return one 32-bit hash word per sample number; streams are independent of each other."""
+    key = _mix(np.int64((seed * 4 + stream) % WORD))
+    return _mix((samples % WORD) ^ int(key))
+
+
+def _mix(x: Any) -> Any:
+    """Mix the bits of 32-bit words held in int64 ("lowbias32", Wellons' hash prospector).
+
+    Division stands for the right shift, so that NumPy arrays and tensors take the same code; both
+    multipliers are below 2^31, so no product overflows.
+    """
+    x = ((x ^ (x // 2**16)) * 0x21F0AAAD) % WORD
+    x = ((x ^ (x // 2**15)) * 0x735A2D97) % WORD
+    return x ^ (x // 2**15)
+
+
+def _turned(patch: np.ndarray, turn: int) -> np.ndarray:
+    """Return one of the 8 flips and quarter turns of a square patch, as a view."""
+    if turn & 4:
+        patch = patch.swapaxes(0, 1)
+    return patch[:: -1 if turn & 1 else 1, :: -1 if turn & 2 else 1]

@@ -1,0 +1,301 @@
+"""Restoration methods as the search of `recipes.plug_and_play` sees them: settings -> pictures.
+
+The classical ones are of scikit-image, but for plug-and-play with total variation (the ADMM of TV
+deblurring, GAP-TV of compressed sensing) and back-projection. BM3D is left out for its licence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from keras.ops import convert_to_numpy
+
+from recipes.plug_and_play.search import Ladders, Settings
+from zoo.plug_and_play import Restored, Schedule, Solver, Task, total_variation
+from zoo.plug_and_play.denoisers import Denoiser
+
+BANDS_AT_ONCE = 31  # of a cube that go through a denoiser for any number together
+Run = Callable[[Settings], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Measurements of pictures of one size.
+
+    Attributes:
+        name: Of the task, of `recipes.plug_and_play.degraded.TASKS`.
+        task: The task.
+        measured: `(batch, ...)`, in image units.
+        kernel: Of deblur.
+        noise: Of the measurement, in image units.
+    """
+
+    name: str
+    task: Task
+    measured: np.ndarray
+    kernel: np.ndarray
+    noise: float
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to restore.
+
+    Attributes:
+        prepare: Of a problem; returns what makes pictures `(batch, height, width, bands)` of
+            settings.
+        begin: Settings where the search begins.
+        ladders: Values that each of them may have.
+    """
+
+    prepare: Callable[[Problem], Run]
+    begin: Settings
+    ladders: Ladders
+
+
+def restore(method: Method, problem: Problem, settings: Settings | None = None) -> np.ndarray:
+    """Return the pictures that a method makes, by default with the settings it begins with."""
+    return method.prepare(problem)(method.begin if settings is None else settings)
+
+
+def iterations(denoiser: Any, begin: Settings, ladders: Ladders, *, augment: bool) -> Method:
+    """Return plug-and-play with a denoiser, whose settings are a `Schedule`'s and two more.
+
+    `method` is that of the solver; `returns` is which of its two pictures is taken, x or v.
+    """
+
+    def prepare(problem: Problem) -> Run:
+        @cache
+        def solver(method: str) -> Solver:
+            task = problem.task
+            return Solver(task, denoiser, method=method, augment=augment, group=BANDS_AT_ONCE)
+
+        @cache
+        def restored(method: str, **levels: Any) -> Restored:
+            return solver(method)(
+                problem.measured, schedule=Schedule(**levels, noise=problem.noise)
+            )
+
+        def run(settings: Settings) -> np.ndarray:
+            rest = {name: value for name, value in settings.items() if name != "returns"}
+            found: np.ndarray = getattr(restored(**rest), settings["returns"])
+            return found
+
+        return run
+
+    return Method(prepare, begin, ladders)
+
+
+def network(denoiser: Denoiser, task: str, schedule: Schedule) -> Method:
+    """Return plug-and-play with a network, whose search begins with a schedule.
+
+    One step for denoising, whose level is searched; for all other tasks as the authors do, with
+    another turn of the pictures in each iteration.
+    """
+    if task == "denoise":
+        levels = tuple(round(factor * schedule.first, 3) for factor in (0.8, 0.9, 1.0, 1.1, 1.2))
+        return Method(partial(_one_step, denoiser), {"level": schedule.first}, {"level": levels})
+    begin = {
+        "returns": "v",
+        "lam": schedule.lam,
+        "last": schedule.last,
+        "first": schedule.first,
+        "method": "admm",
+        "iterations": schedule.iterations,
+    }
+    ladders = {
+        "returns": ("x", "v"),
+        "lam": _ladder(schedule.lam, 2, 6),
+        "last": _around(schedule.last, (0.5, 1, 2, 3.5, 7, 10, 15, 25)),
+        "first": _around(schedule.first, (10, 20, 50, 80)),
+        "method": ("admm", "hqs"),
+        "iterations": (schedule.iterations,),
+    }
+    return iterations(denoiser, begin, ladders, augment=True)
+
+
+def _one_step(denoiser: Denoiser, problem: Problem) -> Run:
+    solver = Solver(problem.task, denoiser, group=BANDS_AT_ONCE)
+
+    def run(settings: Settings) -> np.ndarray:
+        level = settings["level"]
+        return solver(problem.measured, schedule=Schedule(level, level, 1, noise=problem.noise)).v
+
+    return run
+
+
+def classical(task: str) -> dict[str, Method]:
+    """Return the classical methods for a task of `degraded.TASKS`, by their names.
+
+    Raises:
+        ImportError: if scikit-image is not installed.
+    """
+    try:
+        from skimage import restoration
+    except ImportError:
+        raise ImportError("classical baselines need scikit-image: pip install it") from None
+    if task == "denoise":
+        return {
+            "TV": Method(
+                partial(_one_by_one, partial(_total_variation, restoration)),
+                {"weight": 1.0},
+                {"weight": (0.4, 0.5, 0.6, 0.8, 1.0, 1.3)},
+            ),
+            "non-local means": Method(
+                partial(_one_by_one, partial(_non_local_means, restoration)),
+                # The parameters of scikit-image's own example for a known level of the noise.
+                {"h": 0.6, "patch": 5, "distance": 6},
+                {
+                    "h": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+                    "patch": (3, 5, 7),
+                    "distance": (6, 10, 15),
+                },
+            ),
+        }
+    found: dict[str, Method] = {"TV": _TV}
+    if task == "deblur":
+        found["Wiener"] = Method(
+            partial(_one_by_one, partial(_wiener, restoration)),
+            {"balance": 1e-3},
+            {"balance": _ladder(1e-3, 10**0.25, 16)},
+        )
+        found["Richardson-Lucy"] = Method(
+            partial(_one_by_one, partial(_richardson_lucy, restoration)),
+            {"iterations": 30},
+            {"iterations": (5, 10, 20, 30, 50, 80, 130, 200)},
+        )
+    elif task in ("sr", "bicubic"):
+        # From the bicubic enlargement on, which it is without a step.
+        found["back-projection"] = Method(
+            _back_projection, {"steps": 0}, {"steps": (0, 1, 2, 3, 5, 10, 20, 40)}
+        )
+    elif task in ("inpaint", "stripes"):
+        found["biharmonic"] = Method(
+            partial(_one_by_one, partial(_biharmonic, restoration)), {}, {}
+        )
+    return found
+
+
+def _ladder(middle: float, ratio: float, steps: int) -> tuple[float, ...]:
+    """Return values that rise by a ratio, so many on either side of the middle one."""
+    rungs = (middle * ratio**step for step in range(-steps, steps + 1))
+    return tuple(middle if rung == middle else float(f"{rung:.3g}") for rung in rungs)
+
+
+def _around(value: float, others: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(sorted({value, *others}))
+
+
+# Its own iterations are cheap, so that it may have more of them than a network gets.
+_TV = iterations(
+    total_variation(),
+    {
+        "returns": "v",
+        "lam": 0.23,
+        "last": 2.0,
+        "first": 20.0,
+        "method": "admm",
+        "iterations": 24,
+    },
+    {
+        "returns": ("x", "v"),
+        "lam": _ladder(0.23, 2, 10),
+        "last": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
+        "first": (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0),
+        "method": ("admm", "hqs"),
+        "iterations": (24, 60, 120),
+    },
+    augment=False,
+)
+
+
+def _one_by_one(restore: Callable[..., np.ndarray], problem: Problem) -> Run:
+    """Run a function of `(picture, problem, settings)` on each picture of the batch."""
+
+    def run(settings: Settings) -> np.ndarray:
+        pictures = [restore(each, problem, settings) for each in problem.measured]
+        return np.stack(pictures).astype(np.float32)
+
+    return run
+
+
+def _by_band(picture: np.ndarray, restore: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    bands = [restore(picture[..., band].astype(np.float64)) for band in range(picture.shape[-1])]
+    return np.stack(bands, axis=-1)
+
+
+def _total_variation(
+    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
+) -> np.ndarray:
+    weight = settings["weight"] * problem.noise
+    found: np.ndarray = restoration.denoise_tv_chambolle(picture, weight, channel_axis=-1)
+    return found
+
+
+def _non_local_means(
+    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
+) -> np.ndarray:
+    found: np.ndarray = restoration.denoise_nl_means(
+        picture,
+        settings["patch"],
+        settings["distance"],
+        settings["h"] * problem.noise,
+        sigma=problem.noise,
+        channel_axis=-1,
+    )
+    return found
+
+
+def _wiener(
+    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
+) -> np.ndarray:
+    # As `Blur` has it: the kernel's middle at half its size.
+    return _by_band(
+        picture,
+        lambda band: restoration.wiener(band, problem.kernel, settings["balance"], clip=False),
+    )
+
+
+def _richardson_lucy(
+    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
+) -> np.ndarray:
+    # An even kernel gets a row and a column of zeros, so that its middle stays where it is.
+    odd = np.pad(problem.kernel, [(0, 1 - side % 2) for side in problem.kernel.shape])
+    edge = 5 * max(odd.shape)  # scikit-image's borders are black, ours wrap around
+
+    def sharpen(band: np.ndarray) -> np.ndarray:
+        wide = np.pad(np.maximum(band, 0), edge, "wrap")
+        found: np.ndarray = restoration.richardson_lucy(wide, odd, settings["iterations"])
+        return found[edge:-edge, edge:-edge]
+
+    return _by_band(picture, sharpen)
+
+
+def _biharmonic(
+    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
+) -> np.ndarray:
+    known = np.broadcast_to(problem.task.mask, picture.shape)  # type: ignore[attr-defined]
+    bands = [
+        restoration.inpaint_biharmonic(picture[..., band], known[..., band] == 0)
+        for band in range(picture.shape[-1])
+    ]
+    return np.stack(bands, axis=-1)
+
+
+def _back_projection(problem: Problem) -> Run:
+    """Enlarge; then, step by step, add the enlarged error of what it would have been measured as.
+
+    Reference: Irani and Peleg, "Improving resolution by image registration", CVGIP 1991.
+    """
+    task = problem.task
+
+    def run(settings: Settings) -> np.ndarray:
+        picture = task.start(problem.measured)
+        for _ in range(settings["steps"]):
+            picture = picture + task.start(problem.measured - task.forward(picture))
+        return np.asarray(convert_to_numpy(picture))
+
+    return run

@@ -1,0 +1,151 @@
+r"""One denoiser on every task of plug-and-play, beside the classical methods, as a table.
+
+    python -m recipes.plug_and_play.table kodak24/kodim{01,04,07,10,13,16,19,22}.png --crop 128 \
+        --settings recipes/results/plug-and-play/photographs.json \
+        --denoiser dphsir-small --out kodak
+
+Every file is a truth, and is degraded in eight ways, with two levels of noise. All methods have the
+settings that `recipes.plug_and_play.tune` found for them on other images. `OUT/cells.json` gets
+MPSNR, MSSIM and SAM of each method on each file and task after each task, and a second start goes
+on from there; `OUT/table.md` gets the means. The classical method in the table is the best of those
+that `recipes.plug_and_play.classical` has for the task, by the mean over the files that are scored.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recipes.plug_and_play.classical import restore
+from recipes.plug_and_play.record import Record, read_record
+from recipes.plug_and_play.restore import network_of, parser_of
+from recipes.plug_and_play.rows import OURS, ROWS, Row, methods_of, problem_of, settings_of
+from recipes.plug_and_play.search import Settings
+from recipes.plug_and_play.spectral_metrics import scores
+from recipes.plug_and_play.truths import add_options, read_truth
+from zoo.app.command import run
+from zoo.machine.files import make_folder, write_atomically
+from zoo.plug_and_play.denoisers import Denoiser
+
+Cell = dict[str, Any]  # "settings" and "scores", of each method by its name
+
+
+def restore_row(
+    truths: list[np.ndarray], row: Row, denoiser: Denoiser, settings: dict[str, Settings]
+) -> list[Cell]:
+    """Return the cells of pictures of one shape."""
+    problem, clean = problem_of(row, truths)
+    pictures = {"input": np.asarray(problem.task.start(problem.measured))}
+    for name, method in methods_of(row, denoiser).items():
+        pictures[name] = restore(method, problem, settings[name])
+    return [
+        {
+            "settings": settings,
+            "scores": {name: _rounded(scores(truth, each[k])) for name, each in pictures.items()},
+        }
+        for k, truth in enumerate(clean)
+    ]
+
+
+def _rounded(found: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 5) for name, value in found.items()}
+
+
+def table(cells: dict[str, Cell], denoiser: str) -> str:
+    """Return the means over the files as Markdown, a row for each that is finished."""
+    lines = [
+        f"| task | files | input | classical, the best | plug-and-play, {denoiser} | gain | "
+        "better on |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in ROWS:
+        found = [cell["scores"] for key, cell in cells.items() if key.endswith(f"/{row.label}")]
+        if not found:
+            continue
+        mean = {name: np.mean([cell[name]["mpsnr"] for cell in found]) for name in found[0]}
+        best = max(set(mean) - {"input", OURS}, key=lambda name: mean[name])
+        wins = sum(cell[OURS]["mpsnr"] > cell[best]["mpsnr"] for cell in found)
+        lines.append(
+            f"| {row.label} | {len(found)} | {mean['input']:.2f} | {mean[best]:.2f} ({best}) | "
+            f"{mean[OURS]:.2f} | {mean[OURS] - mean[best]:+.2f} | {wins} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = parser_of("restoration_table", __doc__)
+    add_options(parser)
+    parser.add_argument(
+        "--settings", metavar="FILE", help="of recipes.plug_and_play.tune; default: not tuned"
+    )
+    return run(parser, fill_table, arguments)
+
+
+def fill_table(options: argparse.Namespace) -> None:
+    """Restore what no earlier start has restored with these settings, and write the table."""
+    out = Path(options.out)
+    denoiser = network_of(options.denoiser)
+    searched, tuned = read_record(Path(options.settings)) if options.settings else ({}, {})
+    scored_too = {Path(path).name for path in options.inputs} & set(searched.get("images", ()))
+    if scored_too:
+        raise ValueError(f"{scored_too.pop()} is scored here and was tuned on")
+    wanted = {row.label: settings_of(row, denoiser, tuned) for row in ROWS}
+    truths = {Path(path).stem: read_truth(Path(path), options) for path in options.inputs}
+    make_folder(out)
+    record = {name: getattr(options, name) for name in ("denoiser", "crop", "bands")}
+    done = Record(out / "cells.json", record)
+    for row in ROWS:
+        settings = wanted[row.label]
+        left = [
+            stem
+            for stem in truths
+            if done.cells.get(f"{stem}/{row.label}", {}).get("settings") != settings
+        ]
+        for group in _of_one_shape(left, truths):
+            found = restore_row([truths[stem] for stem in group], row, denoiser, settings)
+            done.add({f"{s}/{row.label}": cell for s, cell in zip(group, found, strict=True)})
+            for stem, cell in zip(group, found, strict=True):
+                print(f"{stem}/{row.label}: {_summary(cell)}", flush=True)
+    cells = {key: cell for key, cell in done.cells.items() if key.split("/")[0] in truths}
+    text = table(cells, Path(options.denoiser).name)
+    write_atomically(out / "table.md", (_heading(options, searched) + text).encode())
+    print(text)
+
+
+def _of_one_shape(stems: list[str], truths: dict[str, np.ndarray]) -> list[list[str]]:
+    """Return groups that have the same task, and that a network takes at once."""
+
+    def shape(stem: str) -> tuple[int, ...]:
+        return truths[stem].shape
+
+    return [list(group) for _, group in groupby(sorted(stems, key=shape), shape)]
+
+
+def _heading(options: argparse.Namespace, searched: dict[str, Any]) -> str:
+    """Return what stands above the table."""
+    names = ", ".join(Path(path).stem for path in options.inputs)
+    part = f"the middle {options.crop} x {options.crop} pixels of " if options.crop else ""
+    tuned = (
+        f"all methods tuned by the same search on {', '.join(searched['images'])}"
+        if searched
+        else "no method tuned"
+    )
+    return (
+        f"# Plug-and-play with {Path(options.denoiser).name} against classical methods\n\n"
+        "`python -m recipes.plug_and_play.table`; mean MPSNR in dB, borders wrap around, noise in "
+        f"grey levels of 255; {part}{names}; {tuned}. Better on: the files on which plug-and-play "
+        "has more than that classical method.\n\n"
+    )
+
+
+def _summary(cell: Cell) -> str:
+    return ", ".join(f"{name} {each['mpsnr']:.2f}" for name, each in cell["scores"].items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

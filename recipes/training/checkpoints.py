@@ -1,0 +1,203 @@
+"""The work folder of a run: which run it holds, and its checkpoints.
+
+A checkpoint is two files: `step-N.weights.h5` with the weights, the optimizer with its moving
+average and the state of the random degradations; and `step-N.json` with the settings, the seed, the
+versions and the SHA-256 of the first. Both are written whole or not at all. Samples and learning
+rate follow from the settings and the number of the step, so that nothing else has to be kept.
+"""
+
+import json
+import platform
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from asykeras._version import __version__
+from recipes.data.patches import folder_name
+from recipes.training.devices import alone
+from recipes.training.initial import origin
+from recipes.training.settings import NOT_IDENTITY, Settings, TrainingError
+from zoo.machine.files import check_room, replacing, sha256, write_atomically
+from zoo.store.weight import check_file, file_size
+
+KEPT = 2  # checkpoints that are kept, the newest ones
+FOLDER = "checkpoints"
+SUFFIX = ".weights.h5"
+
+
+def identity(settings: Settings) -> dict[str, Any]:
+    """Return the settings that a run and its continuation share; of folders the names alone."""
+    kept = {key: value for key, value in asdict(settings).items() if key not in NOT_IDENTITY}
+    named = {key: folder_name(kept[key]) for key in ("data", "degraded")}
+    return kept | named | {"init": origin(settings.init)}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run depends on."""
+    return {
+        "asykeras": __version__,
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "python": platform.python_version(),
+    }
+
+
+def open_workdir(settings: Settings, writes: bool = True) -> Path:
+    """Make the work folder, or check that it holds this very run.
+
+    Args:
+        settings: See `Settings`.
+        writes: False for the processes of several hosts that only read.
+
+    Raises:
+        TrainingError: if it holds another run, holds this one without `--resume`, or cannot be
+            written.
+    """
+    workdir = Path(settings.workdir)
+    run = workdir / "run.json"
+    try:
+        if run.exists():
+            _check_same_run(workdir, identity(settings), settings)
+        elif writes:
+            (workdir / FOLDER).mkdir(parents=True, exist_ok=True)
+            text = json.dumps({"settings": identity(settings), "versions": versions()}, indent=2)
+            write_atomically(run, text.encode())
+    except OSError as error:
+        raise TrainingError(f"the work folder {workdir} cannot be used: {error.strerror}") from None
+    return workdir
+
+
+def _check_same_run(workdir: Path, this: dict[str, Any], settings: Settings) -> None:
+    there = _settings_there(workdir, settings)
+    # A run of an earlier version lacks the options that came later: they had their defaults.
+    defaults = {item.name: item.default for item in fields(settings)}
+    differing = [key for key in this if there.get(key, defaults[key]) != this[key]]
+    if differing:
+        key = differing[0]
+        raise TrainingError(
+            f"{workdir} holds another run: its {key} is {there.get(key)!r}, not {this[key]!r}"
+        )
+
+
+def _settings_there(workdir: Path, settings: Settings) -> dict[str, Any]:
+    if not settings.resume:
+        raise TrainingError(
+            f"{workdir} already holds a run; go on with --resume or choose another --workdir"
+        )
+    try:
+        return dict(json.loads((workdir / "run.json").read_text())["settings"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise TrainingError(f"{workdir / 'run.json'} is damaged, so its run is unknown") from None
+
+
+def steps_there(settings: Settings) -> int:
+    """Return the steps of the run that the work folder holds, 0 where it holds none.
+
+    Raises:
+        TrainingError: if it holds a run and this is not `--resume`, or `run.json` is damaged.
+    """
+    workdir = Path(settings.workdir)
+    if not (workdir / "run.json").exists():
+        return 0
+    steps = _settings_there(workdir, settings).get("steps")
+    if not isinstance(steps, int):
+        raise TrainingError(f"{workdir / 'run.json'} is damaged, so its steps are unknown")
+    return steps
+
+
+def save_checkpoint(model: keras.Model, workdir: Path, step: int, settings: Settings) -> None:
+    """Write a checkpoint and remove the oldest.
+
+    Raises:
+        TrainingError: if the disk is full or the folder cannot be written; the checkpoints that
+            were there are kept.
+    """
+    try:
+        _write(model, workdir / FOLDER / f"step-{step:09d}{SUFFIX}", step, settings)
+    except OSError as error:
+        raise TrainingError(
+            f"the checkpoint of step {step} cannot be written ({error.strerror}); the one before "
+            "it is kept: make room and go on with --resume"
+        ) from None
+    for old in newest_first(workdir)[KEPT:]:
+        facts_of(old).unlink(missing_ok=True)
+        old.unlink()
+
+
+def _write(model: keras.Model, path: Path, step: int, settings: Settings) -> None:
+    check_room(path.parent, file_size([*model.variables, *model.optimizer.variables]))
+    with replacing(path) as part, alone():  # Keras makes an optimizer of its own meanwhile
+        model.save_weights(part)
+        digest = sha256(part)
+    facts = {
+        "step": step,
+        "seed": settings.seed,
+        "sha256": digest,
+        "settings": identity(settings),
+        "versions": versions(),
+    }
+    write_atomically(facts_of(path), json.dumps(facts, indent=2).encode())
+
+
+def load_newest(model: keras.Model, workdir: Path) -> int:
+    """Load the newest checkpoint that is whole; return its step, 0 where there is none.
+
+    A damaged one is skipped with a warning, and so is news of other versions told: they may round
+    differently.
+
+    Raises:
+        TrainingError: if there are checkpoints and none of them is whole.
+    """
+    found = newest_first(workdir)
+    for path in found:
+        try:
+            step, facts = _step(path), _read_facts(path)
+            check_file(path)
+            model.load_weights(path)
+        except Exception as error:  # h5py and Keras raise many kinds for a damaged file
+            print(f"skipped the damaged checkpoint {path.name}: {error}", file=sys.stderr)
+            continue
+        if facts.get("versions", versions()) != versions():
+            print(
+                f"{path.name} was written by {facts['versions']}, this is {versions()}: the run "
+                "goes on, not to the same bits",
+                file=sys.stderr,
+            )
+        return step
+    if found:
+        raise TrainingError(
+            f"no checkpoint in {workdir / FOLDER} is whole; remove them to start anew"
+        )
+    return 0
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-").removesuffix(SUFFIX))
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    """Return what stands beside a checkpoint, having checked its SHA-256.
+
+    Nothing where a kill came between the two files: the weights are whole, by their atomic name.
+    """
+    if not facts_of(path).exists():
+        return {}
+    facts: dict[str, Any] = json.loads(facts_of(path).read_text())
+    if not isinstance(facts, dict):
+        raise ValueError("what stands beside it is damaged")
+    if facts["sha256"] != sha256(path):
+        raise ValueError("its SHA-256 is not the one that was written down")
+    return facts
+
+
+def newest_first(workdir: Path) -> list[Path]:
+    """Return the checkpoints of a work folder, whole or damaged."""
+    return sorted((workdir / FOLDER).glob(f"step-*{SUFFIX}"), reverse=True)
+
+
+def facts_of(path: Path) -> Path:
+    """Return the path of the JSON file beside a checkpoint."""
+    return path.with_name(path.name.removesuffix(SUFFIX) + ".json")

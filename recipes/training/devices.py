@@ -1,0 +1,220 @@
+"""Several devices, and several hosts: who computes which rows of a batch.
+
+The batch of a step is the global one, whatever the number of devices: each computes an equal part,
+gradients are added up, and all hold the same weights. So a run on N devices takes the same steps
+as on one, up to the rounding of sums, and the learning rate needs no change; who raises `--batch`
+with the devices raises `--learning-rate` as for any larger batch.
+
+On JAX the step is one program over all devices (`keras.distribution.DataParallel`). On TensorFlow
+each replica of `tf.distribute.MirroredStrategy` runs the step by itself: it is given the whole
+batch, draws the noise of the whole batch and keeps its own part, so that no two replicas draw the
+same noise, and together they draw what one device draws. Several hosts: JAX alone, since Keras 3
+does not run under TensorFlow's MultiWorkerMirroredStrategy.
+"""
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from asykeras.types import Tensor
+from recipes.training.settings import Settings, TrainingError
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices of this process, and its part of the work.
+
+    Attributes:
+        replicas: Parts into which each replica of TensorFlow cuts the batch; 1 on JAX.
+        rows: First row of a global batch that this process feeds, and the one after its last.
+        writes: Whether this process writes checkpoints and log: the first one does.
+        strategy: Strategy of TensorFlow, or nothing.
+    """
+
+    replicas: int
+    rows: tuple[int, int]
+    writes: bool
+    strategy: Any
+
+    def scope(self) -> Any:
+        """Return the context in which model and optimizer have to be made."""
+        return self.strategy.scope() if self.strategy else nullcontext()
+
+
+@contextmanager
+def open_devices(settings: Settings) -> Iterator[Devices]:
+    """Choose the devices for the block; join the other processes.
+
+    Raises:
+        TrainingError: if there are fewer devices than asked for, the batch does not divide by
+            them, or the backend cannot do what is asked for.
+    """
+    backend = keras.backend.backend()
+    if settings.processes < 1 or not 0 <= settings.process_id < settings.processes:
+        raise TrainingError(
+            "--process-id must be from 0 to --processes - 1. "
+            f"Received: {settings.process_id} of {settings.processes}"
+        )
+    if bool(settings.coordinator) != (settings.processes > 1):
+        raise TrainingError("--coordinator HOST:PORT and --processes N belong together")
+    if settings.processes > 1 and backend != "jax":
+        raise TrainingError(f"several processes need KERAS_BACKEND=jax. Received: {backend}")
+    if settings.devices == "1" and settings.processes == 1:
+        yield Devices(1, (0, settings.batch), True, None)
+    elif backend == "jax":
+        before = keras.distribution.distribution()
+        try:
+            yield _open_jax(settings)
+        finally:
+            keras.distribution.set_distribution(before)
+    elif backend == "tensorflow":
+        yield _open_tensorflow(settings)
+    else:
+        raise TrainingError(f"--devices needs TensorFlow or JAX. Received: {backend}")
+
+
+def _open_jax(settings: Settings) -> Devices:
+    if settings.processes > 1:
+        import jax  # only on the JAX backend
+
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        # Else two programs may run at once, and their collectives meet in another order elsewhere.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+        keras.distribution.initialize(settings.coordinator, settings.processes, settings.process_id)
+        names = keras.distribution.list_devices()
+    else:
+        names = _chosen(keras.distribution.list_devices(), settings.devices)
+    _check_batch(settings, len(names))
+    data_parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+    keras.distribution.set_distribution(data_parallel)
+    share = settings.batch // settings.processes
+    first = settings.process_id * share
+    return Devices(1, (first, first + share), settings.process_id == 0, None)
+
+
+def _open_tensorflow(settings: Settings) -> Devices:
+    import tensorflow as tf  # only on the TensorFlow backend
+
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    there = [device.name for device in tf.config.list_logical_devices(kind)]
+    names = _chosen(there, settings.devices)
+    _check_batch(settings, len(names))
+    strategy = tf.distribute.MirroredStrategy(names)
+    return Devices(len(names), (0, settings.batch), True, strategy)
+
+
+def accelerated() -> bool:
+    """Return whether a GPU or TPU is there."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf  # only on the TensorFlow backend
+
+        return any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
+    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
+
+
+def hardware(settings: Settings) -> str:
+    """Return what a run computes on: `1 x NVIDIA H100 80GB HBM3`, or the kind of CPU."""
+    kinds = _accelerators()
+    if settings.devices != "all" and settings.processes == 1:
+        kinds = kinds[: int(settings.devices)]
+    if not kinds:
+        return f"{platform.machine()}, {os.cpu_count()} CPU cores"
+    return ", ".join(f"{count} x {kind}" for kind, count in Counter(kinds).items())
+
+
+def _accelerators() -> list[str]:
+    """Return the kind of each GPU and TPU, as the backend names it."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax  # only on the JAX backend
+
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if backend == "tensorflow":
+        import tensorflow as tf  # only on the TensorFlow backend
+
+        details = tf.config.experimental.get_device_details
+        gpus = [
+            details(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")
+        ]
+        return gpus + ["TPU" for _ in tf.config.list_physical_devices("TPU")]
+    import torch  # only on the PyTorch backend
+
+    return [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Make models of this process alone in the block, whatever the step is distributed over."""
+    chosen = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(chosen)
+
+
+def _chosen(names: Sequence[str], wanted: str) -> Sequence[str]:
+    if wanted == "all":
+        return names
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise TrainingError(f"--devices must be a number or all. Received: {wanted!r}")
+    if int(wanted) > len(names):
+        raise TrainingError(f"--devices {wanted} asks for more than the {len(names)} there are")
+    return names[: int(wanted)]
+
+
+def _check_batch(settings: Settings, count: int) -> None:
+    if settings.batch % count:
+        raise TrainingError(
+            f"--batch must be a multiple of the {count} devices. Received: {settings.batch}"
+        )
+
+
+def own_part(values: Tensor, replicas: int) -> Tensor:
+    """Return the rows of a global batch that this replica of TensorFlow computes.
+
+    All of them outside a replica: while a model is built.
+    """
+    if replicas == 1:
+        return values
+    import tensorflow as tf  # only on the TensorFlow backend
+
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        return values
+    share = ops.shape(values)[0] // replicas
+    first = context.replica_id_in_sync_group * share
+    return values[first : first + share]
+
+
+def synchronize_statistics(network: keras.Model) -> None:
+    """Let batch normalisation take its statistics over the whole batch, as one device does."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def clip_over_replicas(optimizer: keras.optimizers.Optimizer, norm: float, replicas: int) -> None:
+    """Let an optimizer of TensorFlow clip the gradient of the whole batch.
+
+    Keras clips what each replica has before it adds them up, which is another gradient.
+    """
+    import tensorflow as tf  # only on the TensorFlow backend
+
+    apply = optimizer.apply
+
+    def apply_clipped(gradients: list[Tensor], variables: Any = None) -> Any:
+        context = tf.distribute.get_replica_context()
+        total = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        total, _ = tf.clip_by_global_norm(total, norm)
+        return apply([gradient / replicas for gradient in total], variables)  # added up again
+
+    optimizer.apply = apply_clipped

@@ -1,0 +1,124 @@
+"""The weights that a run starts from: across scales, and what a card calls them."""
+
+import hashlib
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from recipes.training.initial import origin, start_from
+from zoo.store.weight import PUBLISHED, WeightsError, save
+
+SMALL = {"blocks": 1, "filters": 4}
+SHARED = ("head", "block1_conv1", "block1_conv2", "body_conv", "tail")
+
+
+def edsr(scale, seed):
+    keras.utils.set_random_seed(seed)
+    return zoo.EDSR(scale, **SMALL), {"builder": "EDSR", "arguments": {"scale": scale, **SMALL}}
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A finished run of EDSR x2."""
+    (tmp_path / "x2").mkdir()
+    network, card = edsr(2, seed=1)
+    card["training"] = {"settings": {"steps": 43000}}
+    save(network, tmp_path / "x2/network.weights.h5", card)
+    return tmp_path / "x2", network
+
+
+def weights(network, name):
+    return network.get_layer(name).get_weights()
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_scale_4_starts_from_scale_2_with_its_upsampler_twice(trained):
+    folder, two = trained
+    four, card = edsr(4, seed=2)
+    assert not same(weights(four, "head"), weights(two, "head"))
+    said = start_from(four, str(folder), card)
+    for name in SHARED:
+        assert same(weights(four, name), weights(two, name)), name
+    for name in ("upsample1_conv", "upsample2_conv"):
+        assert same(weights(four, name), weights(two, "upsample1_conv")), name
+    # 112 + 2 * 148 + 148 + 2 * 592 + 111
+    assert said.endswith("of scale 2: 1,851 of 1,851 parameters; no layer is new")
+
+
+def test_scale_3_starts_from_scale_2_with_an_upsampler_of_its_own(trained):
+    folder, two = trained
+    three, card = edsr(3, seed=2)
+    before = weights(three, "upsample1_conv")
+    said = start_from(three, str(folder), card)
+    for name in SHARED:
+        assert same(weights(three, name), weights(two, name)), name
+    assert same(weights(three, "upsample1_conv"), before)
+    assert said.endswith("of scale 2: 667 of 1,999 parameters; upsample1_conv is new")
+
+
+def test_the_same_scale_is_loaded_whole(trained):
+    folder, two = trained
+    again, card = edsr(2, seed=2)
+    start_from(again, str(folder), card)
+    assert same(again.get_weights(), two.get_weights())
+
+
+def test_another_network_is_refused_and_changes_nothing(trained):
+    wider = zoo.EDSR(4, blocks=1, filters=8)
+    before = wider.get_weights()
+    card = {"builder": "EDSR", "arguments": {"scale": 4, "blocks": 1, "filters": 8}}
+    with pytest.raises(WeightsError, match=r"network.weights.h5 does not fit"):
+        start_from(wider, str(trained[0]), card)
+    assert same(wider.get_weights(), before)
+
+
+def test_a_file_without_a_card_is_loaded_where_it_fits(trained, tmp_path):
+    folder, two = trained
+    shutil.copy(folder / "network.weights.h5", tmp_path / "alone.weights.h5")
+    again, card = edsr(2, seed=2)
+    assert start_from(again, str(tmp_path / "alone.weights.h5"), card).startswith("started from")
+    assert same(again.get_weights(), two.get_weights())
+
+
+def test_a_published_weight_is_called_by_its_name_wherever_its_file_is(tmp_path):
+    assert origin("srcnn-955-x2") == "srcnn-955-x2"
+    shutil.copy(PUBLISHED / "srcnn-955-x2.weights.h5", tmp_path / "mine.weights.h5")
+    assert origin(str(tmp_path / "mine.weights.h5")) == "srcnn-955-x2"
+    (tmp_path / "run").mkdir()
+    shutil.copy(PUBLISHED / "srcnn-955-x2.weights.h5", tmp_path / "run/network.weights.h5")
+    shutil.copy(PUBLISHED / "srcnn-955-x2.json", tmp_path / "run/network.json")
+    assert origin(str(tmp_path / "run")) == "srcnn-955-x2"
+
+
+def test_other_weights_are_called_by_file_hash_and_steps(trained, tmp_path):
+    file = trained[0] / "network.weights.h5"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    named = f"network.weights.h5, SHA-256 {digest}"
+    assert origin(str(trained[0])) == f"{named}, 43,000 steps"
+    for name, facts in (("bare", None), ("logged", {"settings": {"steps": 300}})):
+        (tmp_path / name).mkdir()
+        shutil.copy(file, tmp_path / name)
+        if facts:
+            (tmp_path / name / "run.json").write_text(json.dumps(facts))
+    assert origin(str(tmp_path / "bare/network.weights.h5")) == named
+    assert origin(str(tmp_path / "logged/network.weights.h5")) == f"{named}, 300 steps"
+
+
+def test_what_an_unfinished_run_reached_is_told(trained, tmp_path):
+    network, card = edsr(2, seed=1)
+    card["training"] = {"settings": {"steps": 900}, "reached": "300 of 900 steps"}
+    save(network, tmp_path / "start.weights.h5", card)
+    assert origin(str(tmp_path / "start.weights.h5")).endswith(", 300 of 900 steps")
+
+
+def test_no_weights_have_no_origin_and_unknown_ones_are_refused():
+    assert origin("") == ""
+    with pytest.raises(WeightsError, match="'absent' is neither a published weight"):
+        origin("absent")

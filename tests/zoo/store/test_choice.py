@@ -1,0 +1,146 @@
+"""Which weight is taken for a picture and a job, and what the command says of it."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.app import cli
+from zoo.store import weight as weights
+from zoo.store.choice import ChoiceError, best_weight
+
+
+def publish(folder, name, use, psnr, builder="SRCNN", **arguments):
+    """Write a card, and a network of random numbers where the arguments of one are given."""
+    test = {"data": "samples", "psnr": psnr, "images": 4}
+    card = {"builder": builder, "arguments": arguments, "use": use, "tests": [test]}
+    if arguments:
+        network = getattr(zoo, builder)(**arguments)
+        weights.save(network, folder / f"{name}.weights.h5", card)
+    else:
+        (folder / f"{name}.json").write_text(json.dumps({**card, "sha256": "0"}))
+
+
+@pytest.fixture
+def zoo_of_three(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "PUBLISHED", tmp_path / "zoo")
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    publish(folder, "fair", {"scale": 2, "colours": ["grey", "rgb"]}, 30.0)
+    publish(folder, "fine", {"scale": 2, "colours": ["rgb"]}, 31.0)
+    publish(folder, "clean", {"levels": [20, 30], "colours": ["grey"]}, 29.0)
+    return folder
+
+
+def test_the_best_of_those_that_are_for_the_picture(zoo_of_three):
+    assert best_weight("rgb", scale=2) == "fine"
+    assert best_weight("grey", scale=2) == "fair"
+    assert best_weight("grey", sigma=20) == best_weight("grey", sigma=30.0) == "clean"
+
+
+@pytest.mark.parametrize(
+    ("colour", "job", "message"),
+    [
+        ("rgb", {"scale": 5}, "published weights enlarge by 2. Received: scale=5"),
+        ("cmyk", {"scale": 2}, "no published weight enlarges a cmyk picture by 2"),
+        (
+            "grey",
+            {"sigma": 31},
+            r"removes noise of 31 grey levels from a grey picture \(clean is for 20 to 30\)$",
+        ),
+        ("rgb", {"sigma": 25}, "from a rgb picture; --weights clean takes it, with poor results"),
+    ],
+)
+def test_jobs_that_nothing_is_for(colour, job, message, zoo_of_three):
+    with pytest.raises(ChoiceError, match=message):
+        best_weight(colour, **job)
+
+
+@pytest.mark.parametrize("job", [{}, {"scale": 2, "sigma": 25}, {"sigma": -1}, {"sigma": np.inf}])
+def test_what_is_no_job(job):
+    with pytest.raises(ValueError, match=r"give one of scale and sigma|sigma must be 0 or more"):
+        best_weight("rgb", **job)
+
+
+def test_the_published_weights():
+    """What README promises of them."""
+    assert best_weight("rgb", scale=2) == best_weight("grey", scale=2) == "edsr-baseline-x2"
+    assert best_weight("cmyk", scale=4) == "edsr-baseline-x4"
+    assert best_weight("rgb", scale=3) == "srcnn-955-x3"
+    assert best_weight("rgb", sigma=25) == "dphsir-small"
+    assert best_weight("grey", sigma=25) == "dncnn-gray-25"
+    with pytest.raises(ChoiceError, match="dncnn-gray-25 is for 20 to 50"):
+        best_weight("grey", sigma=15)
+
+
+# ---- the command
+
+
+def save(path, channels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(0).integers(0, 256, (7, 9, channels), dtype=np.uint8)
+    Image.fromarray(values[..., 0] if channels == 1 else values).save(path)
+    return values
+
+
+@pytest.fixture
+def networks(zoo_of_three):
+    """Two of the three get a network."""
+    use = {"scale": 2, "enlarge_first": True, "colours": ["rgb"]}
+    publish(zoo_of_three, "fine", use, 31.0, scale=2, variant="9-1-5")
+    use = {"levels": [20, 30], "colours": ["grey"]}
+    publish(zoo_of_three, "clean", use, 29.0, "DnCNN", depth=3, batch_norm=False)
+
+
+def test_each_picture_gets_its_weight_and_it_is_said(networks, tmp_path, capsys):
+    values = save(tmp_path / "in/a.png", 3)
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, "--scale", "2"]) == 0
+    assert "rgb pictures are restored by fine" in capsys.readouterr().err
+    with Image.open(tmp_path / "out/a.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), zoo.restore(values, "fine"))
+
+
+def test_a_picture_that_nothing_is_for_costs_a_sentence(networks, tmp_path, capsys):
+    save(tmp_path / "in/a.png", 3)
+    save(tmp_path / "in/b.png", 1)
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--sigma", "25"]
+    assert cli.main(command) == 1
+    said = capsys.readouterr().err
+    assert "in/a.png: no published weight removes noise of 25 grey levels from a rgb" in said
+    assert "grey pictures are restored by clean" in said
+    assert (tmp_path / "out/b.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels"),
+        (["--scale", "5"], "published weights enlarge by 2. Received: scale=5"),
+        (["--scale", "2", "--sigma", "25"], "give one of scale and sigma. Received: scale=2,"),
+        (["--sigma", "nan"], "sigma must be 0 or more. Received: sigma=nan"),
+        (["--weights", "fine", "--scale", "3"], "fine has the scale 2. Received: 3"),
+        (["--scale", "2", "--device", "abacus"], "device 'abacus' cannot be used: "),
+    ],
+)
+def test_wrong_jobs_are_exit_code_2(words, message, networks, tmp_path, capsys):
+    save(tmp_path / "in/a.png", 3)
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, *words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("asykeras: ")
+    assert message in said
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_a_named_weight_for_other_pictures_is_said(networks, tmp_path, capsys):
+    values = save(tmp_path / "in/a.png", 3)
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--sigma", "25"]
+    assert cli.main([*command, "--weights", "clean"]) == 0
+    expected = "clean is for grey pictures: on one that is rgb, expect poor results"
+    assert expected in capsys.readouterr().err
+    with pytest.warns(UserWarning, match=re.escape(expected)):
+        zoo.restore(values, "clean", sigma=25 / 255)

@@ -1,0 +1,215 @@
+"""`asykeras demo`: a page in the browser that restores pictures, on this machine alone.
+
+A picture goes the way of `asykeras restore`: the file that is downloaded is the file that the
+command would have written, with its depth, alpha, profile and metadata.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zoo.app.folder import restore_file
+from zoo.app.progress import Job
+from zoo.machine.failures import sentence
+from zoo.machine.parts import temporary_folder
+from zoo.pictures.formats import SUFFIXES
+from zoo.pictures.photos import read_header
+from zoo.pictures.rows import open_rows
+from zoo.restoring.bands import Settings
+from zoo.restoring.network import Network, open_network
+from zoo.store.usage import check_sigma, usage
+from zoo.store.weight import locate
+
+SHOWN = 2048  # pixels a side that the page shows of a picture, one to one; all are downloaded
+SIGMA = 25.0  # grey levels of the noise, before the user says otherwise
+TITLE = "asykeras: restore a picture"
+HINT = (
+    "The picture stays on this machine. Left of the handle: the picture as it was, enlarged with "
+    "bicubic interpolation where the network enlarges; right of it: restored."
+)
+
+
+class PageError(ValueError):
+    """What keeps the page from being made, in one sentence."""
+
+
+def restore_upload(
+    source: Path, target: Path, weights: str, sigma: float | None, self_ensemble: bool
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Restore a file, and return what the page shows of it.
+
+    Args:
+        source: File of a picture.
+        target: File to write, of the same format.
+        weights: Name, file or work folder.
+        sigma: Level of the noise in grey levels of 255; not looked at by networks that enlarge.
+        self_ensemble: See `zoo.restore`.
+
+    Returns:
+        The picture before and after, uint8 RGB of the same size, their middle where they are
+        large, and a remark.
+
+    Raises:
+        ImageError: if the file is no picture that can be restored.
+        ValueError: if the network does not take its channels.
+    """
+    network = _network(weights)
+    level = None if network.usage.scale > 1 else sigma
+    remarks = [check_sigma(weights, network.usage, level) or ""]
+    settings = Settings(None if level is None else level / 255, self_ensemble=self_ensemble)
+    remarks.append(restore_file(Job(source, target), lambda colour: network, settings))
+    after = shown(target)
+    before = shown(source).resize(after.size, Image.Resampling.BICUBIC)
+    pair = [np.asarray(_middle(each)) for each in (before, after)]
+    if max(after.size) > SHOWN:
+        remarks.append(f"the page shows the middle of {after.width} x {after.height} pixels")
+    return pair[0], pair[1], "; ".join(remark for remark in remarks if remark)
+
+
+def shown(path: Path) -> Image.Image:
+    """Return a picture of any kind in 8-bit RGB, as far as a screen can show it."""
+    photo = read_header(path, megapixels=float("inf"))
+    picture = photo.picture
+    with open_rows(photo) as rows:
+        values = rows(0, picture.height)[..., : picture.channels - picture.alpha]
+    values = (np.clip(values / picture.white, 0, 1) * 255 + 0.5).astype(np.uint8)
+    if picture.colour == "cmyk":
+        return Image.fromarray(values, "CMYK").convert("RGB")
+    return Image.fromarray(np.broadcast_to(values, (*values.shape[:2], 3)))
+
+
+def build_page(weights: Sequence[str], folder: Path) -> Any:
+    """Return the page, a `gradio.Blocks`.
+
+    Args:
+        weights: What the user can choose: names, files or work folders.
+        folder: Where uploads and results lie until the page is closed.
+    """
+    import gradio as gr
+
+    scales = {name: usage(locate(name)[1]).scale for name in weights}
+
+    def restore(
+        path: str | None, name: str | None, sigma: float | None, ensemble: bool
+    ) -> tuple[Any, ...]:
+        if path is None or name not in scales:
+            missing = "a picture" if path is None else "weights"
+            raise gr.Error(f"Choose {missing} first.", duration=None)
+        source = Path(path)
+        target = Path(tempfile.mkdtemp(dir=folder)) / f"{source.stem}-restored{source.suffix}"
+        try:
+            before, after, remark = restore_upload(source, target, name, sigma, ensemble)
+        except Exception as error:  # whatever it is, the page goes on
+            # The path in the message is of the server's own folder.
+            text = sentence(error, source.name).replace(str(source), source.name)
+            raise gr.Error(text, duration=None) from None
+        return (before, after), gr.DownloadButton(value=str(target), interactive=True), remark
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.Markdown(f"# {TITLE}\n{HINT}")
+        with gr.Row():
+            with gr.Column(scale=1):
+                picture = gr.File(
+                    label="Picture",
+                    file_types=list(SUFFIXES),
+                    elem_id="picture",
+                )
+                choice = gr.Dropdown(list(weights), value=weights[0], label="Weights")
+                sigma = gr.Slider(
+                    0, 75, SIGMA, label="Noise, grey levels of 255", visible=scales[weights[0]] == 1
+                )
+                ensemble = gr.Checkbox(label="Self-ensemble: 8 times slower, a little better")
+                button = gr.Button("Restore", variant="primary", elem_id="restore")
+                download = gr.DownloadButton("Download", interactive=False, elem_id="download")
+                remark = gr.Markdown(elem_id="remark")
+            with gr.Column(scale=3):
+                slider = gr.ImageSlider(
+                    label="before | after", format="png", interactive=False, elem_id="slider"
+                )
+        choice.change(lambda name: gr.Slider(visible=scales.get(name) == 1), choice, sigma)
+        button.click(
+            restore, [picture, choice, sigma, ensemble], [slider, download, remark], api_name=False
+        )
+    return page
+
+
+def serve(weights: Sequence[str], port: int, browser: bool) -> None:
+    """Show the page until Ctrl-C or another signal; then all pictures are removed.
+
+    Args:
+        weights: See `build_page`.
+        port: Of this machine's own address, 127.0.0.1: nobody else reaches the page.
+        browser: Whether to open it in the user's browser.
+
+    Raises:
+        PageError: if Gradio is not installed, or the port is none or taken.
+        WeightsError: if weights are unknown or cannot be loaded.
+    """
+    if not 1 <= port <= 65535:
+        raise PageError(f"a port is a number from 1 to 65535. Received: {port}")
+    for name in weights:
+        _network(name)
+    with temporary_folder() as folder:
+        os.environ |= {
+            "GRADIO_TEMP_DIR": str(folder),
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "GRADIO_RUN_HISTORY": "False",  # which a user could send to a service
+        }
+        try:
+            import gradio as gr
+        except ImportError:
+            raise PageError("the page needs gradio: pip install 'asykeras[demo]'") from None
+        _stay_at_home()
+        page = build_page(weights, folder)
+        # Gradio's own themes load fonts from the network.
+        theme = gr.themes.Default(font="sans-serif", font_mono="monospace")
+        try:
+            page.launch(
+                server_name="127.0.0.1", server_port=port, inbrowser=browser, share=False,
+                show_error=True, quiet=True, prevent_thread_lock=True, theme=theme,
+                max_file_size=2**30,
+            )  # fmt: skip
+        except OSError:
+            raise PageError(f"port {port} is taken: choose another by --port") from None
+        print(f"http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+        try:
+            while True:  # Gradio's own `block_thread` swallows the signal
+                time.sleep(1)
+        finally:
+            page.close()
+
+
+def _stay_at_home() -> None:
+    """Let Gradio fetch no address that a browser or another program names.
+
+    It would ask a name server on the network even about this machine's own name.
+    """
+    import safehttpx
+    from gradio import processing_utils
+
+    async def refuse(hostname: str) -> str:
+        raise ValueError(f"{hostname} is not asked: the page fetches nothing")
+
+    safehttpx.async_validate_url = refuse
+    processing_utils.PUBLIC_HOSTNAME_WHITELIST.clear()
+
+
+@lru_cache
+def _network(weights: str) -> Network:
+    return open_network(weights)
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    """Return the middle of an image that is larger than what is shown."""
+    left, top = (max(side - SHOWN, 0) // 2 for side in image.size)
+    right, bottom = (
+        start + min(side, SHOWN) for start, side in zip((left, top), image.size, strict=True)
+    )
+    return image.crop((left, top, right, bottom))

@@ -1,0 +1,156 @@
+"""DnCNN: convolutions that predict the noise of an image, which is then subtracted."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from asykeras.types import Tensor
+from zoo.store.weight import load_into
+
+# Convolutions and channels of the published networks.
+VARIANTS = {"S": (17, 1), "B": (20, 1), "C": (20, 3), "3": (20, 1)}
+FILTERS = 64
+
+
+def DnCNN(
+    variant: str = "S",
+    depth: int | None = None,
+    channels: int | None = None,
+    batch_norm: bool = True,
+    weights: str | None = None,
+    normalization: type[keras.layers.BatchNormalization] = layers.BatchNormalization,
+) -> keras.Model:
+    """Build DnCNN, a residual denoiser.
+
+    restored = image - residual;  residual: conv + ReLU -> (conv + batch norm + ReLU) x (depth - 2)
+    -> conv;  3x3 kernels, 64 filters, zero padding
+
+    | variant | for | depth | channels | parameters merged | trainable | with moving statistics |
+    |---|---|---|---|---|---|---|
+    | `"S"` | one noise level | 17 | 1 | 555,137 | 556,097 | 558,017 |
+    | `"B"` | unknown noise level | 20 | 1 | 665,921 | 667,073 | 669,377 |
+    | `"C"` | the same, colour (CDnCNN-B) | 20 | 3 | 668,227 | 669,379 | 671,683 |
+    | `"3"` | noise, super-resolution, JPEG | 20 | 1 | as `"B"` | | |
+
+    Args:
+        variant: `"S"`, `"B"`, `"C"` or `"3"`; sets depth and channels.
+        depth: Number of convolutions, at least 3, where it is not the variant's.
+        channels: 1 or 3, where it is not the variant's.
+        batch_norm: True, with batch normalisation, to train; False, the merged network: the
+            convolutions in between have a bias instead (see `fold_batch_norm`). Published weights
+            are merged.
+        weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
+            ones (He normal).
+        normalization: Layer of the batch normalisation: Keras' own, or for speed one derived from
+            it with the same class name and weights, so that either reads the other's files.
+
+    Returns:
+        Functional model `(None, None, None, channels)` in [0, 1] -> the same shape, unclipped
+        float32. Any height and width from 1 pixel. Noisy images should not be clipped before.
+
+    Raises:
+        ValueError: for any other argument; for weights that do not fit.
+
+    Differs from the authors' code: the epsilon of the batch normalisation is theirs (1e-4), but the
+    moving statistics have momentum 0.9, where theirs are those of the last batch; gamma begins at 1
+    and the moving variance at 1, where theirs begin with Gaussian numbers and at 0.01. Under a
+    mixed-precision policy the normalisation computes in float32 and its variables are float32.
+
+    Example:
+        >>> model = zoo.DnCNN("S")
+        >>> restored = model(noisy)  # (1, 40, 40, 1) -> (1, 40, 40, 1)
+
+    Reference: Zhang et al., "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image
+    Denoising", TIP 2017, arXiv:1608.03981.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {sorted(VARIANTS)}. Received: {variant!r}")
+    depth = VARIANTS[variant][0] if depth is None else depth
+    channels = VARIANTS[variant][1] if channels is None else channels
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 3:
+        raise ValueError(f"depth must be an int from 3. Received: {depth!r}")
+    if channels not in (1, 3):
+        raise ValueError(f"channels must be 1 or 3. Received: {channels!r}")
+    norm = normalization if batch_norm else None
+    model = _network(depth, channels, norm, f"dncnn_{variant.lower()}")
+    if weights is not None:
+        load_into(model, weights)
+    return model
+
+
+def fold_batch_norm(model: keras.Model) -> keras.Model:
+    """Return the merged network: the same output at inference, fewer operations.
+
+    gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta is one convolution with kernel
+    `kernel * gamma / sqrt(variance + epsilon)` and bias `beta - mean * gamma / sqrt(...)`.
+
+    Args:
+        model: What `DnCNN(batch_norm=True)` returned, trained; it is left as it is.
+
+    Returns:
+        What `DnCNN(batch_norm=False)` returns, with weights.
+
+    Raises:
+        ValueError: if the model has no batch normalisation, or is no DnCNN.
+
+    Example:
+        >>> merged = fold_batch_norm(model)
+        >>> merged.count_params()
+        555137
+    """
+    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    norms = {
+        layer.name: layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)
+    }
+    depth = len(convolutions)
+    if not norms or set(norms) != {f"bn{number}" for number in range(2, depth)}:
+        raise ValueError(f"model must be a DnCNN with batch normalisation. Received: {model.name}")
+    merged = _network(depth, model.input_shape[-1], None, model.name)
+    for number, convolution in enumerate(convolutions, start=1):
+        arrays = convolution.get_weights()
+        if number not in (1, depth):
+            arrays = _fold(arrays[0], norms[f"bn{number}"])
+        merged.get_layer(f"conv{number}").set_weights(arrays)
+    return merged
+
+
+def _network(
+    depth: int, channels: int, normalization: type[keras.layers.Layer] | None, name: str
+) -> keras.Model:
+    image = keras.Input((None, None, channels), name="image")
+    x = _convolution(FILTERS, "conv1", activation="relu")(image)
+    for number in range(2, depth):
+        x = _middle(x, number, normalization)
+    # The last layers compute in float32 under every policy: images in half precision show steps.
+    residual = _convolution(channels, f"conv{depth}", dtype="float32")(x)
+    restored = layers.Subtract(name="restored", dtype="float32")([image, residual])
+    return keras.Model(image, restored, name=name)
+
+
+def _middle(x: Tensor, number: int, normalization: type[keras.layers.Layer] | None) -> Tensor:
+    if normalization is None:
+        return _convolution(FILTERS, f"conv{number}", activation="relu")(x)
+    x = _convolution(FILTERS, f"conv{number}", use_bias=False)(x)
+    x = normalization(momentum=0.9, epsilon=1e-4, name=f"bn{number}")(x)
+    return layers.ReLU(name=f"relu{number}")(x)
+
+
+def _convolution(filters: int, name: str, **kwargs: Any) -> keras.layers.Layer:
+    return layers.Conv2D(
+        filters,
+        3,
+        padding="same",
+        data_format="channels_last",  # whatever keras.json says
+        kernel_initializer="he_normal",
+        name=name,
+        **kwargs,
+    )
+
+
+def _fold(kernel: np.ndarray, norm: keras.layers.Layer) -> list[np.ndarray]:
+    """Return kernel and bias of a convolution followed by its normalisation, in float64."""
+    gamma, beta, mean, variance = (array.astype(np.float64) for array in norm.get_weights())
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    return [kernel * factor, beta - mean * factor]

@@ -1,0 +1,192 @@
+"""EDSR: residual blocks without batch normalisation, and pixel shuffle at the end."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from asykeras.types import Tensor
+from zoo.store.weight import load_into
+
+# Blocks, filters and residual scale of the published networks (Lim et al., Table 1).
+VARIANTS = {"baseline": (16, 64, 1.0), "full": (32, 256, 0.1)}
+# Mean of the DIV2K training images, in [0, 1]; for one channel its luma (BT.601, studio range).
+MEANS = {1: (0.4379,), 3: (0.4488, 0.4371, 0.4040)}
+
+
+def EDSR(
+    scale: int,
+    variant: str = "baseline",
+    channels: int = 3,
+    blocks: int | None = None,
+    filters: int | None = None,
+    residual_scale: float | None = None,
+    weights: str | None = None,
+) -> keras.Model:
+    """Build EDSR, a residual network for super-resolution without batch normalisation.
+
+    image - mean -> head -> `blocks` residual blocks -> conv, + head -> upsampler -> tail, + mean
+
+    All kernels are 3x3 with bias and zero padding. The upsampler is one convolution and pixel
+    shuffle by `scale`, or two by 2 for scale 4. Parameters with 3 channels:
+
+    | variant | blocks | filters | residual scale | x2 | x3 | x4 |
+    |---|---|---|---|---|---|---|
+    | `"baseline"` | 16 | 64 | 1 | 1,369,859 | 1,554,499 | 1,517,571 |
+    | `"full"` | 32 | 256 | 0.1 | 40,729,603 | 43,680,003 | 43,089,923 |
+
+    Args:
+        scale: Upsampling factor, 2, 3 or 4.
+        variant: `"baseline"` or `"full"`; sets the three numbers that follow.
+        channels: 3 for RGB, as published, or 1 for luma.
+        blocks: Number of residual blocks, where it is not the variant's.
+        filters: Kernels of each convolution, where it is not the variant's.
+        residual_scale: Factor of each block's branch, where it is not the variant's.
+        weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
+            ones: kernels and biases in U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as in the authors' code.
+
+    Returns:
+        Functional model `(None, None, None, channels)` in [0, 1] -> the same, `scale` times larger,
+        unclipped float32. Any height and width from 1 pixel.
+
+    Raises:
+        ValueError: for any other argument; for weights that do not fit.
+
+    Differs from the authors' code: images are in [0, 1], not in [0, 255], so that biases and the
+    step of the optimiser are relative to 1; the mean of one channel is the luma of the published
+    mean, 0.4379. Weights of the authors' PixelShuffle need their channels reordered: theirs are
+    (channel, row, column), those here (row, column, channel).
+
+    A `.keras` file of it is loaded after `import zoo`, which tells Keras of its layer `Affine`.
+
+    Example:
+        >>> model = zoo.EDSR(scale=2)
+        >>> large = model(image)  # (1, 48, 48, 3) -> (1, 96, 96, 3)
+
+    Reference: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution",
+    CVPR Workshops 2017, arXiv:1707.02921.
+    """
+    if scale not in (2, 3, 4):
+        raise ValueError(f"scale must be 2, 3 or 4. Received: {scale!r}")
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {sorted(VARIANTS)}. Received: {variant!r}")
+    if channels not in MEANS:
+        raise ValueError(f"channels must be 1 or 3. Received: {channels!r}")
+    published = VARIANTS[variant]
+    blocks = _positive("blocks", published[0] if blocks is None else blocks)
+    filters = _positive("filters", published[1] if filters is None else filters)
+    residual_scale = published[2] if residual_scale is None else residual_scale
+    if isinstance(residual_scale, bool) or not 0 < residual_scale < math.inf:
+        raise ValueError(
+            f"residual_scale must be positive and finite. Received: {residual_scale!r}"
+        )
+
+    image = keras.Input((None, None, channels), name="image")
+    head = convolution(channels, filters, "head")(shift(-1, channels, "subtract_mean")(image))
+    x = residual_blocks(head, blocks, residual_scale)
+    x = upsampler(x, scale, "upsample")
+    # The last layers compute in float32 under every policy: images in half precision show steps.
+    x = convolution(filters, channels, "tail", dtype="float32")(x)
+    restored = shift(+1, channels, "add_mean")(x)
+    model = keras.Model(image, restored, name=f"edsr_{variant}_x{scale}")
+    if weights is not None:
+        load_into(model, weights)
+    return model
+
+
+def shift(sign: int, channels: int, name: str) -> keras.layers.Layer:
+    """Return a layer that adds `sign` times the mean of the training images, in float32."""
+    offset = [sign * mean for mean in MEANS[channels]]
+    return Affine(1.0, offset, name=name, dtype="float32")
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class Affine(layers.Layer):
+    """Multiply by a number and add a constant to every channel. `(B, H, W, C)` -> the same.
+
+    In place of `keras.layers.Rescaling`, which needs TensorFlow on every backend.
+
+    Args:
+        scale: Factor.
+        offset: One number per channel, or one for all.
+    """
+
+    def __init__(self, scale: float, offset: float | Sequence[float] = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+
+    def call(self, image: Tensor) -> Tensor:
+        """Return `scale * image + offset`."""
+        scaled = image if self.scale == 1 else image * self.scale
+        return scaled if self.offset == 0.0 else scaled + ops.cast(self.offset, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape unchanged."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+
+def convolution(
+    inputs: int,
+    filters: int,
+    name: str,
+    size: int = 3,
+    activation: str | None = None,
+    dtype: str | None = None,
+) -> keras.layers.Layer:
+    """Return a zero-padded convolution, initialised with U(-1/sqrt(fan_in), 1/sqrt(fan_in))."""
+    # The bias needs the kernel's fan-in, which no initializer of Keras can know from its shape.
+    bound = 1 / math.sqrt(size * size * inputs)
+    return layers.Conv2D(
+        filters,
+        size,
+        padding="same",
+        data_format="channels_last",  # whatever keras.json says
+        activation=activation,
+        kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
+        bias_initializer=keras.initializers.RandomUniform(-bound, bound),
+        name=name,
+        dtype=dtype,
+    )
+
+
+def residual_block(x: Tensor, name: str, size: int = 3, scale: float = 1.0) -> Tensor:
+    """Add `scale` times convolution, ReLU, convolution to x."""
+    filters = x.shape[-1]
+    branch = convolution(filters, filters, f"{name}_conv1", size, activation="relu")(x)
+    branch = convolution(filters, filters, f"{name}_conv2", size)(branch)
+    if scale != 1:
+        branch = Affine(scale, name=f"{name}_scale")(branch)
+    return layers.Add(name=name)([x, branch])
+
+
+def residual_blocks(x: Tensor, blocks: int, scale: float = 1.0) -> Tensor:
+    """Add residual blocks and a convolution to x."""
+    body = x
+    for number in range(1, blocks + 1):
+        body = residual_block(body, f"block{number}", scale=scale)
+    body = convolution(x.shape[-1], x.shape[-1], "body_conv")(body)
+    return layers.Add(name="body")([x, body])
+
+
+def upsampler(x: Tensor, scale: int, name: str) -> Tensor:
+    """Enlarge by convolution and pixel shuffle: in one step, or in two for scale 4."""
+    filters = x.shape[-1]
+    factors = (2, 2) if scale == 4 else (scale,)
+    for step, factor in enumerate(factors, start=1):
+        x = convolution(filters, factor * factor * filters, f"{name}{step}_conv")(x)
+        x = ops.depth_to_space(x, factor, data_format="channels_last")
+    return x
+
+
+def _positive(name: str, number: Any) -> int:
+    """Refuse what is not a positive int."""
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"{name} must be a positive int. Received: {number!r}")
+    return number

@@ -1,0 +1,294 @@
+"""Weights of the authors' own files: MatConvNet, MATLAB and PyTorch to the networks of the zoo.
+
+Nothing is unpickled: `.mat` files hold arrays, and PyTorch files are read with `weights_only=True`.
+PyTorch is imported when such a file is read; it is the extra `import`.
+"""
+
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import keras
+import numpy as np
+
+from zoo.networks.dncnn import DnCNN
+from zoo.networks.dphsir import DPHSIR
+from zoo.networks.edsr import EDSR
+from zoo.networks.srcnn import SRCNN
+from zoo.pictures.errors import reason
+from zoo.store.claims import ContentError
+from zoo.store.hdf5 import child, open_hdf5, read_array, referred
+from zoo.store.matlab import mat_variables, read_mat
+from zoo.store.weight import WeightsError, check_values
+
+Arrays = dict[str, np.ndarray]
+Layer = tuple[np.ndarray, np.ndarray]  # kernel (height, width, in, out) and bias (out,)
+
+
+def import_weights(
+    path: str | os.PathLike[str], model: str, transposed: bool = False
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Read a file of the authors' and return the network with these weights, and its arguments.
+
+    Args:
+        path: `.mat` (MatConvNet's DnCNN, versions 5 to 7.3; SRCNN), `.pth` or `.pt` (KAIR's DnCNN,
+            EDSR-PyTorch, DPHSIR's GRUNet).
+        model: `"srcnn"`, `"dncnn"`, `"edsr"` or `"dphsir"`.
+        transposed: For SRCNN: the kernels are stored row by row, not MATLAB's column by column.
+
+    Returns:
+        The model, and `builder`, `arguments` and `use` for its card. Batch normalisation is
+        merged.
+
+    Raises:
+        WeightsError: if the file cannot be read or holds another network.
+    """
+    readers: dict[str, Callable[[], tuple[keras.Model, dict[str, Any]]]] = {
+        "srcnn": lambda: _srcnn(_mat(Path(path)), transposed),
+        "dncnn": lambda: _dncnn(_sequence(Path(path))),
+        "edsr": lambda: _edsr(_torch(Path(path))),
+        "dphsir": lambda: _dphsir(_torch(Path(path))),
+    }
+    if model not in readers:
+        raise WeightsError(f"model must be one of {sorted(readers)}. Received: {model!r}")
+    if not Path(path).is_file():
+        raise WeightsError(f"{path} cannot be read: there is no such file")
+    try:
+        return readers[model]()
+    except WeightsError:
+        raise
+    except (ContentError, OSError) as error:
+        raise WeightsError(f"{path} cannot be read: {reason(error)}") from None
+    except (KeyError, IndexError, AttributeError, StopIteration) as error:
+        raise WeightsError(f"{path} holds no {model}: it lacks {error}") from None
+    except Exception as error:  # of what was made of a file that is something else
+        raise WeightsError(f"{path} holds no {model}: {reason(error)}") from None
+
+
+def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, dict[str, Any]]:
+    """SRCNN's own format: weights_conv1 (81, 64), weights_conv2 (64, k * k, 32), ... (32, 25)."""
+    order: Literal["C", "F"] = "C" if transposed else "F"
+    layers = []
+    for number in (1, 2, 3):
+        values = _floats(arrays[f"weights_conv{number}"])
+        if number == 1:  # (pixels, out)
+            values = values[None]
+        elif number == 3:  # (in, pixels)
+            values = values[..., None]
+        size = round(values.shape[1] ** 0.5)
+        pixels = np.moveaxis(values, 1, 0).reshape((size, size, *values.shape[::2]), order=order)
+        layers.append((pixels, arrays[f"biases_conv{number}"].ravel()))
+    variant = "-".join(str(kernel.shape[0]) for kernel, _ in layers)
+    arguments = {"scale": 3, "variant": variant, "channels": layers[0][0].shape[2]}
+    network = SRCNN(**arguments)
+    for name, layer in zip(("patch_extraction", "mapping", "reconstruction"), layers, strict=True):
+        _set(network, name, layer)
+    return network, {
+        "builder": "SRCNN",
+        "arguments": arguments,
+        "use": {"scale": arguments["scale"], "enlarge_first": True},
+    }
+
+
+def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, dict[str, Any]]:
+    arguments = {
+        "variant": "S",
+        "depth": len(layers),
+        "channels": layers[0][0].shape[2],
+        "batch_norm": False,
+    }
+    network = DnCNN(**arguments)
+    for number, layer in enumerate(layers, start=1):
+        _set(network, f"conv{number}", layer)
+    return network, {"builder": "DnCNN", "arguments": arguments, "use": {}}
+
+
+def _edsr(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
+    """EDSR-PyTorch: head.0, body.N.body.0 and .2, body.B, tail.0.0 (and tail.0.2), tail.1.
+
+    Theirs takes images in [0, 255]. Convolutions and ReLU are homogeneous, so dividing every bias
+    by 255 makes it the network for [0, 1]; the kernels stay.
+    """
+    blocks = len([name for name in arrays if name.endswith("body.0.weight")])
+    filters, channels = arrays["head.0.weight"].shape[:2]
+    steps = [name for name in ("tail.0.0", "tail.0.2") if f"{name}.weight" in arrays]
+    grown = len(arrays[f"{steps[0]}.weight"]) // filters
+    arguments = {
+        "scale": 4 if len(steps) == 2 else round(grown**0.5),
+        "variant": "full" if filters == 256 else "baseline",
+        "channels": channels,
+        "blocks": blocks,
+        "filters": filters,
+    }
+    network = EDSR(**arguments)
+    names = {"head": "head.0", "body_conv": f"body.{blocks}", "tail": "tail.1"}
+    for block in range(blocks):
+        names[f"block{block + 1}_conv1"] = f"body.{block}.body.0"
+        names[f"block{block + 1}_conv2"] = f"body.{block}.body.2"
+    for number, step in enumerate(steps, start=1):
+        names[f"upsample{number}_conv"] = step
+    for name, theirs in names.items():
+        kernel, bias = _torch_layer(arrays, theirs)
+        layer = (kernel, bias / 255)
+        _set(network, name, _shuffled(layer, filters) if name.startswith("upsample") else layer)
+    return network, {
+        "builder": "EDSR",
+        "arguments": arguments,
+        "use": {"scale": arguments["scale"]},
+    }
+
+
+def _shuffled(layer: Layer, filters: int) -> Layer:
+    """Reorder outputs from PyTorch's PixelShuffle (channel, row, column) to (row, column, channel).
+
+    The last axis of kernel and bias counts them.
+    """
+    kernel, bias = (
+        array.reshape((*array.shape[:-1], filters, -1)).swapaxes(-1, -2).reshape(array.shape)
+        for array in layer
+    )
+    return kernel, bias
+
+
+def _dphsir(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
+    """GRUNet without batch normalisation and with a noise map, DPHSIR's `grunet.pth`."""
+    network = DPHSIR()
+    for name, theirs in _grunet_names().items():
+        weight = arrays[f"{theirs}.weight"]
+        if theirs.endswith("deconv"):  # transposed, stride 1: a convolution with flipped kernels
+            kernel = weight[:, :, ::-1, ::-1, ::-1].transpose(2, 3, 4, 0, 1)
+        else:
+            kernel = weight.transpose(2, 3, 4, 1, 0)
+        bias = [arrays[f"{theirs}.bias"]] if name == "tail" else []
+        _set(network, name, (kernel, *bias))
+    return network, {"builder": "DPHSIR", "arguments": {}, "use": {"takes_sigma": True}}
+
+
+def _grunet_names() -> dict[str, str]:
+    """Return the names of our units and of the authors' convolutions."""
+    names = {"head": "Conv1.conv.conv", "tail": "Conv.conv.deconv"}
+    for level in (1, 2, 3, 4):
+        names[f"down{level}"] = f"Down{level}.conv.conv"
+        names[f"up{level}"] = f"Up{level + 1}.conv.upsample_conv.conv3d"
+        for ours, theirs in (("unit1", "conv1"), ("unit2", "conv2"), ("shortcut", "conv_residual")):
+            names[f"encoder{level}_{ours}"] = f"Conv{level + 1}.{theirs}.conv.conv"
+            names[f"decoder{level}_{ours}"] = f"Up_conv{level + 1}.{theirs}.conv.deconv"
+    return names
+
+
+def _sequence(path: Path) -> list[Layer]:
+    """Return the convolutions of a DnCNN file in their order, batch normalisation merged."""
+    if path.suffix == ".mat":
+        return _matconvnet(path)
+    arrays = _torch(path)
+    names = [name.removesuffix(".weight") for name in arrays if name.endswith(".weight")]
+    if any(arrays[f"{name}.weight"].ndim != 4 for name in names):
+        raise ValueError("batch normalisation has to be merged first, as in the released files")
+    names.sort(key=lambda name: int(name.split(".")[-1]))
+    return [_torch_layer(arrays, name) for name in names]
+
+
+def _torch_layer(arrays: Arrays, name: str) -> Layer:
+    """Return kernel and bias of a Conv2d, whose weight is (out, in, height, width)."""
+    return arrays[f"{name}.weight"].transpose(2, 3, 1, 0), arrays[f"{name}.bias"]
+
+
+def _torch(path: Path) -> Arrays:
+    """Return the arrays of a PyTorch file; never unpickles anything but tensors."""
+    try:
+        import torch
+    except ImportError:
+        raise WeightsError(
+            f"reading {path.name} needs PyTorch: pip install 'asykeras[import]'"
+        ) from None
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            if any(each.compress_type != zipfile.ZIP_STORED for each in file.infolist()):
+                raise ContentError("it is compressed, which no file of PyTorch is")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # the unpickler refuses in many ways
+        raise WeightsError(f"{path} is no file of plain PyTorch tensors: {reason(error)}") from None
+    for key in ("net", "state_dict", "params"):
+        inner = state.get(key) if isinstance(state, dict) else None
+        state = inner if isinstance(inner, dict) else state
+    if not isinstance(state, dict):
+        raise ContentError(f"it holds a {type(state).__name__}, no tensors by names")
+    tensors = {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.nbytes > path.stat().st_size:
+            raise ContentError(f"{name} claims to be larger than the file")
+    return {
+        str(name).removeprefix("module."): tensor.detach().float().numpy()
+        if tensor.is_floating_point()
+        else tensor.numpy()
+        for name, tensor in tensors.items()
+    }
+
+
+def _mat(path: Path) -> dict[str, Any]:
+    """Return the variables of a `.mat` file up to version 7."""
+    return {each.name: read_mat(path, each) for each in mat_variables(path) if each.name}
+
+
+def _matconvnet(path: Path) -> list[Layer]:
+    """Return the convolutions of a MatConvNet network."""
+    if path.is_file() and h5py.is_hdf5(path):  # version 7.3
+        with open_hdf5(path) as file:
+            places = read_array(child(child(file, "net"), "layers"), "O")
+            layers = [_hdf5_layer(file, referred(file, at)) for at in places.ravel()]
+    else:
+        layers = [
+            (layer["type"], [_floats(each) for each in layer.get("weights", ())])
+            for layer in _mat(path)["net"]["layers"]
+        ]
+    return _merged(layers)
+
+
+def _hdf5_layer(file: h5py.File, layer: h5py.Group) -> tuple[str, list[np.ndarray]]:
+    """Return type and weights of a layer; HDF5 holds MATLAB's axes in reverse order."""
+    kind = "".join(map(chr, read_array(child(layer, "type")).ravel()))
+    places: Any = read_array(child(layer, "weights"), "Ou").ravel() if "weights" in layer else ()
+    # An empty cell is stored as two zeros.
+    found = [referred(file, at) for at in places if isinstance(at, h5py.Reference)]
+    return kind, [_floats(read_array(array).T) for array in found]
+
+
+def _floats(values: np.ndarray) -> np.ndarray:
+    """Return weights of a file as float32."""
+    check_values(values)
+    return values.astype(np.float32)
+
+
+def _merged(layers: Sequence[tuple[str, list[np.ndarray]]]) -> list[Layer]:
+    """Return the convolutions, each with the batch normalisation that follows it."""
+    convolutions: list[Layer] = []
+    for kind, arrays in layers:
+        if kind == "conv":
+            kernel, bias = arrays
+            kernel = kernel.reshape((*kernel.shape, 1, 1)[:4])  # MATLAB drops trailing ones
+            convolutions.append((kernel, bias.ravel()))
+        elif kind == "bnorm":
+            gain, shift, moments = arrays  # moments: mean and standard deviation per channel
+            factor = gain.ravel() / moments[:, 1]
+            kernel, bias = convolutions[-1]
+            merged = (bias - moments[:, 0]) * factor + shift.ravel()
+            convolutions[-1] = (kernel * factor, merged)
+    return convolutions
+
+
+def _set(network: keras.Model, name: str, arrays: Sequence[np.ndarray]) -> None:
+    """Set the weights of a layer, if their shapes are right."""
+    layer = network.get_layer(name)
+    found = [tuple(array.shape) for array in arrays]
+    wanted = [tuple(variable.shape) for variable in layer.weights]
+    if found != wanted:
+        raise ValueError(f"layer {name} has the shapes {wanted}, the file {found}")
+    for array in arrays:
+        check_values(array)
+    layer.set_weights(list(arrays))

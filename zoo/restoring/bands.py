@@ -1,0 +1,255 @@
+"""A picture through a network, tile by tile: what comes out is the restored picture by rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from asykeras.resize import bicubic_resize, mirror_border
+from zoo.pictures.picture import Picture, Rows
+from zoo.restoring.channels import SPREAD, Channels, channels_for, without_hidden
+from zoo.restoring.contrast import at_contrast
+from zoo.restoring.network import Network
+from zoo.runtimes.engines import Engine
+from zoo.store.usage import contrast
+from zoo.tiling.reach import Reach
+from zoo.tiling.tiles import (
+    Span,
+    automatic_tile,
+    batches,
+    bytes_per_pixel,
+    memory_budget,
+    spans,
+    tiles_at_once,
+)
+
+BAND_BYTES = 64 * 2**20  # of the restored rows that wait to be written
+BICUBIC_MARGIN = 2  # pixels to each side from which bicubic enlargement makes a pixel
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures are restored.
+
+    Attributes:
+        sigma: Level of the noise in image units: 25 grey levels are 25 / 255.
+        tile: Pixels of the input that are kept of a tile, a side; None: by the free memory.
+        self_ensemble: Whether to restore all eight turns and mirror images, and take the mean.
+    """
+
+    sigma: float | None = None
+    tile: int | None = None
+    self_ensemble: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a tile of no size."""
+        if self.tile is not None and self.tile < 1:
+            raise ValueError(f"tile must be 1 or more. Received: {self.tile}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a picture goes through a network.
+
+    Attributes:
+        network: What `open_network` returned.
+        picture: Size, channels and depth.
+        settings: How it is restored.
+        way: Of the channels through the network.
+        rows: Of the tiles, from the top.
+        columns: Of the tiles, from the left.
+        at_once: Tiles per batch.
+        height: Rows that the tiles cover: those of the picture, or more where it is mirrored to a
+            multiple.
+        width: Columns that they cover.
+    """
+
+    network: Network
+    picture: Picture
+    settings: Settings
+    way: Channels
+    rows: list[Span]
+    columns: list[Span]
+    at_once: int
+    height: int
+    width: int
+
+
+def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
+    """Return how a picture goes through a network.
+
+    Raises:
+        ValueError: if the network takes another number of channels.
+    """
+    colours = picture.channels - picture.alpha
+    way = channels_for(picture.colour, colours, network.channels, network.usage.scale)
+    height, width, its_reach = picture.height, picture.width, network.reach
+    if its_reach is None:
+        if settings.self_ensemble and len({*network.size}) > 1:
+            raise ValueError(f"{network.name} takes no turned pictures: self_ensemble must be off")
+        rows, columns = (
+            _fixed_spans(side, network, its_only)
+            for side, its_only in zip((height, width), network.size, strict=True)
+        )
+        height, width = rows[-1].stop, columns[-1].stop
+        return Plan(network, picture, settings, way, rows, columns, 1, height, width)
+    step, margin = its_reach.step, its_reach.margin
+    if network.usage.scale > 1:
+        margin = max(margin, -(-BICUBIC_MARGIN // step) * step)  # of alpha and colour
+    if picture.alpha:
+        margin += -(-SPREAD // step) * step
+    height, width = (-(-side // step) * step for side in (height, width))
+    images = way.images * (colours if network.channels is None else 1)
+    budget, per_pixel = memory_budget(), bytes_per_pixel(its_reach, images, picture.channels)
+    keep = settings.tile or automatic_tile(its_reach, per_pixel, budget)
+    low = settings.tile or min(keep, _rows_per_band(picture, its_reach))
+    rows, columns = spans(height, low, margin, step), spans(width, keep, margin, step)
+    at_once = tiles_at_once(its_reach, per_pixel, keep, budget)
+    return Plan(network, picture, settings, way, rows, columns, at_once, height, width)
+
+
+def _fixed_spans(length: int, network: Network, size: int | None) -> list[Span]:
+    """Return the whole of an axis, a multiple of what it must be; or tiles of the only size.
+
+    What such tiles should share is not known: it is an eighth of them on each side, and what
+    bicubic enlargement needs.
+    """
+    if size is None:
+        length = -(-length // network.step) * network.step
+        return [Span(0, length, 0, length)]
+    margin = max(size // 8, BICUBIC_MARGIN if network.usage.scale > 1 else 0)
+    margin = min(margin, (size - 1) // 2)
+    return spans(max(length, size), size - 2 * margin, margin)
+
+
+def _rows_per_band(picture: Picture, reach: Reach) -> int:
+    """Return how many rows of a wide picture are restored at a time, to be held in memory."""
+    row = picture.width * picture.channels * picture.dtype.itemsize * reach.scale**2
+    return max(BAND_BYTES // row, reach.margin, 16)
+
+
+def restore_bands(plan: Plan, rows: Rows) -> Iterator[np.ndarray]:
+    """Yield the restored picture by rows, one row of tiles after the other.
+
+    Args:
+        plan: What `plan` returned.
+        rows: Where the picture's pixels come from.
+
+    Yields:
+        Rows `(rows, scale * width, channels)` in the picture's dtype, from the top.
+    """
+    scale, picture = plan.network.usage.scale, plan.picture
+    engine = eightfold(plan.network.engine) if plan.settings.self_ensemble else plan.network.engine
+    for row in plan.rows:
+        band = _read(plan, rows, row)
+        last = min(row.last, picture.height)
+        shape = ((last - row.first) * scale, picture.width * scale, picture.channels)
+        restored = np.empty(shape, picture.dtype)
+        for batch in batches(plan.columns, plan.at_once):
+            tiles = np.stack([band[:, column.start : column.stop] for column in batch])
+            results = _restore_tiles(plan, engine, tiles, _places(plan, row, batch))
+            for column, result in zip(batch, results, strict=True):
+                kept = result[
+                    (row.first - row.start) * scale : (last - row.start) * scale,
+                    (column.first - column.start) * scale : (column.last - column.start) * scale,
+                ]
+                into = restored[:, column.first * scale : column.last * scale]
+                into[:] = kept[:, : into.shape[1]]
+        yield restored
+
+
+def eightfold(engine: Engine) -> Engine:
+    """Return an engine that gives the mean over the eight turns and mirror images, undone.
+
+    Reference: Timofte et al., "Seven ways to improve example-based single image super resolution",
+    CVPR 2016, Sec. 3.5; the "self-ensemble" of EDSR.
+    """
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        images, *others = inputs
+        results = []
+        for turns in range(4):
+            for mirror in (False, True):
+                turned = np.ascontiguousarray(_turn(images, turns, mirror))
+                moved = [_turn_place(each, images.shape, turns, mirror) for each in others]
+                result = engine([turned, *moved])
+                result = result[:, :, ::-1] if mirror else result
+                results.append(np.rot90(result, -turns, axes=(1, 2)))
+        return np.asarray(np.mean(results, axis=0, dtype=np.float32))
+
+    return run
+
+
+def _read(plan: Plan, rows: Rows, row: Span) -> np.ndarray:
+    """Return the rows of a row of tiles, mirrored where they go beyond the picture."""
+    picture = plan.picture
+    numbers = mirror_border(np.arange(row.start, row.stop), np.array(picture.height))
+    first = int(numbers.min())
+    band = rows(first, int(numbers.max()) + 1)
+    if row.stop > picture.height:
+        band = band[numbers - first]
+    if plan.width > picture.width:
+        band = band[:, mirror_border(np.arange(plan.width), np.array(picture.width))]
+    return band
+
+
+def _places(plan: Plan, row: Span, columns: list[Span]) -> np.ndarray:
+    """Return the places of tiles as `placed_network` takes them."""
+    places = [(row.start, plan.height, each.start, plan.width) for each in columns]
+    return np.array(places, np.float32)
+
+
+def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return restored tiles `(n, scale * h, scale * w, channels)`, in the picture's dtype."""
+    network, picture = plan.network, plan.picture
+    scale = network.usage.scale
+    values = tiles.astype(np.float64) / picture.white
+    colour, alpha = np.split(values, [picture.channels - picture.alpha], axis=-1)
+    shown = without_hidden(colour, alpha) if picture.alpha else colour
+    images, aside = plan.way.apart(shown)
+    if network.usage.enlarge_first:
+        images = keras.ops.convert_to_numpy(bicubic_resize(images, scale))
+    restored = _run(plan, engine, images, places[plan.way.owners(len(tiles))])
+    restored = plan.way.together(restored, aside)
+    if picture.alpha:
+        restored = np.where(alpha > 0, restored, colour) if scale == 1 else restored
+        alpha = alpha if scale == 1 else bicubic_resize(alpha, scale)
+        restored = np.concatenate([restored, keras.ops.convert_to_numpy(alpha)], axis=-1)
+    return picture.quantize(restored)
+
+
+def _run(plan: Plan, engine: Engine, images: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return what the network makes of images `(n, h, w, channels)`, float64."""
+    network, sigma = plan.network, plan.settings.sigma
+    more = []
+    if network.usage.takes_sigma:
+        more.append(np.full((len(images), 1), sigma, np.float32))
+    if network.reach is not None and network.reach.placed:
+        more.append(places)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        return engine([images.astype(np.float32), *more]).astype(np.float64)
+
+    factor = contrast(network.usage, None if sigma is None else 255 * sigma)
+    return run(images) if factor == 1 else at_contrast(run, images, factor)
+
+
+def _turn(images: np.ndarray, turns: int, mirror: bool) -> np.ndarray:
+    """Turn images by quarters, then mirror them from left to right."""
+    turned = np.rot90(images, turns, axes=(1, 2))
+    return turned[:, :, ::-1] if mirror else turned
+
+
+def _turn_place(values: np.ndarray, shape: tuple[int, ...], turns: int, mirror: bool) -> np.ndarray:
+    """Return where tiles of a shape lie when the whole image is turned; noise levels stay."""
+    if values.shape[1] != 4:
+        return values
+    top, rows, left, columns = values.T
+    height, width = shape[1:3]
+    for _ in range(turns):
+        top, rows, left, columns = columns - left - width, columns, top, rows
+        height, width = width, height
+    if mirror:
+        left = columns - left - width
+    return np.stack([top, rows, left, columns], axis=1)

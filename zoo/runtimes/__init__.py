@@ -1,0 +1,1 @@
+"""What runs a network: Keras, or another runtime on a file."""

@@ -1,0 +1,75 @@
+"""The formats, and the packages that write and read each."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.runtimes import litert, onnx, openvino, savedmodel
+from zoo.runtimes.errors import ExportError
+from zoo.runtimes.signatures import Run
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format.
+
+    Attributes:
+        name: As users give it, and the extra with its packages.
+        ending: Of the file; `""` is a folder.
+        write: Writes a network to a path, given its task (see `task_of`) and whether in int8.
+        read: Returns the functions of a file by name. All formats have `serve`, the network on
+            float32; each takes a list of arrays, image and perhaps sigma.
+        packages: Names to import -> names to install.
+        companions: Endings of more files beside it.
+        quantizes: Whether it has int8.
+    """
+
+    name: str
+    ending: str
+    write: Callable[[keras.Model, Path, dict[str, Any], bool], None]
+    read: Callable[[Path], dict[str, Run]]
+    packages: dict[str, str] = field(default_factory=dict)
+    companions: tuple[str, ...] = ()
+    quantizes: bool = False
+
+    def find_packages(self) -> None:
+        """Raise ExportError if a package is not installed."""
+        missing = [pip for name, pip in self.packages.items() if not importlib.util.find_spec(name)]
+        if missing:
+            raise ExportError(
+                f"the format {self.name} needs {', '.join(missing)}: "
+                f"pip install 'asykeras[{self.name}]'"
+            )
+
+
+_ALL = (
+    Format("savedmodel", "", savedmodel.write, savedmodel.read),
+    Format(
+        "onnx",
+        ".onnx",
+        onnx.write,
+        onnx.read,
+        packages={"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"},
+    ),
+    Format(
+        "litert",
+        ".tflite",
+        litert.write,
+        litert.read,
+        packages={"ai_edge_litert": "ai-edge-litert"},
+        quantizes=True,
+    ),
+    Format(
+        "openvino",
+        ".xml",
+        openvino.write,
+        openvino.read,
+        packages={"openvino": "openvino"},
+        companions=(".bin",),
+    ),
+)
+FORMATS = {each.name: each for each in _ALL}

@@ -1,0 +1,91 @@
+"""LiteRT: a file for phones and small devices, in float32 or in 8-bit integers."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.exports.samples import network_inputs, photographs
+from zoo.runtimes.errors import ExportError
+from zoo.runtimes.loops import refuse_loops
+from zoo.runtimes.signatures import Run, keras_signature
+
+# Pixels a side of the parts that int8 is calibrated on.
+PART = 128
+
+
+def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
+    """Write the file, with LiteRT's own operators alone and none of TensorFlow's."""
+    import tensorflow as tf
+
+    refuse_loops("litert", network)
+    operators = tf.lite.OpsSet.TFLITE_BUILTINS_INT8 if int8 else tf.lite.OpsSet.TFLITE_BUILTINS
+    options: dict[str, Any] = {"target_spec": {"supported_ops": [operators]}}
+    if int8:
+        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
+        options["representative_dataset"] = lambda: _calibration(network, task)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow warns of its own interpreter, of no one's use
+        network.export(
+            str(path),
+            format="litert",
+            verbose=False,
+            input_signature=keras_signature(network),
+            **options,
+        )
+    if int8:
+        _check_integers(network, path)
+
+
+def read(path: Path) -> dict[str, Run]:
+    """Return the network as LiteRT computes it; every call resizes the input tensors."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path))
+    runner = interpreter.get_signature_runner("serving_default")
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        return runner(**_named(inputs))["output_0"]
+
+    return {"serve": run}
+
+
+def _calibration(network: keras.Model, task: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the training photographs of the samples, two parts of each."""
+    for photo in photographs("train"):
+        image, *others = network_inputs(network, photo, task)
+        for part in (image[:, :PART, :PART], image[:, -PART:, -PART:]):
+            yield _named([part, *others])
+
+
+def _named(inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return dict(zip(("image", "sigma"), inputs, strict=False))
+
+
+def _check_integers(network: keras.Model, path: Path) -> None:
+    """Refuse a file with weights or images in floating point, but for its inputs and its output.
+
+    The converter leaves what it cannot convert as it is, even where only integers are allowed.
+    Scalars and vectors may stay, such as the places between which GRUNet interpolates.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        str(path),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    ends = [*interpreter.get_input_details(), *interpreter.get_output_details()]
+    known = {each["index"] for each in ends}
+    floats = [
+        each["name"]
+        for each in interpreter.get_tensor_details()
+        if each["dtype"] is np.float32 and len(each["shape"]) > 1 and each["index"] not in known
+    ]
+    if floats:
+        raise ExportError(
+            f"{network.name} has {len(floats)} weights or images that LiteRT does not compute in "
+            f"int8. Received: {floats[0]}"
+        )

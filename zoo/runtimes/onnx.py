@@ -1,0 +1,96 @@
+"""ONNX: a file for ONNX Runtime."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.runtimes.loops import refuse_loops
+from zoo.runtimes.signatures import INPUTS, Run, concrete_function
+
+
+def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
+    """Write the file by tf2onnx."""
+    import onnx
+
+    refuse_loops("onnx", network)
+    with _quiet("tf2onnx"):
+        model = _convert(network)
+    _name_sizes(model)
+    onnx.save(model, path)
+
+
+def read(path: Path) -> dict[str, Run]:
+    """Return the network as ONNX Runtime computes it, on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is raised as well
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    return {"serve": lambda inputs: session.run(None, dict(zip(names, inputs, strict=True)))[0]}
+
+
+def _convert(network: keras.Model) -> Any:
+    """Return the network as an ONNX model.
+
+    Not by `keras.Model.export`, which runs all of tf2onnx's optimizers: the one for reshapes gives
+    the output of a network with one channel an axis too many, for some orders in which Python
+    keeps a set.
+    """
+    import tensorflow as tf
+    from tf2onnx.optimizer import optimize_graph
+    from tf2onnx.optimizer.back_to_back_optimizer import BackToBackOptimizer
+    from tf2onnx.optimizer.const_fold_optimizer import ConstFoldOptimizer
+    from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
+    from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+    from tf2onnx.tf_loader import from_function
+    from tf2onnx.tfonnx import process_tf_graph
+
+    function = concrete_function(network)
+    inputs = [each.name for each in function.inputs if each.dtype != tf.resource]
+    outputs = [each.name for each in function.outputs]
+    names = {**dict(zip(inputs, INPUTS, strict=False)), outputs[0]: "restored"}
+    frozen = from_function(function, inputs, outputs)
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(frozen, name="")
+        converted = process_tf_graph(
+            graph, input_names=inputs, output_names=outputs, tensors_to_rename=names
+        )
+    optimizers = {
+        "optimize_transpose": TransposeOptimizer,
+        "fold_constants": ConstFoldOptimizer,
+        "merge_duplication": MergeDuplicatedNodesOptimizer,
+        "remove_identity": IdentityOptimizer,
+        "remove_back_to_back": BackToBackOptimizer,
+    }
+    return optimize_graph(converted, optimizers=optimizers).make_model(network.name)
+
+
+def _name_sizes(model: Any) -> None:
+    """Give the free sizes of inputs and output names that say what they are."""
+    for value in [*model.graph.input, *model.graph.output]:
+        prefix = "restored_" if value.name == "restored" else ""
+        sizes = ("batch", f"{prefix}height", f"{prefix}width")
+        for dimension, name in zip(value.type.tensor_type.shape.dim, sizes, strict=False):
+            if not dimension.dim_value:
+                dimension.dim_param = name
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Silence a converter's log and warnings: what fails raises."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

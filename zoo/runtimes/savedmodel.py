@@ -1,0 +1,33 @@
+"""SavedModel: a folder for TensorFlow and TensorFlow Serving."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.runtimes.signatures import INPUTS, Run, signatures
+
+
+def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
+    """Write the folder, with all signatures."""
+    # Not `track(network)`: each variable would be stored twice.
+    archive = keras.export.ExportArchive()
+    for name, (function, specs) in signatures(network, task).items():
+        archive.add_endpoint(name, function, input_signature=specs)
+    archive.write_out(str(path), verbose=False)
+
+
+def read(path: Path) -> dict[str, Run]:
+    """Return the signatures."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+
+    def run(name: str, inputs: list[np.ndarray]) -> np.ndarray:
+        named = zip(INPUTS, inputs, strict=False)
+        outputs = loaded.signatures[name](**{key: tf.constant(each) for key, each in named})
+        return outputs["output_0"].numpy()
+
+    return {name: partial(run, name) for name in loaded.signatures if name != "serving_default"}

@@ -1,0 +1,1 @@
+"""The protocols of the literature, by which restored pictures are scored."""

@@ -1,0 +1,77 @@
+"""Which published weight is the best for a picture and a job, by what the cards say."""
+
+from zoo.store.usage import Usage, usage
+from zoo.store.weight import card, list_weights
+
+
+class ChoiceError(ValueError):
+    """A job that no published weight is for, with the reason in one sentence."""
+
+
+def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = None) -> str:
+    """Return the published weight that does a job best.
+
+    Of the weights whose `use` covers the job and the kind of picture, it is the one with the
+    highest PSNR on the sample photographs, as its card has it.
+
+    Args:
+        colour: Of the picture: `"grey"`, `"rgb"`, `"cmyk"` or `"bands"`.
+        scale: Factor to enlarge by; or
+        sigma: level of the noise to remove, in grey levels of 255.
+
+    Raises:
+        ChoiceError: if there is none, with what there is instead.
+        ValueError: if not exactly one of `scale` and `sigma` is given.
+
+    Example:
+        >>> zoo.best_weight("rgb", scale=4)
+        'edsr-baseline-x4'
+    """
+    uses = check_job(scale, sigma)
+    able = {name: use for name, use in uses.items() if _does(use, scale, sigma)}
+    fitting = [name for name, use in able.items() if use.colours and colour in use.colours]
+    if fitting:
+        return max(fitting, key=_score)
+    if scale is not None:
+        raise ChoiceError(f"no published weight enlarges a {colour} picture by {scale}")
+    others = [
+        f"{name} is for {use.levels[0]:g} to {use.levels[1]:g}"
+        for name, use in uses.items()
+        if use.levels and use.colours and colour in use.colours
+    ]
+    known = f" ({'; '.join(others)})" if others else ""
+    anyway = f"; --weights {next(iter(able))} takes it, with poor results" if able else ""
+    raise ChoiceError(
+        f"no published weight removes noise of {sigma:g} grey levels from a {colour} picture"
+        f"{known}{anyway}"
+    )
+
+
+def check_job(scale: int | None, sigma: float | None) -> dict[str, Usage]:
+    """Refuse a job that no picture could be chosen a weight for; return how each weight is used.
+
+    Raises:
+        ChoiceError: if nothing enlarges by `scale`.
+        ValueError: if not exactly one of the two is given, or sigma is no level.
+    """
+    if (scale is None) == (sigma is None):
+        raise ValueError(f"give one of scale and sigma. Received: scale={scale}, sigma={sigma}")
+    if sigma is not None and not 0 <= sigma < float("inf"):
+        raise ValueError(f"sigma must be 0 or more. Received: sigma={sigma:g}")
+    uses = {name: usage(card(name)) for name in list_weights()}
+    scales = sorted({use.scale for use in uses.values() if use.scale > 1})
+    if scale is not None and scale not in scales:
+        raise ChoiceError(
+            f"published weights enlarge by {', '.join(map(str, scales))}. Received: scale={scale}"
+        )
+    return uses
+
+
+def _does(use: Usage, scale: int | None, sigma: float | None) -> bool:
+    if sigma is None:
+        return use.scale == scale
+    return use.levels is not None and use.levels[0] <= sigma <= use.levels[1]
+
+
+def _score(name: str) -> float:
+    return max(float(test["psnr"]) for test in card(name)["tests"] if test["data"] == "samples")

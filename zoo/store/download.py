@@ -1,0 +1,192 @@
+"""Downloads that leave either the verified file or what was there before."""
+
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import BinaryIO
+
+from zoo.machine.files import sha256
+
+VARIABLE = "ASYKERAS_CACHE"
+TIMEOUT = 30  # seconds without a byte
+CHUNK = 1 << 20
+WINDOW, SLOWEST = 30, 1000  # seconds in which so many bytes a second must come
+
+
+class DownloadError(OSError):
+    """A file that could not be fetched or is not the one expected, with the reason."""
+
+
+def cache_folder() -> Path:
+    """Return the folder for downloaded weights; it need not exist.
+
+    `$ASYKERAS_CACHE` if set, else `asykeras` in the platform's folder for caches:
+    `$XDG_CACHE_HOME` or `~/.cache` (Linux), `~/Library/Caches` (macOS), `%LOCALAPPDATA%` (Windows).
+    """
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE]).expanduser()
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library/Caches/asykeras"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "asykeras"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "asykeras"
+
+
+def fetch(
+    url: str,
+    target: Path,
+    expected: str,
+    progress: Callable[[int, int], None] | None = None,
+    size: int | None = None,
+) -> Path:
+    """Download a file to `target` and check its SHA-256.
+
+    The bytes go to a part beside `target`, which takes its name when the hash is right. The part of
+    a cut connection is kept, and continued by the next call where the server allows. Several
+    processes may fetch the same file at once: each has its own part.
+
+    Args:
+        url: http, https or file address.
+        target: Where the file shall be; a file there is replaced only by a verified one.
+        expected: SHA-256 in hexadecimal.
+        progress: Called with the bytes so far and in all (0: unknown), by another thread.
+        size: Bytes of the file, where they are known: no more are taken.
+
+    Raises:
+        DownloadError: in one sentence, if there is no connection, the server answers with an error,
+            the connection is cut or all but stands still, the disk is full, the folder cannot be
+            written to or the file is another one. What was at `target` is still there.
+    """
+    if target.is_dir():
+        raise DownloadError(f"{target} is a folder, where the file of {url} belongs: remove it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = _claim(target)
+    except OSError as error:
+        raise DownloadError(
+            f"{target.parent} cannot be written to ({error.strerror}); set {VARIABLE} to a folder "
+            "that can"
+        ) from None
+    try:
+        _Transfer(url, part, progress or (lambda done, total: None), size).run()
+    except urllib.error.HTTPError as error:
+        part.unlink()
+        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from None
+    except DownloadError:
+        part.unlink()
+        raise
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        os.replace(part, _left_behind(target))
+        reason = getattr(error, "reason", None) or error
+        raise DownloadError(f"{url} could not be fetched: {reason}") from None
+    except OSError as error:
+        part.unlink()
+        raise DownloadError(f"{part} could not be written: {error.strerror}") from None
+    except ValueError as error:  # of an address or an answer that is none
+        part.unlink()
+        raise DownloadError(f"{url} could not be fetched: {error}") from None
+    found = sha256(part)
+    if found != expected:
+        part.unlink()
+        raise DownloadError(f"{url} is another file: SHA-256 {expected} expected, {found} found")
+    os.replace(part, target)
+    return target
+
+
+def _claim(target: Path) -> Path:
+    """Return a part for this process alone, with what a cut connection has left behind."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        os.replace(_left_behind(target), part)  # only one process can win this
+    except FileNotFoundError:
+        part.touch()
+    return part
+
+
+def _left_behind(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part")
+
+
+class _Transfer:
+    """Appends what is missing of a file to its part, in a thread that can be given up.
+
+    A server may drip its answer so that no single read ever times out, from the first line of the
+    headers on; so the part itself is watched.
+    """
+
+    def __init__(
+        self, url: str, part: Path, progress: Callable[[int, int], None], size: int | None
+    ) -> None:
+        self.url, self.part, self.progress, self.size = url, part, progress, size
+        self.stopped = threading.Event()
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Return when the part is complete.
+
+        Raises:
+            TimeoutError: if too little comes.
+        """
+        worker = threading.Thread(target=self._work, daemon=True)
+        worker.start()
+        try:
+            before = self.part.stat().st_size
+            while worker.is_alive():
+                worker.join(WINDOW)
+                have = self.part.stat().st_size
+                if worker.is_alive() and abs(have - before) < WINDOW * SLOWEST:
+                    raise TimeoutError(f"fewer than {SLOWEST} bytes a second come")
+                before = have
+        finally:
+            self.stopped.set()
+        if self.failure is not None:
+            raise self.failure
+
+    def _work(self) -> None:
+        try:
+            self._receive()
+        except BaseException as error:  # raised again by `run`
+            self.failure = error
+
+    def _receive(self) -> None:
+        have = self.part.stat().st_size
+        request = urllib.request.Request(
+            self.url, headers={"Range": f"bytes={have}-"} if have else {}
+        )
+        try:
+            response = urllib.request.urlopen(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            if error.code != 416 or not have:  # 416: nothing is missing, or the part is too long
+                raise
+            return
+        if self.stopped.is_set():
+            return
+        with response, self.part.open("ab") as file:
+            if response.status != 206:  # the server sends all of it
+                file.truncate(0)
+                have = 0
+            _copy(self, response, file, have)
+
+    def check(self, bytes_: int) -> None:
+        if self.size is not None and bytes_ > self.size:
+            raise DownloadError(f"{self.url} is another file: more than {self.size} bytes come")
+
+
+def _copy(transfer: _Transfer, response: HTTPResponse, file: BinaryIO, have: int) -> None:
+    length = response.headers.get("Content-Length")
+    total = have + int(length) if length else 0
+    transfer.check(max(have, total))
+    while (chunk := response.read1(CHUNK)) and not transfer.stopped.is_set():
+        file.write(chunk)
+        file.flush()  # so that it is seen to grow
+        have += len(chunk)
+        transfer.check(have)
+        transfer.progress(have, total)
+    if have < total:
+        raise ConnectionError(f"the connection was cut after {have} of {total} bytes")

@@ -1,0 +1,295 @@
+"""Weights: from a name or a file into a model, and never a model with random weights.
+
+A weight is a `.weights.h5` file and a card beside it, a JSON file of the same name that says which
+builder makes the network, with which arguments, and what the file's SHA-256 is. Published cards lie
+in `zoo/cards`; their files in `zoo/weights` or, where a card has a `url`, in the cache. A recipe
+writes the same pair into its work folder.
+"""
+
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from zoo.machine.files import check_room, replacing, sha256, write_atomically
+from zoo.pictures.errors import reason
+from zoo.store.claims import ContentError
+from zoo.store.download import DownloadError, cache_folder, fetch
+from zoo.store.hdf5 import child, open_hdf5, read_array
+
+PUBLISHED = Path(__file__).parents[1] / "published"
+SUFFIX = ".weights.h5"
+HDF5_HEADERS = 4096  # bytes for each variable, generously
+LONGEST_CARD = 2**20  # bytes
+LARGEST = 1e9  # value that a network can mean: products of larger ones overflow in float32
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be found, trusted or fitted, with the reason in one sentence."""
+
+
+def list_weights() -> list[str]:
+    """Return the names of the published weights, sorted.
+
+    Example:
+        >>> zoo.list_weights()
+        ['dncnn-gray-25', 'dphsir-small', 'edsr-baseline-x2', 'edsr-baseline-x4', ...]
+    """
+    return sorted(path.stem for path in PUBLISHED.glob("*.json"))
+
+
+def card(name: str) -> dict[str, Any]:
+    """Return the card of a published weight.
+
+    Args:
+        name: One of `list_weights()`.
+
+    Raises:
+        WeightsError: if there is no such weight.
+    """
+    if name not in list_weights():
+        raise WeightsError(f"there is no weight named {name!r}; there are {list_weights()}")
+    return read_card(PUBLISHED / f"{name}.json")
+
+
+def load_into(model: keras.Model, name: str) -> None:
+    """Load weights into a model of the same architecture.
+
+    Args:
+        model: Built model; unchanged if the weights are refused.
+        name: A published weight or the work folder of a recipe, whose SHA-256 is then checked, or
+            any `.weights.h5` file.
+
+    Raises:
+        WeightsError: if it cannot be found, is not the file of its card, or does not fit.
+    """
+    if Path(name).is_file() and name.endswith(SUFFIX):
+        _load_file(model, Path(name))
+    else:
+        load_verified(model, *locate(name))
+
+
+def locate(name: str) -> tuple[Path, dict[str, Any]]:
+    """Return the weights file and the card of a name, a file or a work folder.
+
+    A published file that does not come with the package is downloaded into the cache, once.
+
+    Raises:
+        WeightsError: if there is no such thing, its card cannot be read or its file not fetched.
+    """
+    if name in list_weights():
+        return _published(card(name))
+    path = Path(name)
+    if path.is_dir():
+        path = path / f"network{SUFFIX}"
+    if not path.is_file() or not path.name.endswith(SUFFIX):
+        whole = path.suffix in (".keras", ".h5") and not path.name.endswith(SUFFIX)
+        hint = "; of your own model give what keras.models.load_model returns, after `import zoo`"
+        raise WeightsError(
+            f"{name!r} is neither a published weight ({', '.join(list_weights())}), nor a "
+            f"{SUFFIX} file, nor the work folder of a finished recipe{hint if whole else ''}"
+        )
+    return path, read_card(_card_path(path))
+
+
+def load_verified(model: keras.Model, file: Path, its_card: dict[str, Any]) -> None:
+    """Load a weights file into a model if its SHA-256 is the one of the card.
+
+    Raises:
+        WeightsError: if it is not, or if the file does not fit.
+    """
+    found = _hash(file) if file.is_file() else "no file"
+    if found != its_card["sha256"]:
+        raise WeightsError(
+            f"{file} is not the file of its card: SHA-256 {its_card['sha256']} expected, {found} "
+            "found"
+        )
+    _load_file(model, file)
+
+
+def save(model: keras.Model, path: str | os.PathLike[str], its_card: dict[str, Any]) -> None:
+    """Write a weights file and the card beside it, each whole or not at all.
+
+    Args:
+        model: Network whose weights are written.
+        path: Ends with `.weights.h5`.
+        its_card: At least `builder` and `arguments`; size, parameters and SHA-256 are added.
+
+    Raises:
+        OSError: if the disk is full or the folder cannot be written.
+    """
+    target = Path(path)
+    check_room(target.parent, file_size(model.variables))
+    with replacing(target) as part:
+        model.save_weights(part)
+    its_card = {
+        **its_card,
+        "file": target.name,
+        "sha256": sha256(target),
+        "bytes": target.stat().st_size,
+        "parameters": model.count_params(),
+    }
+    write_atomically(_card_path(target), (json.dumps(its_card, indent=2) + "\n").encode())
+
+
+def file_size(variables: Sequence[keras.Variable]) -> int:
+    """Return the bytes that a weights file of these variables takes at most."""
+    return sum(4 * math.prod(variable.shape) + HDF5_HEADERS for variable in variables)
+
+
+def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a card and check that it names a builder, its arguments and a SHA-256.
+
+    Raises:
+        WeightsError: if it cannot be read, lacks one of them, or is of no use.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LONGEST_CARD + 1)
+        if len(content) > LONGEST_CARD:
+            raise ValueError(f"it has more than {LONGEST_CARD} bytes")
+        its_card = json.loads(content)
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"the card {path} cannot be read: {reason(error)}") from None
+    there = set(its_card) if isinstance(its_card, dict) else set()
+    if missing := {"builder", "arguments", "sha256"} - there:
+        raise WeightsError(f"the card {path} lacks {', '.join(sorted(missing))}")
+    for key, kind in (("builder", str), ("arguments", dict), ("sha256", str)):
+        if not isinstance(its_card[key], kind):
+            text = str(its_card[key])[:80]
+            raise WeightsError(f"the card {path} has no {kind.__name__} as {key}. Received: {text}")
+    return dict(its_card)
+
+
+def check_values(values: np.ndarray) -> None:
+    """Refuse weights that no network can mean.
+
+    Raises:
+        ContentError: if they are no floating point, not finite, or beyond `LARGEST`.
+    """
+    if values.dtype.kind != "f":
+        raise ContentError(f"it holds weights of the kind {values.dtype}, not floating point")
+    low, high = (float(end) for end in (values.min(initial=0), values.max(initial=0)))
+    if not -LARGEST <= low <= high <= LARGEST:  # NaN comes through
+        raise ContentError(
+            f"it holds weights from {low:.3g} to {high:.3g}, which no network can mean: they must "
+            f"be finite and at most {LARGEST:.0e}"
+        )
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file of weights or a checkpoint that `check_values` or `open_hdf5` refuses.
+
+    Raises:
+        ContentError: with the reason.
+    """
+    with open_hdf5(path) as content:
+        for array in _arrays(content):
+            values = _read(array)
+            if values.dtype.kind not in "iu":  # counters and states of random numbers
+                check_values(values)
+
+
+def _published(its_card: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """Return the file of a published card: from the package, the cache or the network."""
+    shipped = PUBLISHED / its_card["file"]
+    if shipped.is_file() or "url" not in its_card:
+        return shipped, its_card
+    cached, wanted = cache_folder() / its_card["file"], its_card["sha256"]
+    if cached.is_file() and _hash(cached) == wanted:
+        return cached, its_card
+    try:
+        return fetch(its_card["url"], cached, wanted, size=its_card.get("bytes")), its_card
+    except DownloadError as error:
+        raise WeightsError(str(error)) from None
+
+
+def _hash(file: Path) -> str:
+    try:
+        return sha256(file)
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _card_path(weights: Path) -> Path:
+    return weights.with_name(weights.name.removesuffix(SUFFIX) + ".json")
+
+
+def _load_file(model: keras.Model, file: Path) -> None:
+    if not file.is_file():
+        raise WeightsError(f"there is no weights file {file}")
+    try:
+        with open_hdf5(file) as content:
+            _check_layers(model, content)
+        model.load_weights(file)
+    except WeightsError as error:
+        raise WeightsError(f"{file} does not fit {model.name}: {error}") from None
+    except Exception as error:  # Keras raises many kinds for a damaged file
+        raise WeightsError(f"{file} cannot be read: {reason(error)}") from None
+
+
+def _check_layers(model: keras.Model, content: h5py.File) -> None:
+    """Compare the shapes in a file with those of the model, before anything is loaded.
+
+    Keras reads on where it finds less than it wants, and names what does not fit only sometimes.
+    Its files know layers by class and number: conv2d, conv2d_1, ...
+    """
+    numbers: Counter[str] = Counter()
+    groups = child(content, "layers") if "layers" in content else {}
+    for layer in model.layers:
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        key = f"{kind}_{numbers[kind]}" if numbers[kind] else kind
+        numbers[kind] += 1
+        wanted = [tuple(variable.shape) for variable in layer.weights]
+        arrays = _arrays(child(groups, key)) if key in groups else []
+        found = [array.shape for array in arrays]
+        if sorted(wanted) != sorted(found):
+            raise WeightsError(
+                f"the first layer that differs is {layer.name!r}, which has the shapes {wanted} "
+                f"and in the file {found}"
+            )
+        for array in arrays:
+            check_values(_read(array))
+        if isinstance(layer, keras.layers.BatchNormalization):
+            _check_variance(layer, child(groups, key))
+    more = [key for key in groups if key not in _keys(numbers) and _arrays(child(groups, key))]
+    if more:
+        raise WeightsError(f"the file has a layer more, {more[0]!r}")
+
+
+def _check_variance(layer: keras.layers.Layer, group: h5py.Group) -> None:
+    """Refuse a variance below zero, whose root is not a number."""
+    index = [variable.name for variable in layer.weights].index("moving_variance")
+    if (_read(child(child(group, "vars"), str(index))) < 0).any():
+        raise ContentError(f"the variance in {layer.name} is negative")
+
+
+def _keys(numbers: Counter[str]) -> set[str]:
+    return {
+        f"{kind}_{number}" if number else kind
+        for kind, count in numbers.items()
+        for number in range(count)
+    }
+
+
+def _arrays(group: h5py.Group) -> list[h5py.Dataset]:
+    """Return the arrays below a group of a file that `open_hdf5` has looked through, each once."""
+    found: list[h5py.Dataset] = []
+    group.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def _read(array: h5py.Dataset) -> np.ndarray:
+    """Return the values of a variable; Keras stores bfloat16 as two bytes, the upper of float32."""
+    if array.attrs.get("dtype") == "bfloat16" and array.dtype == "V2":
+        upper = read_array(array, "V").view("<u2")
+        return (upper.astype("<u4") << 16).view("<f4")
+    return read_array(array, "biufcV")
