@@ -1,7 +1,7 @@
 """The published test sets as a builder of TensorFlow Datasets, one configuration per set.
 
 They have no download that can be relied on, so they are read from `manual_dir`, in any of the
-layouts that `recipes.data.layouts` knows:
+layouts that `recipes.datasets.layouts` knows:
 
     python -m recipes.datasets restoration_benchmarks/set5 --manual-dir DIR
     tfds.load("restoration_benchmarks/set5", split="test")
@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from recipes.data.layouts import BENCHMARKS, benchmark_files, read_benchmark
+from recipes.datasets.layouts import BENCHMARKS, benchmark_files, read_benchmark
 
 CITATIONS = {
     "set5": """@inproceedings{bevilacqua2012low,

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from recipes.data import cbsd68
-from recipes.data.layouts import benchmark_files
+from recipes.datasets.layouts import benchmark_files
 
 
 @pytest.fixture

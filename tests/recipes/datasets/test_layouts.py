@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes.data import layouts
-from recipes.data.layouts import BENCHMARKS, benchmark_files, read_benchmark
+from recipes.datasets import layouts
+from recipes.datasets.layouts import BENCHMARKS, benchmark_files, read_benchmark
 from zoo.pictures.images import ImageError
 
 

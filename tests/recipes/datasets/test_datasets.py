@@ -16,10 +16,10 @@ if keras.backend.backend() != "tensorflow":
 tfds = pytest.importorskip("tensorflow_datasets")
 pytest.importorskip("dill", reason="tfds.testing needs it")
 
-from recipes.data.layouts import BENCHMARKS  # noqa: E402
 from recipes.data.sources import open_images, open_pairs  # noqa: E402
 from recipes.datasets import Bsds300, RestorationBenchmarks, bsds300  # noqa: E402
 from recipes.datasets.__main__ import main  # noqa: E402
+from recipes.datasets.layouts import BENCHMARKS  # noqa: E402
 from zoo.pictures.images import ImageError, read_image  # noqa: E402
 
 rng = np.random.default_rng(0)
