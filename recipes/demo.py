@@ -22,28 +22,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
+from keras.ops import convert_to_numpy
 
 import zoo
 from asykeras import Reciprocal, plots
 from asykeras.color import rgb_to_luma
-from asykeras.resize import bicubic_resize
 from recipes import srcnn
-from recipes.evaluate import csv_text, table
+from recipes.evaluate import Columns, csv_text, table
 from recipes.publish import showcase
 from recipes.training import run as training
 from zoo.app import command
 from zoo.machine.files import make_folder, write_atomically
 from zoo.machine.parts import part_folder, temporary_folder
-from zoo.pictures.images import crop_to_multiple, find_images, read_image, to_channels
-from zoo.restoring.restore import enlarge_bicubic, super_resolve, to_numpy
-from zoo.scoring.evaluation import Restore, Scores, protocol, super_resolution
+from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.scoring.evaluate import evaluate
+from zoo.scoring.tasks import SuperResolution
+from zoo.scoring.verify import SAMPLES
 
-SAMPLES = Path(zoo.__file__).with_name("samples")
 SCALE = 3
+TASK = SuperResolution(SCALE)
 STEPS = 3000
 NETWORKS = {"MSE": "mse", "AsyMSE": "asy_mse"}  # name in tables -> loss, and work folder
 EXPORTED = "savedmodel"
@@ -95,13 +95,10 @@ def run(out: Path, steps: int, quiet: bool = False) -> None:
     _check_folder(out)
     with part_folder(out) as work:
         train(work, steps, quiet)
-        restorers: dict[str, Restore] = {"bicubic": partial(enlarge_bicubic, scale=SCALE)}
-        for name, at in NETWORKS.items():
-            restorers[name] = partial(super_resolve, zoo.load(str(work / at)), scale=SCALE)
-        columns = evaluate(restorers, images, work)
+        columns = score(work, images)
         report = summary(columns)
-        say(f"\n{table(list(images), columns)}\n\n{protocol(SCALE, False)}\n\n{report}\n")
-        draw(page, images, restorers, columns, f"SRCNN 9-1-5, x3, {steps} steps, seed 0. {report}")
+        say(f"\n{table(list(images), columns)}\n\n{TASK.protocol()}\n\n{report}\n")
+        draw(page, images, columns, f"SRCNN 9-1-5, x3, {steps} steps, seed 0. {report}")
         plots.save(page, work / "demo.png", dpi=120)
         plots.save(showcase.draw(), work / "showcase.png", dpi=110)
         difference = export(work, images)
@@ -135,22 +132,19 @@ def train(work: Path, steps: int, quiet: bool) -> None:
         training.train(settings, srcnn.recipe(settings))
 
 
-def evaluate(
-    restorers: dict[str, Restore], images: dict[str, np.ndarray], work: Path
-) -> dict[str, list[Scores]]:
+def score(work: Path, images: dict[str, np.ndarray]) -> Columns:
     """Score every network on every test image, and write the scores to `scores.csv`."""
-    columns = {
-        name: super_resolution(restore, list(images.values()), SCALE)
-        for name, restore in restorers.items()
-    }
+    models: dict[str, str | None] = {"bicubic": None}
+    models |= {name: str(work / at) for name, at in NETWORKS.items()}
+    columns = {name: list(evaluate(model, images.values(), TASK)) for name, model in models.items()}
     rows = csv_text(list(images), columns, "samples/test")
     write_atomically(work / "scores.csv", rows.encode())
     return columns
 
 
-def summary(columns: dict[str, list[Scores]]) -> str:
+def summary(columns: Columns) -> str:
     """Return what was seen, in one neutral sentence."""
-    plain, ours = (np.array([s["psnr"] for s in columns[name]]) for name in NETWORKS)
+    plain, ours = (np.array([each.scores["psnr"] for each in columns[name]]) for name in NETWORKS)
     return (
         f"AsyMSE minus MSE: mean {np.mean(ours - plain):+.3f} dB over {len(plain)} images, one "
         "seed: not evidence by itself"
@@ -160,8 +154,7 @@ def summary(columns: dict[str, list[Scores]]) -> str:
 def draw(
     page: plots.Figure,
     images: dict[str, np.ndarray],
-    restorers: dict[str, Restore],
-    columns: dict[str, list[Scores]],
+    columns: Columns,
     note: str,
 ) -> None:
     """Draw the page: two test images, the weights of one label, and the bars of all."""
@@ -169,18 +162,19 @@ def draw(
     *rows, bottom = page.subfigures(len(REGIONS) + 1, 1)
     names = list(images)
     for (name, region), row in zip(REGIONS.items(), rows, strict=True):
-        clean = crop_to_multiple(images[name], SCALE)
-        small = to_numpy(bicubic_resize(clean, 1 / SCALE))
-        versions = {network: restore(small) for network, restore in restorers.items()}
-        scores = {network: columns[network][names.index(name)] for network in restorers}
-        plots.comparison({**versions, "truth": clean}, region, scores, figure=row)
+        found = {network: each[names.index(name)] for network, each in columns.items()}
+        versions = {network: each.restored for network, each in found.items()}
+        truth = {"truth": found["bicubic"].reference}
+        scores = {network: each.scores for network, each in found.items()}
+        plots.comparison(versions | truth, region, scores, figure=row)
         row.supylabel(name, fontsize=plots.TEXT)
     left, right = bottom.subfigures(1, 2)
     label = to_channels(images[MAPPED], "luma") / 255
     plots.weight_map(label, Reciprocal()(label[None])[0], figure=left)
     left.supylabel(MAPPED, fontsize=plots.TEXT)
     short = [name.replace("-", "\n") for name in names]
-    plots.score_bars(short, columns, "psnr", {"AsyMSE": "MSE"}, figure=right)
+    bars = {network: [each.scores for each in found] for network, found in columns.items()}
+    plots.score_bars(short, bars, "psnr", {"AsyMSE": "MSE"}, figure=right)
 
 
 def export(work: Path, images: dict[str, np.ndarray]) -> float | None:
@@ -196,9 +190,9 @@ def export(work: Path, images: dict[str, np.ndarray]) -> float | None:
         return None
     network = zoo.load(str(work / NETWORKS["AsyMSE"]))
     network.export(work / EXPORTED, format="tf_saved_model", verbose=False)
-    luma = to_numpy(rgb_to_luma(next(iter(images.values()))[None] / 255)).astype(np.float32)
+    luma = convert_to_numpy(rgb_to_luma(next(iter(images.values()))[None] / 255)).astype(np.float32)
     restored = _in_fresh_process(work / EXPORTED, luma)
-    difference = float(np.abs(restored - to_numpy(network(luma, training=False))).max())
+    difference = float(np.abs(restored - convert_to_numpy(network(luma, training=False))).max())
     if not difference <= LARGEST_DIFFERENCE:
         raise DemoError(
             "the SavedModel must give the output of the network to "

@@ -15,14 +15,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import zoo
 from asykeras.degradations import GaussianNoise
 from recipes.training.normalization import batch_normalization
 from recipes.training.run import Recipe, command
 from recipes.training.settings import Settings, TrainingError, option
-from zoo.networks.dncnn import VARIANTS
+from zoo.networks.dncnn import VARIANTS, fold_batch_norm
+from zoo.scoring.tasks import Deblocking, Denoising
+from zoo.store.card import Card, Use
 
 
 @dataclass(frozen=True)
@@ -71,32 +72,30 @@ def recipe(settings: DncnnSettings) -> Recipe:
             seed=settings.seed,
         ),
         channels="rgb" if channels == 3 else "grey",
-        card={
-            "builder": "DnCNN",
-            "arguments": {"variant": settings.variant, "batch_norm": False},
-            "use": _use(settings, channels, qualities),
-        },
-        publish=zoo.fold_batch_norm,
-        test={"quality": qualities[0]} if qualities else {"sigma": 25 if blind else settings.sigma},
+        card=Card(
+            "DnCNN",
+            {"variant": settings.variant, "batch_norm": False},
+            _use(settings, channels, qualities),
+        ),
+        publish=fold_batch_norm,
+        task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
         qualities=qualities,
         trained={"batch_norm": True},
     )
 
 
-def _use(
-    settings: DncnnSettings, channels: int, qualities: tuple[int, int] | None
-) -> dict[str, Any]:
+def _use(settings: DncnnSettings, channels: int, qualities: tuple[int, int] | None) -> Use:
     """Return what the network is for: one trained for one level from 0.8 to 2 times that level.
 
     The latter was measured with `dncnn-gray-25` against non-local means (tests/zoo/test_published).
     """
-    colours = ["rgb"] if channels == 3 else ["grey", "cmyk", "bands"]
+    colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
     if qualities:
-        return {"colours": colours}
-    level = settings.sigma
+        return Use(colours=colours)
+    level = settings.sigma / 255
     if settings.sigma_min >= 0:
-        return {"levels": [settings.sigma_min, level], "colours": colours}
-    return {"levels": [0.8 * level, 2 * level], "level": level, "colours": colours}
+        return Use(levels=(settings.sigma_min / 255, level), colours=colours)
+    return Use(levels=(0.8 * level, 2 * level), level=level, colours=colours)
 
 
 def _qualities(text: str) -> tuple[int, int]:

@@ -16,12 +16,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import zoo
 from asykeras.degradations import GaussianNoise
 from recipes.training.run import Recipe, command, rebuilt
 from recipes.training.settings import Settings, option
+from zoo.scoring.tasks import Denoising
+from zoo.store.card import Card, Use
 
 
 @dataclass(frozen=True)
@@ -61,28 +62,22 @@ def recipe(settings: DphsirSettings) -> Recipe:
     """
     if settings.bands < 1:
         raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
+    colour = {1: "grey", 3: "rgb"}.get(settings.bands, "bands")
     # The network of a cube serves other cubes.
-    published: dict[str, Any] = {
-        "bands": settings.bands if settings.bands in (1, 3) else None,
-        "variant": settings.variant,
-    }
+    bands = settings.bands if settings.bands in (1, 3) else None
     return Recipe(
         build=partial(zoo.DPHSIR, settings.bands, settings.variant),
         degradation=partial(
             GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
         ),
-        channels={1: "grey", 3: "rgb"}.get(settings.bands, f"bands:{settings.bands}"),
-        card={
-            "builder": "DPHSIR",
-            "arguments": published,
-            "use": {
-                "takes_sigma": True,
-                "levels": [0.0, settings.sigma],
-                "colours": [{1: "grey", 3: "rgb"}.get(settings.bands, "bands")],
-            },
-        },
-        publish=rebuilt(partial(zoo.DPHSIR, **published)),
-        test={"sigma": 25},
+        channels=f"bands:{settings.bands}" if colour == "bands" else colour,
+        card=Card(
+            "DPHSIR",
+            {"bands": bands, "variant": settings.variant},
+            Use(takes_sigma=True, levels=(0.0, settings.sigma / 255), colours=(colour,)),
+        ),
+        publish=rebuilt(partial(zoo.DPHSIR, bands, settings.variant)),
+        task=Denoising(25 / 255),
         ratio=0,
     )
 

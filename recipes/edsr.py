@@ -17,6 +17,8 @@ import zoo
 from asykeras.degradations import BicubicDownscale
 from recipes.training.run import Recipe, command, rebuilt
 from recipes.training.settings import LOSSES, Settings, TrainingError, option
+from zoo.scoring.tasks import SuperResolution
+from zoo.store.card import Card, Use
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,13 @@ def recipe(settings: EdsrSettings) -> Recipe:
         build=build,
         degradation=partial(BicubicDownscale, settings.scale, quantize=True),
         channels="rgb",
-        card={
-            "builder": "EDSR",
-            "arguments": {"scale": settings.scale, "variant": settings.variant},
-            "use": {"scale": settings.scale, "colours": ["grey", "rgb", "cmyk"]},
-        },
+        card=Card(
+            "EDSR",
+            {"scale": settings.scale, "variant": settings.variant},
+            Use(scale=settings.scale, colours=("grey", "rgb", "cmyk")),
+        ),
         publish=rebuilt(build),
-        test={"scale": settings.scale},
+        task=SuperResolution(settings.scale),
         ratio=settings.scale,
     )
 

@@ -22,6 +22,8 @@ from asykeras.resize import bicubic_resize
 from recipes.training.run import Recipe, command, rebuilt
 from recipes.training.settings import Settings, TrainingError, option
 from zoo.networks.srcnn import margin
+from zoo.scoring.tasks import SuperResolution
+from zoo.store.card import Card, Use
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,13 @@ def recipe(settings: SrcnnSettings) -> Recipe:
         build=partial(build, padding="valid"),
         degradation=partial(BicubicDegrade, settings.scale),
         channels="luma",
-        card={
-            "builder": "SRCNN",
-            "arguments": {"scale": settings.scale, "variant": settings.variant},
-            "use": {
-                "scale": settings.scale,
-                "enlarge_first": True,
-                "colours": ["grey", "rgb", "cmyk"],
-            },
-        },
+        card=Card(
+            "SRCNN",
+            {"scale": settings.scale, "variant": settings.variant},
+            Use(scale=settings.scale, enlarge_first=True, colours=("grey", "rgb", "cmyk")),
+        ),
         publish=rebuilt(build),
-        test={"scale": settings.scale},
+        task=SuperResolution(settings.scale),
         context=context,
         prepare=lambda small: bicubic_resize(small, settings.scale),
         ratio=settings.scale,

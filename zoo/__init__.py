@@ -1,16 +1,24 @@
 """zoo: networks for image restoration, and pretrained weights that can be verified."""
 
-from zoo.exports import ExportError, export
-from zoo.networks.dncnn import DnCNN, fold_batch_norm
+from zoo.exports.export import export
+from zoo.machine.failures import ZooError
+from zoo.networks.dncnn import DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.families import load
-from zoo.networks.mdsr import MDSR, at_scale
+from zoo.networks.importers import import_weights
+from zoo.networks.mdsr import MDSR
 from zoo.networks.srcnn import SRCNN
+from zoo.pictures.errors import ImageError
+from zoo.pictures.images import find_images, read_image
 from zoo.restoring.network import open_network
-from zoo.restoring.restore import denoise, enlarge_bicubic, restore, super_resolve
+from zoo.restoring.restore import restore
+from zoo.runtimes.errors import ExportError
+from zoo.scoring.evaluate import evaluate
+from zoo.scoring.tasks import Deblocking, Denoising, SuperResolution, parse
+from zoo.store.card import WeightsError
 from zoo.store.choice import ChoiceError, best_weight
-from zoo.store.weight import WeightsError, card, list_weights
+from zoo.store.weight import find, list_weights
 
 __all__ = [
     "DPHSIR",
@@ -18,19 +26,24 @@ __all__ = [
     "MDSR",
     "SRCNN",
     "ChoiceError",
+    "Deblocking",
+    "Denoising",
     "DnCNN",
     "ExportError",
+    "ImageError",
+    "SuperResolution",
     "WeightsError",
-    "at_scale",
+    "ZooError",
     "best_weight",
-    "card",
-    "denoise",
-    "enlarge_bicubic",
+    "evaluate",
     "export",
-    "fold_batch_norm",
+    "find",
+    "find_images",
+    "import_weights",
     "list_weights",
     "load",
     "open_network",
+    "parse",
+    "read_image",
     "restore",
-    "super_resolve",
 ]

@@ -37,12 +37,12 @@ class Cell:
     def __init__(self, network: Network, source: Path, idle: float) -> None:
         self.network, self.source, self.idle = network, source, idle
         picture = read_header(source, float("inf")).picture
-        self.pixels = picture.height * picture.width * network.usage.scale**2
+        self.pixels = picture.height * picture.width * network.use.scale**2
         self.share = self.memory = 0.0
 
     def restore(self, seconds: float) -> float:
         """Restore the file, or what can be done of it; return the time that it took."""
-        sigma = SIGMA if self.network.usage.takes_sigma else None
+        sigma = SIGMA if self.network.use.takes_sigma else None
         target = self.source.with_name(f"restored-{self.source.name}")
         _forget_peak()
         begun = time.perf_counter()

@@ -18,8 +18,8 @@ from PIL import Image
 
 from recipes.benchmark.turns import OthersLoad, Worker
 from zoo.pictures.images import read_image, to_channels
-from zoo.store.usage import Usage, usage
-from zoo.store.weight import locate
+from zoo.store.card import Use
+from zoo.store.weight import find
 
 # What runs a network -> backend of Keras, engine of `open_network`, package that it needs.
 ENGINES = {
@@ -81,7 +81,7 @@ def benchmark_pictures(weights: Sequence[str], cells: Cells) -> None:
         WeightsError: if a weight cannot be found.
         WorkerError: if a cell fails.
     """
-    uses = {weight: usage(locate(weight)[1]) for weight in weights}
+    uses = {weight: find(weight).card.use for weight in weights}
     runners = cells.runners()
     print(HEADER)
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def benchmark_pictures(weights: Sequence[str], cells: Cells) -> None:
     print(LEGEND)
 
 
-def write_picture(path: Path, use: Usage, megapixels: float) -> Path:
+def write_picture(path: Path, use: Use, megapixels: float) -> Path:
     """Write a photograph, repeated and mirrored, whose restored picture has so many megapixels."""
     side = max(1, round(math.sqrt(megapixels * 1e6) / use.scale))
     photo = read_image(PHOTO)

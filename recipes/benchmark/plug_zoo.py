@@ -9,12 +9,13 @@ import zoo
 from recipes.benchmark.plug import BANDS, ITERATIONS, SIDE
 from recipes.benchmark.turns import serve
 from recipes.plug_and_play.degraded import gaussian_kernel
+from zoo.networks.dncnn import fold_batch_norm
 from zoo.plug_and_play import Blur, Schedule, Solver
 
 
 def main() -> None:
     """Answer requests until they end."""
-    network = zoo.fold_batch_norm(zoo.DnCNN())
+    network = fold_batch_norm(zoo.DnCNN())
     solver = Solver(Blur(gaussian_kernel()), network, Schedule(iterations=ITERATIONS))
     blurred = np.random.default_rng(0).random((1, SIDE, SIDE, BANDS), np.float32)
     serve({"run": lambda: solver(blurred)})

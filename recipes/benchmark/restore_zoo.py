@@ -14,14 +14,16 @@ import numpy as np
 import zoo
 from recipes.benchmark.turns import serve
 from zoo.machine.dtype import computing_in
-from zoo.runtimes.engines import Engine, exported_engine, keras_engine
+from zoo.networks.dncnn import fold_batch_norm
+from zoo.runtimes.engines import exported_engine, keras_engine
+from zoo.runtimes.signatures import Engine
 from zoo.tiling.graph import growth
 
 SIGMA = 25 / 255
 BUILDERS = {
     "srcnn": lambda: zoo.SRCNN(2),
     "edsr": lambda: zoo.EDSR(scale=2),
-    "dncnn": lambda: zoo.fold_batch_norm(zoo.DnCNN()),
+    "dncnn": lambda: fold_batch_norm(zoo.DnCNN()),
     "dphsir": lambda: zoo.DPHSIR(bands=3),
 }
 

@@ -39,7 +39,7 @@ from recipes.compare.cells import (
     run_cells,
     validation_folder,
 )
-from recipes.compare.measure import measure, read_tests, restorer
+from recipes.compare.measure import measure, read_tests
 from recipes.compare.plan import Cell, plan, specification
 from recipes.compare.presets import LOSSES, PRESETS, Preset
 from recipes.compare.report import Report
@@ -49,6 +49,7 @@ from recipes.compare.smoke import generate, smoke_preset
 from recipes.compare.statistics import student
 from zoo.app.command import run
 from zoo.machine.files import write_atomically
+from zoo.scoring.tasks import parse
 
 NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
 # What a cell decides itself, or this command does for all cells.
@@ -235,7 +236,7 @@ def _baseline(
     of = f"{Path(preset.test).name}: {', '.join(images)}"
     if path.exists() and (there := read_json(path)).get("of") == of:
         return dict(there["images"])
-    records = measure(restorer(None, task), images, task)
+    records = measure(None, images, parse(task))
     write_atomically(path, json.dumps({"of": of, "images": records}, indent=1).encode())
     return records
 

@@ -24,10 +24,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.ops import convert_to_numpy
 
-import zoo
 from recipes import dncnn, dphsir, edsr, srcnn
-from recipes.compare.measure import measure, read_tests, restorer
+from recipes.compare.measure import measure, read_tests
 from recipes.data.patches import Patches, load_images
 from recipes.training.checkpoints import versions
 from recipes.training.objective import make_loss
@@ -37,7 +37,7 @@ from recipes.training.settings import Settings, TrainingError
 from zoo.app import command
 from zoo.machine.files import write_atomically
 from zoo.machine.locks import locked
-from zoo.restoring.restore import to_numpy
+from zoo.scoring.tasks import parse
 
 RECIPES: dict[str, tuple[type[Settings], Callable[[Any], Recipe]]] = {
     "srcnn": (srcnn.SrcnnSettings, srcnn.recipe),
@@ -101,12 +101,11 @@ def train_cell(folder: Path, job: dict[str, Any], minutes: float) -> None:
 def evaluate_cell(folder: Path, job: dict[str, Any]) -> None:
     """Score the network that a user would load, and write what makes the cell a finished one."""
     images = read_tests(Path(job["paths"]["test"]), tuple(job["cell"]["names"]))
-    restore = restorer(zoo.load(str(folder)), job["cell"]["task"])
     evaluation = {
         "cell": job["cell"],
         "witness": json.loads((folder / "witness.json").read_text()),
         "versions": versions(),
-        "images": measure(restore, images, job["cell"]["task"]),
+        "images": measure(str(folder), images, parse(job["cell"]["task"])),
     }
     write_atomically(folder / "evaluation.json", json.dumps(evaluation, indent=1).encode())
 
@@ -121,7 +120,7 @@ def mean_weight(settings: Settings, patches: Patches) -> float:
     squared = settings.apply_to == "images" and settings.loss == "asy_mse"
     means = []
     for step in range(BATCHES):
-        weights = to_numpy(loss.weights(unit_range(patches.numpy_batch(step))))
+        weights = convert_to_numpy(loss.weights(unit_range(patches.numpy_batch(step))))
         means.append(np.mean(weights.astype(np.float64) ** (2 if squared else 1)))
     return float(round(np.mean(means), 4))
 
@@ -133,7 +132,7 @@ def first_batch(recipe: Recipe, patches: Patches) -> dict[str, Any]:
     """
     clean = patches.numpy_batch(0)
     degraded = keras.tree.flatten(recipe.degradation()(unit_range(clean)))
-    values = np.concatenate([to_numpy(part).ravel() for part in degraded])
+    values = np.concatenate([convert_to_numpy(part).ravel() for part in degraded])
     return {
         "first_batch": digest([clean]),
         "first_input": values[:: max(1, values.size // SAMPLED)].astype(float).tolist(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras.ops import convert_to_numpy
 from PIL import Image
 
 from asykeras import Quartile, Reciprocal, plots
@@ -18,7 +19,6 @@ from recipes.compare.grey_levels import BINS
 from recipes.compare.results import Metric
 from recipes.compare.statistics import Interval
 from zoo.machine.files import write_atomically
-from zoo.restoring.restore import to_numpy
 
 DPI = 110
 PHOTO_DPI = 80  # photographs make large files
@@ -185,7 +185,7 @@ def weight_maps(label: np.ndarray, name: str) -> plots.Figure:
     panels[0].imshow(label[..., 0], cmap="gray", vmin=0, vmax=1)
     panels[0].set_title(f"label y: {name}", fontsize=plots.TEXT)
     for axes, (heading, weighting) in zip(panels[1:], weightings.items(), strict=True):
-        weights = to_numpy(weighting(label[None]))[0, ..., 0]
+        weights = convert_to_numpy(weighting(label[None]))[0, ..., 0]
         mapped = axes.imshow(weights, cmap="gray", vmin=0.5, vmax=1)
         spread = f"{weights.min():.3f} to {weights.max():.3f}, mean {weights.mean():.3f}"
         axes.set_title(f"{heading}\n{spread}", fontsize=plots.TEXT)

@@ -7,6 +7,7 @@ from typing import Any
 
 from recipes.compare.presets import LOSSES, Preset
 from recipes.data.patches import folder_name
+from zoo.scoring.tasks import parse
 
 NAMES = {"mae": "MAE", "mse": "MSE", "asy_mae": "Asy_MAE", "asy_mse": "Asy_MSE"}
 PLAIN = {"asy_mae": "mae", "asy_mse": "mse"}
@@ -132,16 +133,6 @@ def ablation_plan(losses: Sequence[str], names: Sequence[str] = ()) -> list[Conf
     return [row for name, row in rows.items() if name in names or not names]
 
 
-def scale_of(task: str) -> int | None:
-    """Return the factor of a super-resolution task, None for denoising."""
-    return int(task.removeprefix("x")) if task.startswith("x") else None
-
-
-def sigma_of(task: str) -> float | None:
-    """Return the level of the noise of a denoising task, None for super-resolution."""
-    return float(task.removeprefix("sigma")) if task.startswith("sigma") else None
-
-
 def averaging(steps: int) -> float:
     """Return the momentum of the averaged weights: over the last 4 % of the steps, about.
 
@@ -154,10 +145,11 @@ def specification(cell: Cell, preset: Preset, backend: str) -> dict[str, Any]:
     """Return all that decides the numbers of a cell, for its `cell.json`; no paths."""
     settings = {**preset.settings, **cell.configuration.changes}
     settings |= {"loss": cell.configuration.loss, "seed": cell.seed}
-    if scale := scale_of(cell.task):
-        settings["scale"] = scale
-    if cell.network == "dncnn":  # it is trained for one level of noise
-        settings["sigma"] = sigma_of(cell.task)
+    task = parse(cell.task)
+    if task.scale > 1:
+        settings["scale"] = task.scale
+    if cell.network == "dncnn" and task.sigma:  # it is trained for one level of noise
+        settings["sigma"] = round(task.sigma * 255, 9)
     if cell.task in preset.patches:
         settings.setdefault("patch", preset.patches[cell.task])
     steps = settings["steps"]

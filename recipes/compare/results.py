@@ -1,6 +1,7 @@
 """The evaluations of finished cells as arrays `(seeds, images)`."""
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recipes.compare.cells import read_json
+from recipes.compare.measure import Record
 from recipes.compare.plan import Cell
 
 
@@ -26,6 +28,11 @@ class Metric:
     def label(self) -> str:
         """Name with the unit."""
         return f"{self.name} in {self.unit}" if self.unit else self.name
+
+    def of(self, record: Record) -> float:
+        """Return the value in a record."""
+        value = record[self.key]
+        return math.nan if isinstance(value, dict) else value
 
     def text(self, value: float, sign: bool = False) -> str:
         """Return a value with the digits of this metric."""

@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras.ops import convert_to_numpy
 
-import zoo
+from asykeras.color import rgb_to_luma
 from recipes.compare import figures, findings, statistics, stored, tables
 from recipes.compare.findings import AblationRow, Difference
 from recipes.compare.grey_levels import BANDS, BINS, change
-from recipes.compare.measure import (
-    Restore,
-    measure,
-    original,
-    restore_some,
-    restorer,
-    scored,
-)
+from recipes.compare.measure import evaluations, record
 from recipes.compare.plan import NAMES, ablation_plan, averaging, table_configurations
 from recipes.compare.report import REPORT, Report
-from recipes.compare.results import Results
-from zoo.restoring.restore import to_uint8
+from recipes.compare.results import Results, metrics
+from zoo.pictures.images import to_uint8
+from zoo.scoring.evaluate import Evaluation
+from zoo.scoring.tasks import parse, unit_range
 
 TRAINED = "A trained network on these images"
 # What is made of networks, logs and pictures, which a report does not keep.
@@ -249,7 +245,7 @@ def _grey_level_figure(report: Report, task: str) -> str:
 def pictures(report: Report) -> str:
     """Return enlarged regions, and the weights of a label."""
     task, name = report.tasks[0], next(iter(report.shown))
-    label = _luma(original(report.shown[name], task)) / 255
+    label = _luma(parse(task).reference(report.shown[name])) / 255
     regions, weights = figures.regions(_versions(report, task)), figures.weight_maps(label, name)
     small = figures.PHOTO_DPI
     which = "" if report.shown is report.images else " Not test images: they may be published."
@@ -266,42 +262,44 @@ def _versions(report: Report, task: str) -> list[tuple[str, Any, Any]]:
     """Return two images, restored by the networks of one seed: heading, versions and scores."""
     asymmetric, plain = report.pairs[-1]
     seed, images = report.seeds(task)[0], report.shown
-    restores = _restores(report, task, seed)
-    records = {name: measure(restore, images, task) for name, restore in restores.items()}
+    found = {
+        network: evaluations(model, images, parse(task))
+        for network, model in _models(report, task, seed).items()
+    }
     names = list(images)
     after, before = (
-        np.array([records[NAMES[loss]][name]["psnr"] for name in names])
+        np.array([found[NAMES[loss]][name].scores["psnr"] for name in names])
         for loss in (asymmetric, plain)
     )
     gains = after - before
     chosen = {int(gains.argmax()): "largest", int(gains.argmin()): "smallest"}
     wanted = [names[index] for index in chosen]
-    restored = {
-        name: restore_some(restore, images, task, wanted) for name, restore in restores.items()
-    }
     pages = []
     for (index, word), name in zip(chosen.items(), wanted, strict=True):
-        versions = {network: _luma(each[name]) for network, each in restored.items()}
-        scores = {
-            network: {"psnr": record[name]["psnr"], "ssim": record[name][f"ssim_{report.window}"]}
-            for network, record in records.items()
-        }
+        versions = {network: _luma(each[name].restored) for network, each in found.items()}
+        scores = {network: _scores(each[name], report, task) for network, each in found.items()}
         heading = (
             f"{name}, {task}, seed {seed}: the {word} difference {NAMES[asymmetric]} minus "
             f"{NAMES[plain]}, {gains[index]:+.3f} dB"
         )
-        truth = {"truth": _luma(original(images[name], task))}
+        truth = {"truth": _luma(parse(task).reference(images[name]))}
         pages.append((heading, versions | truth, scores))
     return pages
 
 
-def _restores(report: Report, task: str, seed: int) -> dict[str, Restore]:
+def _scores(evaluation: Evaluation, report: Report, task: str) -> dict[str, float]:
+    """Return PSNR, and SSIM with the window of the report."""
+    kept = record(evaluation, parse(task))
+    psnr, ssim, _ = metrics(report.window)
+    return {"psnr": psnr.of(kept), "ssim": ssim.of(kept)}
+
+
+def _models(report: Report, task: str, seed: int) -> dict[str, str | None]:
     """Return what restores an image: no network, and every network of a seed."""
-    found = {"bicubic" if task.startswith("x") else "noisy": restorer(None, task)}
+    found: dict[str, str | None] = {"bicubic" if task.startswith("x") else "noisy": None}
     neighbours = ("mae", "asy_mae", "mse", "asy_mse")  # as in the paper's Figs. 5 and 6
     for loss in [name for name in neighbours if name in report.losses]:
-        network = zoo.load(str(report.results.folder(task, loss, seed)))
-        found[NAMES[loss]] = restorer(network, task)
+        found[NAMES[loss]] = str(report.results.folder(task, loss, seed))
     return found
 
 
@@ -406,7 +404,8 @@ def _ablation_row(row: AblationRow) -> list[str]:
 
 def _luma(image: np.ndarray) -> np.ndarray:
     """Return what is scored of a whole image, as uint8; colours would hide small differences."""
-    return to_uint8(scored(image, "sigma0"))  # a task without a border
+    values = unit_range(image)
+    return to_uint8(convert_to_numpy(rgb_to_luma(values)) if image.shape[-1] == 3 else values)
 
 
 def _machine(results: Results) -> str:

@@ -112,7 +112,7 @@ def our_columns(
 def baseline_column(results: Results, task: str, metrics: Sequence[Metric]) -> np.ndarray:
     """Return the scores of the degraded images, `(images, metrics)`."""
     records = results.baselines[task].values()
-    return np.array([[record[m.key] for m in metrics] for record in records])
+    return np.array([[m.of(record) for m in metrics] for record in records])
 
 
 def papers_cells(table: PaperTable, losses: Sequence[str], images: Sequence[str]) -> Rows:

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-import zoo
 from recipes.compare import tables
-from recipes.compare.measure import measure, read_tests, restorer
+from recipes.compare.measure import measure, read_tests
 from recipes.compare.paper import PaperTable, paper_table
 from recipes.compare.plan import NAMES
 from recipes.compare.presets import PRESETS, Preset
@@ -26,7 +25,8 @@ from recipes.compare.sections import METRIC_LABEL, TRAINED
 from zoo.app.command import run
 from zoo.machine.files import write_atomically
 from zoo.pictures.images import ImageError
-from zoo.store.weight import locate
+from zoo.scoring.tasks import parse
+from zoo.store.weight import find
 
 UNKNOWN = (
     "The paper does not say which images and which scale its table is of, so none of its numbers "
@@ -48,12 +48,12 @@ def columns(
     """
     scores = {}
     for weight in weights:
-        scale = locate(weight)[1]["arguments"].get("scale")
-        task = f"x{scale}" if scale else preset.tasks[0]
-        networks = {f"bicubic {task}": None} if scale else {}
-        for name, network in (networks | {Path(weight).name: zoo.load(weight)}).items():
-            records = measure(restorer(network, task), images, task).values()
-            scores[name] = np.array([[record[m.key] for m in found] for record in records])
+        scale = find(weight).card.use.scale
+        task = parse(f"x{scale}" if scale > 1 else preset.tasks[0])
+        models: dict[str, str | None] = {f"bicubic {task}": None} if scale > 1 else {}
+        for name, model in (models | {Path(weight).name: weight}).items():
+            records = measure(model, images, task).values()
+            scores[name] = np.array([[m.of(record) for m in found] for record in records])
     return scores
 
 

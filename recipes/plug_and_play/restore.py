@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-import zoo
 from asykeras import plots
 from recipes.data.volumes import Volume, read_volume, write_volume
 from recipes.plug_and_play.classical import BANDS_AT_ONCE, Problem, classical, restore
@@ -43,14 +42,15 @@ from recipes.plug_and_play.rows import OURS, nearest_row, settings_of
 from recipes.plug_and_play.spectral_metrics import scores
 from zoo.app.command import run
 from zoo.machine.files import make_folder, replacing, write_atomically
+from zoo.networks.families import build
 from zoo.pictures.errors import reason
 from zoo.pictures.images import ImageError
 from zoo.plug_and_play import Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.solver import METHODS
+from zoo.store.card import WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.npy import open_npy
-from zoo.store.usage import usage
-from zoo.store.weight import WeightsError, locate
+from zoo.store.weight import find
 
 
 def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str, float]]:
@@ -168,9 +168,10 @@ def network_of(name: str) -> Any:
     """
     if name == "tv":
         return total_variation()
-    if usage(locate(name)[1]).scale != 1:
+    weight = find(name)
+    if weight.card.use.scale != 1:
         raise WeightsError(f"{name} enlarges: it is no denoiser")
-    return zoo.load(name)
+    return build(weight)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

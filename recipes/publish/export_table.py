@@ -12,46 +12,43 @@ half a minute per weight on 2 CPU cores.
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import keras
-
-import zoo
 from zoo.app.command import run
-from zoo.exports import ExportError, export
-from zoo.exports.check import Served
-from zoo.machine.dtype import computing_in
+from zoo.exports.export import export
 from zoo.machine.parts import temporary_folder
+from zoo.restoring.network import Network, open_network
+from zoo.runtimes.errors import ExportError
 from zoo.runtimes.formats import FORMATS
 from zoo.scoring.verify import measure, test_folder
+from zoo.store.weight import find, list_weights
 
 
 def row(weight: str, folder: Path, data: str | None, sets: Sequence[str]) -> str:
     """Return the line of a weight, in Markdown, exported into a folder."""
     cells, changes = [f"`{weight}`"], []
     for name, format in FORMATS.items():
-        report = export(weight, folder / f"{name}{format.ending}", name)
+        report = export(weight, folder / f"{name}{format.ending}", format=name)
         difference = report["parity"]["largest_difference"]
         cells.append(f"{difference:.1e}" if difference else "0")
         changes.append(abs(report["psnr"]["change"]))
-    network = zoo.load(weight)
-    with computing_in("bfloat16"):
-        bfloat16 = zoo.load(weight)
+    network, bfloat16 = open_network(weight), open_network(weight, dtype="bfloat16")
     cells += int8_cells(weight, network, folder / "int8.tflite", data, sets)
     cells.append(_listed(score_sets(weight, (network, bfloat16), data, ["samples", *sets])))
     return "| " + " | ".join([*cells, f"{max(changes):.0e}"]) + " |"
 
 
 def int8_cells(
-    weight: str, network: keras.Model, out: Path, data: str | None, sets: Sequence[str]
+    weight: str, network: Network, out: Path, data: str | None, sets: Sequence[str]
 ) -> list[str]:
     """Return the size of the int8 file and its scores; of a network that has none, say so."""
     try:
-        report = export(weight, out, "litert", int8=True)
+        report = export(weight, out, format="litert", int8=True)
     except ExportError as error:  # GRUNet: LiteRT has no convolution over bands in int8
         return ["none", str(error)]
-    int8: Any = Served(network, FORMATS["litert"].read(out)["serve"])
+    run = FORMATS["litert"].read(out)["serve"]
+    int8 = replace(network, engine=run, reach=None)
     on_samples = {"samples": (report["psnr"]["network"], report["psnr"]["exported"])}
     scores = on_samples | score_sets(weight, (network, int8), data, sets)
     return [f"{out.stat().st_size / 1024:.0f} KiB", _listed(scores)]
@@ -62,15 +59,15 @@ def _listed(scores: dict[str, tuple[float, float]]) -> str:
 
 
 def score_sets(
-    weight: str, networks: tuple[Any, Any], data: str | None, sets: Sequence[str]
+    weight: str, networks: tuple[Network, Network], data: str | None, sets: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
     """Return the PSNR of two networks in dB, on the test sets of a card that are at hand."""
     scores = {}
-    for test in zoo.card(weight)["tests"]:
-        folder = test_folder(test["data"], data) if test["data"] in sets else None
-        if folder is not None and not test.get("round_luma"):
-            first, second = (measure(each, folder, test)["psnr"] for each in networks)
-            scores[test["data"]] = (first, second)
+    for test in find(weight).card.tests:
+        folder = test_folder(test.data, data) if test.data in sets else None
+        if folder is not None and not test.task.endswith("-rounded-luma"):
+            first, second = (measure(each, folder, test.task)["psnr"] for each in networks)
+            scores[test.data] = (first, second)
     return scores
 
 
@@ -79,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m recipes.publish.export_table", description=__doc__
     )
-    parser.add_argument("--weights", nargs="+", default=zoo.list_weights(), metavar="NAME")
+    parser.add_argument("--weights", nargs="+", default=list_weights(), metavar="NAME")
     parser.add_argument("--data", metavar="DIR", help="folder with set5, set14, ...")
     parser.add_argument("--sets", nargs="+", default=["set5"], metavar="SET")
     return run(parser, tabulate, arguments)

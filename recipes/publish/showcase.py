@@ -15,15 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import zoo
 from asykeras import plots
-from asykeras.resize import bicubic_resize
-from zoo.pictures.images import crop_to_multiple, read_image, to_channels
-from zoo.restoring.restore import denoise, enlarge_bicubic, super_resolve, to_numpy, to_uint8
-from zoo.scoring.evaluation import Restore, Scores, denoising, super_resolution
+from zoo.pictures.images import read_image, to_channels, to_uint8
+from zoo.scoring.evaluate import evaluate
+from zoo.scoring.tasks import Denoising, Scores, SuperResolution, Task
 from zoo.scoring.verify import SAMPLES
 
-SIGMA = 25.0  # grey levels
+NOISE = Denoising(25 / 255)
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,13 @@ class Row:
         photograph: Name of a sample.
         region: Top, left, height and width of the part that is shown enlarged, in pixels.
         weights: From a title to a published weight.
-        scale: Factor; None for noise.
+        task: What the photograph is degraded for.
     """
 
     photograph: str
     region: tuple[int, int, int, int]
     weights: dict[str, str]
-    scale: int | None
+    task: Task
 
 
 ROWS = (
@@ -48,15 +46,15 @@ ROWS = (
         "roman-colosseum",
         (60, 60, 90, 150),
         {"SRCNN": "srcnn-955-x4", "EDSR": "edsr-baseline-x4"},
-        4,
+        SuperResolution(4),
     ),
     Row(
         "perched-osprey",
         (55, 130, 72, 128),
         {"SRCNN": "srcnn-955-x2", "EDSR": "edsr-baseline-x2"},
-        2,
+        SuperResolution(2),
     ),
-    Row("casa-mila", (130, 150, 96, 144), {"DnCNN": "dncnn-gray-25"}, None),
+    Row("casa-mila", (130, 150, 96, 144), {"DnCNN": "dncnn-gray-25"}, NOISE),
 )
 
 Versions = tuple[dict[str, np.ndarray], dict[str, Scores]]
@@ -73,48 +71,24 @@ def draw(rows: Sequence[Row] = ROWS) -> plots.Figure:
     figures = np.atleast_1d(page.subfigures(len(rows), 1))
     for row, figure in zip(rows, figures, strict=True):
         image = read_image(SAMPLES / "test" / f"{row.photograph}.jpg")
-        if row.scale is None:
-            pictures, scores = _without_noise(row, image)
-            figure.supylabel(f"noise of {SIGMA:g} grey levels", fontsize=plots.TEXT)
-        else:
-            pictures, scores = _enlarged(row, image, row.scale)
-            figure.supylabel(f"enlarged x{row.scale}", fontsize=plots.TEXT)
+        grey = row.task.scale == 1
+        pictures, scores = versions(row, to_channels(image, "grey") if grey else image)
+        title = "noise of 25 grey levels" if grey else f"enlarged x{row.task.scale}"
+        figure.supylabel(title, fontsize=plots.TEXT)
         plots.comparison(pictures, row.region, scores, figure=figure)
     return page
 
 
-def _enlarged(row: Row, image: np.ndarray, scale: int) -> Versions:
-    clean = crop_to_multiple(image, scale)
-    small = to_numpy(bicubic_resize(clean, 1 / scale))
-    pictures = {"bicubic": enlarge_bicubic(small, scale)}
-    for title, name in row.weights.items():
-        pictures[title] = super_resolve(zoo.load(name), small, scale)
-    scores = {
-        title: super_resolution(_given(large), [clean], scale)[0]
-        for title, large in pictures.items()
-    }
-    return {**pictures, "original": clean}, scores
-
-
-def _given(picture: np.ndarray) -> Restore:
-    """Return a restoration that was made already, to be scored."""
-    return lambda _: picture
-
-
-def _without_noise(row: Row, image: np.ndarray) -> Versions:
-    clean = to_channels(image, "grey")
-    seen: dict[str, np.ndarray] = {}
-
-    def keep(noisy: np.ndarray) -> np.ndarray:
-        seen["noisy"] = noisy
-        return noisy
-
-    scores = {"noisy": denoising(keep, [clean], SIGMA)[0]}
-    for title, name in row.weights.items():
-        seen[title] = denoise(zoo.load(name), seen["noisy"], SIGMA / 255)
-        scores[title] = denoising(_given(seen[title]), [clean], SIGMA)[0]
-    pictures = {title: to_uint8(picture) for title, picture in seen.items()}
-    return {**pictures, "original": clean}, scores
+def versions(row: Row, image: np.ndarray) -> Versions:
+    """Return what is made of an image without a network and by each one, and the original."""
+    models = {"bicubic" if row.task.scale > 1 else "noisy": None, **row.weights}
+    pictures, scores = {}, {}
+    for title, model in models.items():
+        (found,) = evaluate(model, [image], row.task)
+        restored = found.restored
+        pictures[title] = restored if restored.dtype == np.uint8 else to_uint8(restored)
+        scores[title] = found.scores
+    return {**pictures, "original": row.task.reference(image)}, scores
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,9 +25,9 @@ from recipes.training.devices import open_devices
 from recipes.training.run import Recipe, averaged_network, compiled, description
 from recipes.training.settings import TrainingError
 from zoo.app.command import run
-from zoo.machine.files import sha256, write_atomically
+from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
-from zoo.store.weight import SUFFIX, read_card, save
+from zoo.store.weight import SUFFIX, save, save_card
 
 UNFINISHED = Path(__file__).with_name("unfinished")
 RECIPES = ("srcnn", "edsr", "dncnn", "dphsir")
@@ -64,25 +64,20 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         if not reached:
             raise TrainingError(f"{workdir} holds no checkpoint")
         network = averaged_network(recipe, model)
-    training = {
-        **description(settings, 0.0),
+    training = description(settings, 0.0, origin) | {
         "versions": its_run["versions"],
         "reached": f"{reached:,} of {settings.steps:,} steps",
     }
-    training["settings"]["init"] = origin
-    for key in ("hardware", "seconds"):  # those of this machine, not of the run
-        del training[key]
-    target = folder / f"{name}{SUFFIX}"
-    card = {**recipe.card, "arguments": recipe.card["arguments"] | recipe.trained}
+    del training["hardware"], training["seconds"]  # those of this machine, not of the run
+    arguments = {**recipe.card.arguments, **recipe.trained}
+    card = replace(recipe.card, arguments=arguments, training=training)
     with temporary_folder() as temporary:
-        whole = temporary / target.name
-        save(network, whole, {**card, "training": training})
-        content, card = halved(whole), read_card(whole.with_name(f"{name}.json"))
+        whole = save(network, temporary / f"{name}{SUFFIX}", card)
+        content, card = halved(whole.file), whole.card
     folder.mkdir(exist_ok=True)
+    target = folder / f"{name}{SUFFIX}"
     write_atomically(target, content)
-    card |= {"sha256": sha256(target), "bytes": len(content), "dtype": "float16"}
-    write_atomically(folder / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
-    return folder / f"{name}.json"
+    return save_card(target, card.with_more(dtype="float16")).file.with_name(f"{name}.json")
 
 
 def _read_run(workdir: Path) -> dict[str, Any]:

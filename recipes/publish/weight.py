@@ -1,54 +1,49 @@
 r"""Make a published weight of a finished run: measure it, write its card, put both into the zoo.
 
-    python -m recipes.publish runs/srcnn-955-x3 --name srcnn-955-x3 --data DIR --test set5 \
-        --test set5:round_luma:32.75:"9-5-5 trained on ImageNet" --test set14
+    python -m recipes.publish runs/srcnn-955-x3 --name srcnn-955-x3 --data DIR --test set5:x3 \
+        --test set5:x3-rounded-luma:32.75:"9-5-5 trained on ImageNet" --test set14:x3
 
-A test is FOLDER[:round_luma or :sigma=S][:PUBLISHED[:NOTE]]; folders are below DIR. PUBLISHED is a
-number of the same protocol: one with Y rounded belongs to a test with round_luma. The sample
-photographs are always measured: a test of the package repeats that number. With --half the file
-holds float16, half the size; what is measured is the network with those values, and refused where
-a figure moves by 0.005 dB.
+A test is FOLDER:TASK[:PUBLISHED[:NOTE]]; folders are below DIR, and tasks those of
+`recipes.evaluate`. PUBLISHED is a number of the same protocol: one with Y rounded belongs to a task
+with rounded luma. The sample photographs are always measured: a test of the package repeats that
+number. With --half the file holds float16, half the size; what is measured is the network with
+those values, and refused where a figure moves by 0.005 dB.
 """
 
 import argparse
-import json
+import math
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import h5py
-import keras
 
-import zoo
 from zoo.app.command import run
-from zoo.machine.files import sha256, write_atomically
+from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
-from zoo.pictures.images import ImageError, find_images
-from zoo.scoring.evaluation import protocol
+from zoo.pictures.errors import ImageError
+from zoo.pictures.images import find_images
+from zoo.restoring.network import Network, open_network
+from zoo.scoring.tasks import METRICS, Denoising, SuperResolution, parse
 from zoo.scoring.verify import measure, test_folder
+from zoo.store.card import Test, Use, WeightsError
 from zoo.store.hdf5 import open_hdf5
-from zoo.store.table import task
-from zoo.store.weight import PUBLISHED, SUFFIX, WeightsError, load_into, locate
+from zoo.store.weight import PUBLISHED, SUFFIX, find, save_card
 
 CHANGE_BY_HALVES = 0.005  # dB by which float16 must not move any figure
 
 
-def read_test(text: str, scale: int | None) -> dict[str, Any]:
+def read_test(text: str) -> Test:
     """Return a test of a card from its short form on the command line."""
-    folder, *parts = text.split(":")
-    test: dict[str, Any] = {"data": folder.lower()}
-    if parts and parts[0].startswith("sigma="):
-        test["sigma"] = float(parts.pop(0).removeprefix("sigma="))
-    else:
-        test["scale"] = scale
-    if parts and parts[0] == "round_luma":
-        test[parts.pop(0)] = True
-    if parts:
-        test["published"] = float(parts.pop(0))
-    if parts:
-        test["published_note"] = parts.pop(0)
-    return test
+    folder, task, published, note = [*text.split(":", 3), "", "", ""][:4]
+    return Test(
+        folder.lower(),
+        str(parse(task)),
+        math.nan,
+        published=float(published) if published else 0.0,
+        published_note=note,
+    )
 
 
 def publish(
@@ -59,43 +54,49 @@ def publish(
     Raises:
         WeightsError: if the folder holds no finished run, or float16 costs too much.
         ImageError: if the images of a test are not there.
+        TaskError: if a test names no task.
     """
-    file, card = locate(workdir)
-    content = halved(file) if half else file.read_bytes()
-    whole = zoo.load(workdir)
-    network = _loaded(workdir, content) if half else whole
-    scale = card["arguments"].get("scale")
-    measured = []
-    for test in [read_test(text, scale) for text in [*tests, _sample_test(card)]]:
-        folder = test_folder(test["data"], data)
-        if folder is None:
-            raise ImageError(f"there is no folder {test['data']} below {data}")
-        words = f"{test['data']}, {task(test)}"
-        scores = measure(network, folder, test)
-        if half:
-            _check_cost(words, scores["psnr"] - measure(whole, folder, test)["psnr"])
-        digits = {metric: round(value, 5) for metric, value in scores.items()}
-        options = {k: test[k] for k in ("scale", "sigma", "round_luma") if k in test}
-        measured.append(
-            {**test, "images": len(find_images(folder)), **digits, "protocol": protocol(**options)}
-        )
-        print(f"{words:32} {scores['psnr']:.3f} dB", flush=True)
+    weight = find(workdir)
+    planned = [read_test(text) for text in tests] + [_sample_test(weight.card.use)]
+    content = halved(weight.file) if half else weight.file.read_bytes()
     PUBLISHED.mkdir(exist_ok=True)
-    target = PUBLISHED / f"{name}{SUFFIX}"
+    with temporary_folder() as folder:
+        part = folder / f"{name}{SUFFIX}"
+        part.write_bytes(content)
+        made = save_card(part, weight.card)
+        whole = open_network(workdir)
+        network = open_network(str(part)) if half else whole
+        measured = []
+        for test in planned:
+            measured.append(_measured(test, network, data))
+            if half:
+                _check_cost(test, measured[-1].psnr - _measured(test, whole, data).psnr)
+            print(f"{measured[-1]!s:32} {measured[-1].psnr:.3f} dB", flush=True)
+    target = PUBLISHED / part.name
     write_atomically(target, content)
-    card |= {"file": target.name, "sha256": sha256(target), "bytes": len(content)}
-    card |= {"licence": "Apache-2.0", "dtype": "float16" if half else "float32"}
-    card |= {"commit": _commit(), "note": note, "tests": measured}
-    path = PUBLISHED / f"{name}.json"
-    write_atomically(path, (json.dumps(card, indent=2) + "\n").encode())
-    return path
+    card = replace(made.card, tests=measured).with_more(
+        licence="Apache-2.0", dtype="float16" if half else "float32", commit=_commit(), note=note
+    )
+    return save_card(target, card).file.with_name(f"{name}.json")
 
 
-def _check_cost(words: str, change: float) -> None:
+def _measured(test: Test, network: Network, data: str) -> Test:
+    """Return a test with what a network has in it."""
+    folder = test_folder(test.data, data)
+    if folder is None:
+        raise ImageError(f"there is no folder {test.data} below {data}")
+    scores = measure(network, folder, test.task)
+    psnr, ssim, rmse, nrmse = (round(scores[metric], 5) for metric in METRICS)
+    measured = replace(test, psnr=psnr, ssim=ssim, rmse=rmse, nrmse=nrmse)
+    images, protocol = len(find_images(folder)), parse(test.task).protocol()
+    return replace(measured, images=images, protocol=protocol)
+
+
+def _check_cost(test: Test, change: float) -> None:
     """Refuse float16 where it moves a figure."""
     if abs(change) >= CHANGE_BY_HALVES:
         raise WeightsError(
-            f"float16 changes {words} by {change:+.3f} dB, not by less than {CHANGE_BY_HALVES}"
+            f"float16 changes {test} by {change:+.3f} dB, not by less than {CHANGE_BY_HALVES}"
         )
 
 
@@ -106,16 +107,6 @@ def halved(file: Path) -> bytes:
         with open_hdf5(file) as whole, h5py.File(path, "w") as halves:
             _copy(whole, halves)
         return path.read_bytes()
-
-
-def _loaded(workdir: str, content: bytes) -> keras.Model:
-    """Return the network of a work folder with the values of another weights file."""
-    network = zoo.load(workdir)
-    with temporary_folder() as folder:
-        path = folder / f"network{SUFFIX}"
-        path.write_bytes(content)
-        load_into(network, str(path))
-    return network
 
 
 def _copy(source: h5py.Group, target: h5py.Group) -> None:
@@ -130,9 +121,11 @@ def _copy(source: h5py.Group, target: h5py.Group) -> None:
             target[name].attrs.update(item.attrs)
 
 
-def _sample_test(card: dict[str, Any]) -> str:
-    sigma = card.get("training", {}).get("settings", {}).get("sigma", 25)
-    return "samples" if "scale" in card["arguments"] else f"samples:sigma={min(sigma, 25):g}"
+def _sample_test(use: Use) -> Test:
+    """Return the test on the sample photographs: noise of 25 grey levels at the most."""
+    level = min((use.levels or (0.0, 25 / 255))[1], use.level or math.inf, 25 / 255)
+    task = SuperResolution(use.scale) if use.scale > 1 else Denoising(level)
+    return Test("samples", str(task), math.nan)
 
 
 def _commit() -> str:

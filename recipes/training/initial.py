@@ -3,16 +3,16 @@
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import keras
 
 import zoo
 from zoo.machine.files import sha256
-from zoo.store.weight import SUFFIX, load_into, locate
+from zoo.store.card import Card
+from zoo.store.weight import SUFFIX, find, load_into, published_card
 
 
-def start_from(network: keras.Model, init: str, card: dict[str, Any]) -> str:
+def start_from(network: keras.Model, init: str, card: Card) -> str:
     """Load weights into a network; return one line that says what was taken.
 
     Of a network of another scale, those layers are taken that have the same shape. The second
@@ -21,7 +21,7 @@ def start_from(network: keras.Model, init: str, card: dict[str, Any]) -> str:
     Args:
         network: Built network; unchanged if the weights are refused.
         init: A name, a file or a work folder.
-        card: `builder` and `arguments` of the network.
+        card: Of the network.
 
     Raises:
         WeightsError: if the weights cannot be found or do not fit.
@@ -46,16 +46,16 @@ def start_from(network: keras.Model, init: str, card: dict[str, Any]) -> str:
     )
 
 
-def _other_scale(init: str, card: dict[str, Any]) -> int | None:
+def _other_scale(init: str, card: Card) -> int | None:
     """Return the scale of weights whose network differs in that alone; None for all others."""
     if Path(init).is_file() and not Path(init.removesuffix(SUFFIX) + ".json").is_file():
         return None  # any file may be loaded where it fits, without a card
-    found = locate(init)[1]
-    theirs, ours = ({**c["arguments"], "scale": None} for c in (found, card))
-    scales = [c["arguments"].get("scale") for c in (found, card)]
-    if found["builder"] != card["builder"] or theirs != ours or scales[0] in (None, scales[1]):
+    found = find(init).card
+    theirs, ours = ({**each.arguments, "scale": None} for each in (found, card))
+    scales = found.use.scale, card.use.scale
+    if found.builder != card.builder or theirs != ours or scales[0] in (1, scales[1]):
         return None
-    return int(scales[0])
+    return scales[0]
 
 
 @lru_cache
@@ -70,10 +70,10 @@ def origin(init: str) -> str:
     """
     if not init or init in zoo.list_weights():
         return init
-    file = Path(init) if Path(init).is_file() else locate(init)[0]
+    file = Path(init) if Path(init).is_file() else find(init).file
     digest = sha256(file)
     for name in zoo.list_weights():
-        if zoo.card(name)["sha256"] == digest:
+        if published_card(name).sha256 == digest:
             return name
     steps = _steps(file)
     return f"{file.name}, SHA-256 {digest}{f', {steps}' if steps else ''}"

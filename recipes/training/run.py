@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 from keras import ops
+from keras.ops import convert_to_numpy
 
 from asykeras.types import Tensor
 from recipes.data.patches import WORKERS, Patches
@@ -49,9 +50,11 @@ from recipes.training.speed import ENDLESS, fitting_steps, measure, profile
 from zoo.app.command import finish
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
-from zoo.pictures.images import find_images, read_image
-from zoo.restoring.restore import to_numpy, to_uint8
-from zoo.scoring.evaluation import mean, score_network
+from zoo.pictures.images import find_images, read_image, to_uint8
+from zoo.restoring.network import open_network
+from zoo.scoring.evaluate import evaluate, mean
+from zoo.scoring.tasks import Task
+from zoo.store.card import Argument, Card, Json
 from zoo.store.weight import SUFFIX, save
 
 NETWORK = f"network{SUFFIX}"
@@ -68,9 +71,9 @@ class Recipe:
         build: Makes the network as it is trained.
         degradation: Makes the layer from clean images in [0, 1] to the network's input.
         channels: `"luma"`, `"grey"`, `"rgb"` or `"bands:N"`: what the images are made into.
-        card: `builder` and `arguments` of the network that is published.
+        card: The beginning of the card of the network that is published.
         publish: From the trained network to a new one, the one that is published.
-        test: Options of `zoo.scoring.evaluation.score_network` for validation.
+        task: For validation.
         context: See `Restorer`.
         prepare: From degraded images, where they come in pairs, to the network's input.
         ratio: How much larger than those the clean images are; 0: pairs are of no use.
@@ -81,14 +84,14 @@ class Recipe:
     build: Callable[[], keras.Model]
     degradation: Callable[[], keras.layers.Layer]
     channels: str
-    card: dict[str, Any]
+    card: Card
     publish: Callable[[keras.Model], keras.Model]
-    test: dict[str, Any]
+    task: Task
     context: int = 0
     prepare: Callable[[Tensor], Tensor] | None = None
     ratio: int = 1
     qualities: tuple[int, int] | None = None
-    trained: dict[str, Any] = field(default_factory=dict)
+    trained: dict[str, Argument] = field(default_factory=dict)
 
 
 def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.Model]:
@@ -244,7 +247,8 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         begun = time.monotonic()
         report = Report(settings, workdir, devices.writes, None)
         if images:
-            report.validate = lambda: _validate(report, recipe, model, images)
+            scoring = Validation(recipe, images)
+            report.validate = lambda: scoring.score(report, model)
         if settings.tensorboard and devices.writes:
             report.board = open_board(workdir)
         try:
@@ -360,7 +364,7 @@ def _between(
         model.save_weights(Path(folder) / NETWORK)
     if images:
         report = Report(settings, Path(settings.workdir), True, None)
-        _validate(report, recipe, model, images)
+        Validation(recipe, images).score(report, model)
     return time.monotonic() - begun
 
 
@@ -543,7 +547,7 @@ def averaged(model: Restorer) -> list[np.ndarray]:
         weights |= {
             id(v): average for v, average in zip(model.trainable_variables, averages, strict=True)
         }
-    return [to_numpy(weights[id(v)]) for v in model.network.weights]
+    return [convert_to_numpy(weights[id(v)]) for v in model.network.weights]
 
 
 def averaged_network(recipe: Recipe, model: Restorer) -> keras.Model:
@@ -562,24 +566,40 @@ def published(recipe: Recipe, model: Restorer) -> keras.Model:
         return recipe.publish(network)
 
 
-def _validate(
-    report: Report, recipe: Recipe, model: Restorer, images: Sequence[np.ndarray]
-) -> tuple[float, list[np.ndarray]]:
-    """Return the mean PSNR in dB of the published form, and pictures for TensorBoard."""
-    network = published(recipe, model)
-    if not report.writes:
-        return float("nan"), []
-    kept: list[np.ndarray] | None = [] if report.board else None
-    with alone():
-        psnr = mean(score_network(network, images, **recipe.test, kept=kept))["psnr"]
-    shown = (kept or [])[:PICTURES]
-    return psnr, [image if image.dtype == np.uint8 else to_uint8(image) for image in shown]
+class Validation:
+    """Scores the published form of what is trained, on images; its network is compiled once.
+
+    Args:
+        recipe: Of the run.
+        images: Originals, uint8.
+    """
+
+    def __init__(self, recipe: Recipe, images: Sequence[np.ndarray]) -> None:
+        self.recipe, self.images = recipe, images
+        self.model: keras.Model | None = None
+
+    def score(self, report: Report, model: Restorer) -> tuple[float, list[np.ndarray]]:
+        """Return the mean PSNR in dB, and pictures for TensorBoard."""
+        trained = published(self.recipe, model)
+        if not report.writes:
+            return float("nan"), []
+        with alone():
+            if self.model is None:
+                self.model = trained
+                scale = self.recipe.task.scale
+                self.network = open_network(trained, scale=scale)
+            else:
+                self.model.set_weights(trained.get_weights())
+            found = list(evaluate(self.network, self.images, self.recipe.task))
+        shown = [each.restored for each in found[:PICTURES]] if report.board else []
+        pictures = [image if image.dtype == np.uint8 else to_uint8(image) for image in shown]
+        return mean(found)["psnr"], pictures
 
 
 def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> Path:
     """Write the network, its card and the figure of the curves."""
     settings, workdir = report.settings, report.workdir
-    reached = int(to_numpy(model.optimizer.iterations))
+    reached = int(convert_to_numpy(model.optimizer.iterations))
     if reached < settings.steps:
         raise TrainingError(
             f"stopped at step {reached} of {settings.steps} after {settings.minutes:g} minutes; go "
@@ -587,7 +607,7 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
         )
     network = published(recipe, model)
     if report.writes:
-        card = {**recipe.card, "training": description(settings, seconds)}
+        card = replace(recipe.card, training=description(settings, seconds))
         try:
             save(network, workdir / NETWORK, card)
             draw_curves([workdir], workdir / "curves.png", settings.quiet)
@@ -596,14 +616,20 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
     return workdir / NETWORK
 
 
-def description(settings: Settings, seconds: float) -> dict[str, Any]:
-    """Return what a card says of the training."""
+def description(settings: Settings, seconds: float, init: str = "") -> dict[str, Json]:
+    """Return what a card says of the training.
+
+    Args:
+        settings: Of the run.
+        seconds: That it took.
+        init: What it started from, where that is not in the settings.
+    """
     chosen = identity(settings)
     data = ", ".join(filter(None, (chosen.pop("data"), chosen.pop("degraded"))))
     return {
         "data": data,
-        "settings": chosen,
-        "versions": versions(),
+        "settings": chosen | ({"init": init} if init else {}),
+        "versions": {**versions()},
         "hardware": hardware(settings),
         "seconds": round(seconds),
     }

@@ -14,15 +14,16 @@ from zoo.app.folder import find_jobs, restore_files
 from zoo.app.page import serve
 from zoo.app.progress import Progress
 from zoo.machine.dtype import PRECISIONS
+from zoo.networks.importers import MODELS, import_weights
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
+from zoo.restoring.remarks import sigma_remark
 from zoo.runtimes.engines import ENGINES
 from zoo.runtimes.formats import FORMATS
+from zoo.store.card import WeightsError
 from zoo.store.choice import best_weight, check_job
-from zoo.store.table import describe, published
-from zoo.store.usage import check_sigma
-from zoo.store.weight import SUFFIX, WeightsError, card, list_weights, save
+from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,42 +33,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     for name in list_weights():
-        its_card = card(name)
-        best = its_card["tests"][0]
-        print(
-            f"{name:24} {its_card['parameters']:>12,} parameters  "
-            f"{describe(best)}: {best['psnr']:.2f} dB"
-        )
+        card = published_card(name)
+        best = card.tests[0]
+        print(f"{name:24} {card.parameters:>12,} parameters  {best}: {best.psnr:.2f} dB")
     return 0
 
 
 def _info(options: argparse.Namespace) -> int:
-    print(json.dumps({"name": options.name, **card(options.name)}, indent=2))
+    content = published_card(options.name).to_json()
+    print(json.dumps({"name": options.name, **content}, indent=2))
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
     from zoo.scoring.verify import verify
 
-    failed = 0
-    for row in verify(options.name, options.data):
-        failed += row["passed"] is False
-        verdict = {True: "ok", False: "DIFFERS", None: "images not at hand"}[row["passed"]]
-        measured = "" if row["measured"] is None else f"  measured {row['measured']:.3f}"
-        compare = f"  published {published(row)}" if published(row) else ""
-        print(f"{describe(row):44} card {row['psnr']:.3f}{measured}{compare}  {verdict}")
-    return 1 if failed else 0
+    rows = verify(options.name, options.data, options.engine)
+    for row in rows:
+        verdict = "DIFFERS" if row.differs else "ok" if row.psnr else "images not at hand"
+        measured = "" if row.psnr is None else f"  measured {row.psnr:.3f}"
+        beside = row.test.beside()
+        compare = f"  published {beside}" if beside else ""
+        print(f"{row.test!s:44} card {row.test.psnr:.3f}{measured}{compare}  {verdict}")
+    return int(any(row.differs for row in rows))
 
 
 def _import(options: argparse.Namespace) -> int:
-    from zoo.networks.importers import import_weights
-
     if not options.out.endswith(SUFFIX):
         raise WeightsError(f"--out must end with {SUFFIX}. Received: {options.out}")
     if not Path(options.out).parent.is_dir():
         raise WeightsError(f"there is no folder {Path(options.out).parent}")
-    network, its_card = import_weights(options.file, options.model, options.transposed)
-    save(network, options.out, {**its_card, "imported_from": Path(options.file).name})
+    network, card = import_weights(options.file, options.model, transposed=options.transposed)
+    save(network, options.out, card.with_more(imported_from=Path(options.file).name))
     print(f"wrote {options.out} and its card: {network.count_params():,} parameters")
     return 0
 
@@ -76,8 +73,7 @@ def _restore(options: argparse.Namespace) -> int:
     found = find_jobs(options.inputs, options.out)
     progress = Progress(quiet=options.quiet, debug=options.debug)
     try:
-        sigma = None if options.sigma is None else options.sigma / 255
-        settings = Settings(sigma, options.tile, options.self_ensemble)
+        settings = Settings(_sigma(options), options.tile, options.self_ensemble)
         well = restore_files(
             found,
             _networks(options, progress),
@@ -106,7 +102,7 @@ def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str]
             device=options.device,
             engine=options.engine,
         )
-        if remark := check_sigma(name, network.usage, options.sigma):
+        if remark := sigma_remark(name, network.use, _sigma(options)):
             progress.remark(remark)
         if network.reach is None:
             progress.remark(f"{name} is run on whole pictures: {network.whole}")
@@ -120,24 +116,33 @@ def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str]
             "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels; "
             "or name a network by --weights"
         )
-    check_job(options.scale, options.sigma)
+    check_job(options.scale, _sigma(options))
 
     @cache
     def best(colour: str) -> Network:
-        name = best_weight(colour, scale=options.scale, sigma=options.sigma)
+        name = best_weight(colour, scale=options.scale, sigma=_sigma(options))
         progress.remark(f"{colour} pictures are restored by {name}")
         return opened(name)
 
     return best
 
 
-def _export(options: argparse.Namespace) -> int:
-    from zoo import exports
+def _sigma(options: argparse.Namespace) -> float | None:
+    """Return the level of the noise in image units."""
+    return None if options.sigma is None else options.sigma / 255
 
-    report = exports.export(
-        options.name, options.out, options.format, options.int8, overwrite=options.overwrite
+
+def _export(options: argparse.Namespace) -> int:
+    from zoo.exports.export import describe, export
+
+    report = export(
+        options.name,
+        options.out,
+        format=options.format,
+        int8=options.int8,
+        overwrite=options.overwrite,
     )
-    print(exports.describe(report, options.out))
+    print(describe(report, options.out))
     return 0
 
 
@@ -220,11 +225,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("verify", help="recompute the numbers of a card")
     command.add_argument("name", metavar="NAME")
     command.add_argument("--data", metavar="DIR", help="folder with set5, set14, bsd68, ...")
+    command.add_argument("--engine", choices=ENGINES, default="keras", help="what runs the network")
     command.set_defaults(run=_verify)
 
     command = commands.add_parser("import-weights", help="weights of the authors' own files")
     command.add_argument("file", metavar="FILE", help=".mat, .pth or .pt; nothing is unpickled")
-    command.add_argument("--model", required=True, choices=("srcnn", "dncnn", "edsr", "dphsir"))
+    command.add_argument("--model", required=True, choices=MODELS)
     command.add_argument("--out", required=True, metavar=f"FILE{SUFFIX}")
     command.add_argument(
         "--transposed", action="store_true", help="SRCNN kernels that are stored row by row"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from zoo.machine.failures import sentence
+from zoo.machine.failures import ZooError, sentence
 from zoo.machine.signals import deliver
 
 FAILED, WRONG_USAGE = 1, 2
@@ -18,7 +18,7 @@ NO_READER = 128 + 13  # as a shell reports a process that SIGPIPE ended
 _ENDING = [signal.SIGTERM, signal.SIGINT, *filter(None, [getattr(signal, "SIGHUP", None)])]
 
 
-class UsageError(ValueError):
+class UsageError(ZooError):
     """A command that cannot be carried out as it was given, with the reason in one sentence."""
 
 

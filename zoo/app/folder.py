@@ -19,8 +19,8 @@ from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
 from zoo.restoring.bands import Settings, plan, restore_bands
 from zoo.restoring.network import Network
+from zoo.restoring.remarks import colour_remark
 from zoo.store.choice import ChoiceError
-from zoo.store.usage import check_colour
 
 LOCK = ".asykeras-restore.lock"
 
@@ -160,7 +160,7 @@ def restore_file(
     if true_colour:
         photo = replace(photo, stored="")
     network = network_for(photo.picture.colour)
-    scale = network.usage.scale
+    scale = network.use.scale
     check_limits(photo, scale)
     its_plan = plan(network, photo.picture, settings)
     with open_rows(photo) as rows:
@@ -171,7 +171,7 @@ def restore_file(
                 writer.write(band)
                 done += len(band)
                 advance(done / (scale * photo.picture.height))
-    purpose = check_colour(network.name, network.usage, photo.picture.colour)
+    purpose = colour_remark(network.name, network.use, photo.picture.colour)
     return "; ".join(filter(None, (photo.remark, rows.remark, purpose)))
 
 

@@ -17,15 +17,15 @@ from PIL import Image
 
 from zoo.app.folder import restore_file
 from zoo.app.progress import Job
-from zoo.machine.failures import sentence
+from zoo.machine.failures import ZooError, sentence
 from zoo.machine.parts import temporary_folder
 from zoo.pictures.formats import SUFFIXES
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
-from zoo.store.usage import check_sigma, usage
-from zoo.store.weight import locate
+from zoo.restoring.remarks import sigma_remark
+from zoo.store.weight import find
 
 SHOWN = 2048  # pixels a side that the page shows of a picture, one to one; all are downloaded
 SIGMA = 25.0  # grey levels of the noise, before the user says otherwise
@@ -36,7 +36,7 @@ HINT = (
 )
 
 
-class PageError(ValueError):
+class PageError(ZooError):
     """What keeps the page from being made, in one sentence."""
 
 
@@ -49,7 +49,7 @@ def restore_upload(
         source: File of a picture.
         target: File to write, of the same format.
         weights: Name, file or work folder.
-        sigma: Level of the noise in grey levels of 255; not looked at by networks that enlarge.
+        sigma: Level of the noise in image units; not looked at by networks that enlarge.
         self_ensemble: See `zoo.restore`.
 
     Returns:
@@ -61,9 +61,9 @@ def restore_upload(
         ValueError: if the network does not take its channels.
     """
     network = _network(weights)
-    level = None if network.usage.scale > 1 else sigma
-    remarks = [check_sigma(weights, network.usage, level) or ""]
-    settings = Settings(None if level is None else level / 255, self_ensemble=self_ensemble)
+    level = None if network.use.scale > 1 else sigma
+    remarks = [sigma_remark(weights, network.use, level)]
+    settings = Settings(level, self_ensemble=self_ensemble)
     remarks.append(restore_file(Job(source, target), lambda colour: network, settings))
     after = shown(target)
     before = shown(source).resize(after.size, Image.Resampling.BICUBIC)
@@ -94,7 +94,7 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
     """
     import gradio as gr
 
-    scales = {name: usage(locate(name)[1]).scale for name in weights}
+    scales = {name: find(name).card.use.scale for name in weights}
 
     def restore(
         path: str | None, name: str | None, sigma: float | None, ensemble: bool
@@ -105,7 +105,8 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
         source = Path(path)
         target = Path(tempfile.mkdtemp(dir=folder)) / f"{source.stem}-restored{source.suffix}"
         try:
-            before, after, remark = restore_upload(source, target, name, sigma, ensemble)
+            level = None if sigma is None else sigma / 255
+            before, after, remark = restore_upload(source, target, name, level, ensemble)
         except Exception as error:  # whatever it is, the page goes on
             # The path in the message is of the server's own folder.
             text = sentence(error, source.name).replace(str(source), source.name)

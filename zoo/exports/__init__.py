@@ -1,6 +1,1 @@
-"""Networks as files that run without Keras: SavedModel, ONNX, LiteRT, OpenVINO."""
-
-from zoo.exports.export import describe, export
-from zoo.runtimes.errors import ExportError
-
-__all__ = ["ExportError", "describe", "export"]
+"""Networks as files that run without Keras, checked before they are kept."""

@@ -1,20 +1,21 @@
 """Whether an exported file computes what the network does, and what it costs in dB."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import keras
 import numpy as np
 
-from asykeras.resize import bicubic_resize
 from zoo.exports.samples import crop, network_inputs, photographs, with_bands
-from zoo.pictures.images import crop_to_multiple
-from zoo.restoring.restore import super_resolve, to_numpy, to_uint8
-from zoo.runtimes.engines import keras_engine
+from zoo.pictures.images import to_uint8
+from zoo.restoring.bands import Settings, restore_array
+from zoo.restoring.network import Network
 from zoo.runtimes.errors import ExportError, in_one_sentence
 from zoo.runtimes.formats import Format
-from zoo.runtimes.signatures import Run
-from zoo.scoring.evaluation import mean, protocol, score_network
+from zoo.runtimes.signatures import Engine
+from zoo.scoring.evaluate import evaluate, mean
+from zoo.scoring.tasks import Task
 
 # Batch, height and width of the network's input: two sizes, the second odd.
 SIZES = ((2, 64, 96), (1, 47, 71))
@@ -22,10 +23,43 @@ SIZES = ((2, 64, 96), (1, 47, 71))
 BOUND = 1e-5
 
 
-def check(
-    network: keras.Model, chosen: Format, path: Path, task: dict[str, Any], int8: bool
-) -> dict[str, Any]:
+class Parity(TypedDict, total=False):
+    """How near an exported file is to the network."""
+
+    largest_difference: float
+    bound: float | None
+    sizes: list[list[int]]
+    uint8: dict[str, int]
+
+
+class Cost(TypedDict):
+    """What an exported file costs in dB."""
+
+    network: float
+    exported: float
+    change: float
+    data: str
+    images: int
+    protocol: str
+
+
+class Check(TypedDict):
+    """What was compared of an exported file."""
+
+    signatures: list[str]
+    parity: Parity
+    psnr: Cost
+
+
+def check(network: Network, chosen: Format, path: Path, task: Task, int8: bool) -> Check:
     """Return `signatures`, `parity` and `psnr` of an exported file.
+
+    Args:
+        network: As Keras runs it, on whole pictures.
+        chosen: The format.
+        path: The file.
+        task: What the network is for.
+        int8: Whether the file is in integers, which differ as they like.
 
     Raises:
         ExportError: if it cannot be run or differs by more than the bound.
@@ -33,38 +67,18 @@ def check(
     photos = photographs("test")
     # A GPU computes convolutions in TF32: the network itself would be the one that differs.
     with keras.device("cpu:0"):
-        # As `predict` runs it: a direct call differs in the last digit, where TensorFlow adds two
-        # constants first.
-        expected = Served(network, keras_engine(network))
         with in_one_sentence(f"the {chosen.name} file does not run"):
             runs = chosen.read(path)
-            parity = _parity(expected, runs["serve"], photos, task, int8)
+            parity = _parity(network, runs["serve"], photos, task, int8)
         if "serve_uint8" in runs:
-            parity["uint8"] = _uint8(expected, runs, photos, task)
-        psnr = _psnr(expected, Served(network, runs["serve"]), photos, task)
+            parity["uint8"] = _uint8(network, runs, photos, task)
+        psnr = _psnr(network, replace(network, engine=runs["serve"]), photos, task)
     return {"signatures": sorted(runs), "parity": parity, "psnr": psnr}
 
 
-class Served:
-    """Something that runs in the place of a network, for `zoo.scoring` and `zoo.restore`."""
-
-    def __init__(self, network: keras.Model, run: Run) -> None:
-        self._network = network
-        self._run = run
-
-    def __getattr__(self, name: str) -> Any:
-        """Return an attribute of the network: its inputs, its shapes, its name."""
-        return getattr(self._network, name)
-
-    def __call__(self, inputs: Any, training: bool = False) -> np.ndarray:
-        """Return the restored images."""
-        arrays = inputs if isinstance(inputs, list) else [inputs]
-        return self._run([np.asarray(array, np.float32) for array in arrays])
-
-
 def _parity(
-    network: Served, run: Run, photos: list[np.ndarray], task: dict[str, Any], int8: bool
-) -> dict[str, Any]:
+    network: Network, run: Engine, photos: list[np.ndarray], task: Task, int8: bool
+) -> Parity:
     """Compare the float outputs at two sizes."""
     largest, sizes = 0.0, []
     for batch, height, width in SIZES:
@@ -72,7 +86,7 @@ def _parity(
             crop(network_inputs(network, photo, task), height, width) for photo in photos[:batch]
         ]
         inputs = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-        expected, found = network(inputs), run(inputs)
+        expected, found = network.engine(inputs), run(inputs)
         if found.shape != expected.shape or not np.isfinite(found).all():
             raise ExportError(
                 f"the exported file returns {found.shape} where the network returns "
@@ -91,24 +105,22 @@ def _parity(
 
 
 def _uint8(
-    network: Served, runs: dict[str, Run], photos: list[np.ndarray], task: dict[str, Any]
-) -> dict[str, Any]:
+    network: Network, runs: dict[str, Engine], photos: list[np.ndarray], task: Task
+) -> dict[str, int]:
     """Count the pixels in which the uint8 signatures differ from the functions of the zoo."""
     inputs = crop(network_inputs(network, photos[0], task), *SIZES[0][1:])
     image = to_uint8(inputs[0])
     level = inputs[1:]
     values = (image.astype(np.float64) / 255).astype(np.float32)
-    expected = to_uint8(network([values, *level]).astype(np.float64))
+    expected = to_uint8(network.engine([values, *level]).astype(np.float64))
     counts = {
         "serve_uint8": _differing("serve_uint8", runs["serve_uint8"]([image, *level]), expected)
     }
     for name in sorted(set(runs) - {"serve", "serve_uint8"}):
         photo = photos[0] if name == "restore" else with_bands(photos[0], 1)
-        scale = task["scale"]
-        small = to_numpy(bicubic_resize(crop_to_multiple(photo, scale), 1 / scale))
-        counts[name] = _differing(
-            name, runs[name]([small[None]])[0], super_resolve(network, small, scale)
-        )
+        small = task.degrade(task.reference(photo), 0)
+        whole = restore_array(network, small, Settings())
+        counts[name] = _differing(name, runs[name]([small[None]])[0], whole)
     return counts
 
 
@@ -120,14 +132,16 @@ def _differing(name: str, found: np.ndarray, expected: np.ndarray) -> int:
     return int(np.count_nonzero(steps))
 
 
-def _psnr(
-    network: Served, exported: Served, photos: list[np.ndarray], task: dict[str, Any]
-) -> dict[str, Any]:
+def _psnr(network: Network, exported: Network, photos: list[np.ndarray], task: Task) -> Cost:
     """Score the network and the file on the sample photographs."""
-    if "sigma" in task:
-        photos = [with_bands(photo, network.inputs[0].shape[-1]) for photo in photos]
-    before, after = (
-        mean(score_network(each, photos, **task))["psnr"] for each in (network, exported)
-    )
-    scores = {"network": before, "exported": after, "change": after - before}
-    return {**scores, "data": "samples", "images": len(photos), "protocol": protocol(**task)}
+    if task.scale == 1:
+        photos = [with_bands(photo, network.channels) for photo in photos]
+    before, after = (mean(evaluate(each, photos, task))["psnr"] for each in (network, exported))
+    return {
+        "network": before,
+        "exported": after,
+        "change": after - before,
+        "data": "samples",
+        "images": len(photos),
+        "protocol": task.protocol(),
+    }

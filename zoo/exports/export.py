@@ -4,31 +4,56 @@ import importlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import keras
 
 from asykeras import __version__
-from zoo.exports.check import check
-from zoo.exports.samples import task_of
+from zoo.exports.check import Check, check
+from zoo.exports.samples import network_inputs, photographs, task_of, use_of
 from zoo.machine.files import flush, sha256
 from zoo.machine.parts import part_folder
-from zoo.networks.families import load
+from zoo.networks.families import build
+from zoo.restoring.network import Network
+from zoo.runtimes.engines import keras_engine
 from zoo.runtimes.errors import ExportError, in_one_sentence
 from zoo.runtimes.formats import FORMATS, Format
 from zoo.runtimes.precision import in_float32
 from zoo.runtimes.signatures import input_specs
-from zoo.store.weight import locate
+from zoo.store.weight import find
+
+
+class Checksum(TypedDict):
+    """What a file of an export is."""
+
+    bytes: int
+    sha256: str
+
+
+class Report(Check):
+    """What was written, and how near it is to the network."""
+
+    weight: str | None
+    weights_sha256: str | None
+    network: str
+    parameters: int
+    format: str
+    precision: str
+    task: str
+    inputs: dict[str, tuple[int | None, ...]]
+    files: dict[str, Checksum]
+    versions: dict[str, str]
 
 
 def export(
-    network: keras.Model | str,
+    model: keras.Model | str | os.PathLike[str],
     out: str | os.PathLike[str],
+    *,
     format: str = "savedmodel",
     int8: bool = False,
     scale: int | None = None,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Report:
     """Write a network for a runtime without Keras, and compare it with the network first.
 
     | format | `out` | runs with | extra to install |
@@ -46,7 +71,7 @@ def export(
     - `serve`, the default: as above.
     - `serve_uint8`: the same on uint8, clipped and rounded half up.
     - `restore` (super-resolution): uint8 RGB, low resolution -> uint8 RGB, `scale` times larger:
-      `zoo.super_resolve` as a whole. `restore_grey` does the same with one channel.
+      `zoo.restore` as a whole. `restore_grey` does the same with one channel.
 
     GRUNet for many bands, or for any number, has a loop: it can be a SavedModel alone.
 
@@ -57,7 +82,7 @@ def export(
     network may differ from both in the last digit.
 
     Args:
-        network: A published weight, a `.weights.h5` file, a recipe's work folder, or a model of a
+        model: A published weight, a `.weights.h5` file, a recipe's work folder, or a model of a
             builder of the zoo. Weights trained in mixed precision are exported in float32.
         out: The file or folder to write. A report goes beside it, `out` + `.json`.
         format: One of the table.
@@ -68,7 +93,7 @@ def export(
         overwrite: Whether what an earlier export left at `out` is replaced.
 
     Returns:
-        The report that is in the JSON file: format, scale, signatures, SHA-256 of each file,
+        The report that is in the JSON file: format, task, signatures, SHA-256 of each file,
         `parity` (largest difference and where), `psnr` (dB, before and after), versions.
 
     Raises:
@@ -84,31 +109,40 @@ def export(
     chosen, target = _format(format, int8), Path(out)
     names = _names(chosen, target, overwrite)
     chosen.find_packages()
-    name, its_card, network = _network(network, chosen)
-    task = task_of(network, its_card, scale)
-    report = {
-        "weight": name,
-        "weights_sha256": its_card.get("sha256"),
-        "network": network.name,
-        "parameters": network.count_params(),
-        "format": format,
-        "precision": "int8" if int8 else "float32",
-        **task,
-        "inputs": {spec.name: spec.shape for spec in input_specs(network, "float32")},
-    }
+    weight = None if isinstance(model, keras.Model) else find(model)
+    network = _network(build(weight) if weight else model, chosen)
+    card = weight.card if weight else None
+    use = use_of(network, card, scale)
+    task = task_of(use, card)
+    # As `predict` runs it: a direct call differs in the last digit, where TensorFlow adds two
+    # constants first.
+    channels = network.inputs[0].shape[-1]
+    expected = Network(network.name, use, channels, keras_engine(network, "cpu:0"), reach=None)
+    inputs = (network_inputs(expected, photo, task) for photo in photographs("train"))
     with part_folder(target.parent) as folder:
         part = folder / target.name
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
-            chosen.write(network, part, task, int8)
-        report |= check(network, chosen, part, task, int8)
-        report |= {"files": _checksums(folder), "versions": _versions(chosen)}
+            chosen.write(network, part, use.scale, [*inputs] if int8 else None)
+        report: Report = {
+            "weight": weight.name if weight else None,
+            "weights_sha256": card.sha256 if card else None,
+            "network": network.name,
+            "parameters": network.count_params(),
+            "format": format,
+            "precision": "int8" if int8 else "float32",
+            "task": str(task),
+            "inputs": {spec.name: spec.shape for spec in input_specs(network, "float32")},
+            **check(expected, chosen, part, task, int8),
+            "files": _checksums(folder),
+            "versions": _versions(chosen),
+        }
         text = json.dumps(report, indent=2, allow_nan=False) + "\n"
         (folder / names[-1]).write_text(text)
         _move(folder, names, target.parent)
     return report
 
 
-def describe(report: dict[str, Any], out: str | os.PathLike[str]) -> str:
+def describe(report: Report, out: str | os.PathLike[str]) -> str:
     """Return a report of `export` in two lines.
 
     Args:
@@ -119,11 +153,10 @@ def describe(report: dict[str, Any], out: str | os.PathLike[str]) -> str:
     size = sum(file["bytes"] for file in report["files"].values()) / 1024
     bound = "" if parity["bound"] is None else f" (at most {parity['bound']:.0e})"
     change = round(psnr["change"], 3) + 0.0  # no -0.000
-    task = f"x{report['scale']}" if "scale" in report else f"sigma {report['sigma']:g}"
     return (
         f"wrote {out}: {report['format']}, {report['precision']}, {size:,.0f} KiB; its report is "
         f"{out}.json\nlargest difference {parity['largest_difference']:.1e}{bound}; PSNR of the "
-        f"samples, {task}: {psnr['network']:.3f} -> {psnr['exported']:.3f} dB "
+        f"samples, {report['task']}: {psnr['network']:.3f} -> {psnr['exported']:.3f} dB "
         f"({change:+.3f})"
     )
 
@@ -163,31 +196,23 @@ def _names(chosen: Format, target: Path, overwrite: bool) -> list[str]:
     return names
 
 
-def _network(
-    network: keras.Model | str, chosen: Format
-) -> tuple[str | None, dict[str, Any], keras.Model]:
-    """Return the name and the card, where there are any, and the network in float32."""
-    name: str | None = None
-    its_card: dict[str, Any] = {}
-    if isinstance(network, str):
-        name, (_, its_card), network = network, locate(network), load(network)
-    if not isinstance(network, keras.Model):
-        raise ExportError(f"network must be a name or a keras.Model. Received: {type(network)}")
+def _network(network: keras.Model, chosen: Format) -> keras.Model:
+    """Return a network that a format can hold, in float32."""
     ranks = [len(each.shape) for each in getattr(network, "inputs", None) or []]
     if ranks not in ([4], [4, 2]) or len(network.outputs) != 1:
         raise ExportError(
             "the network must turn an image, or an image and sigma, into one image; of MDSR export "
-            f"one scale, zoo.at_scale(network, 3). Received: {network.name}"
+            f"one scale, zoo.networks.mdsr.at_scale(network, 3). Received: {network.name}"
         )
     if network.inputs[0].shape[-1] is None and chosen.name != "savedmodel":
         raise ExportError(
             f"the format {chosen.name} needs a fixed number of channels, as in "
             f"zoo.DPHSIR(bands=3). Received: {network.name} for any number"
         )
-    return name, its_card, in_float32(network)
+    return in_float32(network)
 
 
-def _checksums(folder: Path) -> dict[str, dict[str, Any]]:
+def _checksums(folder: Path) -> dict[str, Checksum]:
     """Return size and SHA-256 of each file below a folder, by its relative path."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {

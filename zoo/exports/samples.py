@@ -1,30 +1,32 @@
 """The sample photographs as a network takes them: degraded for what it restores."""
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
+from keras.ops import convert_to_numpy
 
-from asykeras.color import rgb_to_ycbcr
 from asykeras.resize import bicubic_resize
-from zoo.pictures.images import crop_to_multiple, find_images, read_image, to_channels
-from zoo.restoring.restore import to_numpy
+from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.pictures.picture import picture_of
+from zoo.restoring.channels import channels_for
+from zoo.restoring.network import Network
 from zoo.runtimes.errors import ExportError
-from zoo.store.usage import usage
+from zoo.scoring.tasks import Denoising, SuperResolution, Task, parse, unit_range
+from zoo.store.card import Card, Use
 from zoo.tiling.graph import growth
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-# Grey levels of the noise, where nothing says which level a denoiser is for.
-SIGMA = 25.0
+# Level of the noise, where nothing says which level a denoiser is for.
+SIGMA = 25 / 255
 
 
-def task_of(network: keras.Model, its_card: dict[str, Any], scale: int | None) -> dict[str, Any]:
-    """Return what a network is for: `{"scale": 3}` or `{"sigma": 25.0}`, as `score_network` takes.
+def use_of(model: keras.Model, card: Card | None, scale: int | None) -> Use:
+    """Return how a network is used.
 
     Args:
-        network: One image in, one image out.
-        its_card: Card of its weights, or an empty one.
+        model: One image in, one image out.
+        card: Of its weights, if there is one.
         scale: Upsampling factor, where the caller knows it; 1 is a denoiser.
 
     Raises:
@@ -32,17 +34,22 @@ def task_of(network: keras.Model, its_card: dict[str, Any], scale: int | None) -
             number of times than `scale`.
     """
     try:
-        grown = growth(network)
+        grown = growth(model)
     except ValueError as error:
         raise ExportError(f"the network cannot be exported: {error}") from error
     if scale is None:
-        scale = usage(its_card).scale if its_card else grown
+        scale = card.use.scale if card else grown
     if scale not in (1, 2, 3, 4) or grown not in (1, scale):
-        raise ExportError(f"{network.name} enlarges by {grown}. Received: scale {scale}")
-    if scale > 1:
-        return {"scale": scale}
-    levels = [float(test["sigma"]) for test in its_card.get("tests", []) if "sigma" in test]
-    return {"sigma": [*levels, SIGMA][0]}
+        raise ExportError(f"{model.name} enlarges by {grown}. Received: scale={scale}")
+    return Use(scale, enlarge_first=grown < scale, takes_sigma=len(model.inputs) == 2)
+
+
+def task_of(use: Use, card: Card | None) -> Task:
+    """Return what a network is for: the first of its card's tests, or noise of 25 grey levels."""
+    if use.scale > 1:
+        return SuperResolution(use.scale)
+    tasks = [parse(test.task) for test in card.tests] if card else []
+    return Denoising(next((task.sigma for task in tasks if task.sigma is not None), SIGMA))
 
 
 def photographs(part: str) -> list[np.ndarray]:
@@ -60,24 +67,19 @@ def with_bands(photo: np.ndarray, bands: int | None) -> np.ndarray:
     return photo[..., np.arange(bands or 3) % 3]
 
 
-def network_inputs(
-    network: keras.Model, photo: np.ndarray, task: dict[str, Any]
-) -> list[np.ndarray]:
+def network_inputs(network: Network, photo: np.ndarray, task: Task) -> list[np.ndarray]:
     """Return the degraded photograph as the network's inputs, a batch of one in float32."""
-    channels = network.inputs[0].shape[-1]
-    if "scale" in task:
-        small = to_numpy(bicubic_resize(crop_to_multiple(photo, task["scale"]), 1 / task["scale"]))
-        image = small / 255
-        if channels == 1:
-            image = to_numpy(rgb_to_ycbcr(image))[..., :1]
-        if growth(network) == 1:
-            image = to_numpy(bicubic_resize(image, task["scale"]))
-    else:
-        clean = with_bands(photo, channels) / 255
-        image = clean + np.random.default_rng(0).normal(0, task["sigma"] / 255, clean.shape)
-    inputs = [image[None].astype(np.float32)]
-    if len(network.inputs) == 2:
-        inputs.append(np.full((1, 1), task["sigma"] / 255, np.float32))
+    if task.scale == 1:
+        photo = with_bands(photo, network.channels)
+    degraded = task.degrade(task.reference(photo), 0)
+    picture = picture_of(degraded)
+    way = channels_for(picture.colour, picture.channels, network.channels, task.scale)
+    image, _ = way.apart(unit_range(degraded)[None])
+    if network.use.enlarge_first:
+        image = convert_to_numpy(bicubic_resize(image, task.scale))
+    inputs = [image.astype(np.float32)]
+    if network.use.takes_sigma:
+        inputs.append(np.full((1, 1), task.sigma, np.float32))
     return inputs
 
 

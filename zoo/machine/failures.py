@@ -9,6 +9,10 @@ _TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x20
 _UNEXPECTED = (LookupError, TypeError, AttributeError, AssertionError, NameError)
 
 
+class ZooError(ValueError):
+    """What was given cannot be used, with the reason in one sentence: base of all such errors."""
+
+
 def sentence(error: BaseException, subject: object = "") -> str:
     """Return one line about an error, which names the file that it is about.
 

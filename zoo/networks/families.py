@@ -1,8 +1,9 @@
-"""The builders by name, and `load`: from a name or a file to a network with its weights."""
+"""The families of networks, in one table, and `load`: from a weight to a network with it."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -10,21 +11,56 @@ from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
+from zoo.networks.mdsr import MDSR, at_scale
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import reason
-from zoo.store.weight import WeightsError, load_verified, locate
+from zoo.store.card import Argument, WeightsError
+from zoo.store.weight import Weight, find
 
-BUILDERS: dict[str, Callable[..., keras.Model]] = {
-    "DPHSIR": DPHSIR,
-    "DnCNN": DnCNN,
-    "EDSR": EDSR,
-    "SRCNN": SRCNN,
-}
-# Of builders, but none that a file of a stranger may give: it would name another file.
+# Arguments of builders that no file of a stranger may give: they would name another file.
 NOT_OF_CARDS = {"weights", "normalization"}
 
 
-def load(name: str, **arguments: Any) -> keras.Model:
+@dataclass(frozen=True)
+class Family:
+    """Networks of one kind.
+
+    Attributes:
+        build: Makes one.
+        least: From the arguments of a card to the layers that its file must hold at least, and the
+            parameters of each; a card may ask for any number.
+        part: The network for one scale of one for several, which share a file.
+    """
+
+    build: Callable[..., keras.Model]
+    least: Callable[[Mapping[str, Argument]], tuple[int, int]] = lambda arguments: (0, 0)
+    part: Callable[[keras.Model, int], keras.Model] = lambda model, scale: model
+
+
+def _least_of_edsr(arguments: Mapping[str, Argument]) -> tuple[int, int]:
+    blocks, filters, _ = EDSR_VARIANTS.get(str(arguments.get("variant", "baseline")), (0, 0, 0))
+    return 2 * _count(arguments, "blocks", blocks), 9 * _count(arguments, "filters", filters) ** 2
+
+
+def _least_of_dncnn(arguments: Mapping[str, Argument]) -> tuple[int, int]:
+    return _count(arguments, "depth", 2) - 2, 9 * FILTERS**2
+
+
+def _count(arguments: Mapping[str, Argument], name: str, default: int) -> int:
+    value = arguments.get(name) or default
+    return value if isinstance(value, int) else default
+
+
+FAMILIES = {
+    "DPHSIR": Family(DPHSIR),
+    "DnCNN": Family(DnCNN, _least_of_dncnn),
+    "EDSR": Family(EDSR, _least_of_edsr),
+    "MDSR": Family(MDSR, part=at_scale),
+    "SRCNN": Family(SRCNN),
+}
+
+
+def load(name: str | os.PathLike[str], **arguments: Argument) -> keras.Model:
     """Return a network with its weights.
 
     Args:
@@ -41,37 +77,37 @@ def load(name: str, **arguments: Any) -> keras.Model:
         >>> network = zoo.load("srcnn-955-x3")
         >>> without_border = zoo.load("srcnn-955-x3", padding="valid")
     """
-    file, card = locate(name)
-    builder = BUILDERS.get(card["builder"])
-    if builder is None:
-        raise WeightsError(f"{name}: its card names an unknown builder {card['builder']!r}")
+    return build(find(name), **arguments)
+
+
+def build(weight: Weight, **arguments: Argument) -> keras.Model:
+    """Return the network of a weight; arguments and errors as those of `load`."""
+    card = weight.card
+    family = FAMILIES.get(card.builder)
+    if family is None:
+        raise WeightsError(
+            f"{weight.name}: its card names an unknown builder. Received: builder={card.builder!r}"
+        )
     try:
-        if forbidden := NOT_OF_CARDS & set(card["arguments"]):
+        if forbidden := NOT_OF_CARDS & card.arguments.keys():
             raise ValueError(f"{min(forbidden)} is no argument of a card")
-        _check_size(card["builder"], card["arguments"], file)
-        model = builder(**card["arguments"] | arguments)
+        _check_size(weight.file, *family.least(card.arguments))
+        model = family.build(**{**card.arguments, **arguments})
     except Exception as error:  # arguments may be of any kind
         whose = "these arguments do" if arguments else "its card does"
-        raise WeightsError(f"{name}: {whose} not fit {card['builder']}: {reason(error)}") from None
-    load_verified(model, file, card)
-    return model
+        text = f"{weight.name}: {whose} not fit {card.builder}: {reason(error)}"
+        raise WeightsError(text) from None
+    weight.load_into(model)
+    return family.part(model, card.use.scale)
 
 
-def _check_size(builder: str, arguments: dict[str, Any], file: Path) -> None:
+def _check_size(file: Path, layers: int, parameters: int) -> None:
     """Refuse a network whose weights its file cannot hold, before it is built.
 
     Raises:
         ValueError: if it has too many layers, or too large ones.
     """
-    if builder == "EDSR":
-        blocks, filters, _ = EDSR_VARIANTS.get(arguments.get("variant", "baseline"), (0, 0, 0))
-        layers = 2 * (arguments.get("blocks") or blocks)
-        parameters = 9 * (arguments.get("filters") or filters) ** 2
-    elif builder == "DnCNN":
-        layers, parameters = (arguments.get("depth") or 2) - 2, 9 * FILTERS**2
-    else:
-        return  # nothing makes the others large
     # 2 bytes a parameter in float16, and what HDF5 needs at least for a layer with its names
-    length = file.stat().st_size if file.is_file() else 0
-    if length and layers * (2 * parameters + 200) > length:
+    length = file.stat().st_size
+    if layers * (2 * parameters + 200) > length:
         raise ValueError(f"its file of {length} bytes cannot hold the weights of so many layers")

@@ -6,7 +6,7 @@ PyTorch is imported when such a file is read; it is the extra `import`.
 
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,19 +19,21 @@ from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import reason
+from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array, referred
 from zoo.store.matlab import mat_variables, read_mat
-from zoo.store.weight import WeightsError, check_values
+from zoo.store.weight import check_values
 
+MODELS = ("dncnn", "dphsir", "edsr", "srcnn")
 Arrays = dict[str, np.ndarray]
 Layer = tuple[np.ndarray, np.ndarray]  # kernel (height, width, in, out) and bias (out,)
 
 
 def import_weights(
-    path: str | os.PathLike[str], model: str, transposed: bool = False
-) -> tuple[keras.Model, dict[str, Any]]:
-    """Read a file of the authors' and return the network with these weights, and its arguments.
+    path: str | os.PathLike[str], model: str, *, transposed: bool = False
+) -> tuple[keras.Model, Card]:
+    """Read a file of the authors' and return the network with these weights, and its card.
 
     Args:
         path: `.mat` (MatConvNet's DnCNN, versions 5 to 7.3; SRCNN), `.pth` or `.pt` (KAIR's DnCNN,
@@ -40,24 +42,21 @@ def import_weights(
         transposed: For SRCNN: the kernels are stored row by row, not MATLAB's column by column.
 
     Returns:
-        The model, and `builder`, `arguments` and `use` for its card. Batch normalisation is
-        merged.
+        The model, and the beginning of its card. Batch normalisation is merged.
 
     Raises:
         WeightsError: if the file cannot be read or holds another network.
     """
-    readers: dict[str, Callable[[], tuple[keras.Model, dict[str, Any]]]] = {
-        "srcnn": lambda: _srcnn(_mat(Path(path)), transposed),
-        "dncnn": lambda: _dncnn(_sequence(Path(path))),
-        "edsr": lambda: _edsr(_torch(Path(path))),
-        "dphsir": lambda: _dphsir(_torch(Path(path))),
-    }
-    if model not in readers:
-        raise WeightsError(f"model must be one of {sorted(readers)}. Received: {model!r}")
+    if model not in MODELS:
+        raise WeightsError(f"model must be one of {', '.join(MODELS)}. Received: model={model!r}")
     if not Path(path).is_file():
         raise WeightsError(f"{path} cannot be read: there is no such file")
     try:
-        return readers[model]()
+        if model == "srcnn":
+            return _srcnn(_mat(Path(path)), transposed)
+        if model == "dncnn":
+            return _dncnn(_sequence(Path(path)))
+        return {"edsr": _edsr, "dphsir": _dphsir}[model](_torch(Path(path)))
     except WeightsError:
         raise
     except (ContentError, OSError) as error:
@@ -68,7 +67,7 @@ def import_weights(
         raise WeightsError(f"{path} holds no {model}: {reason(error)}") from None
 
 
-def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, dict[str, Any]]:
+def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, Card]:
     """SRCNN's own format: weights_conv1 (81, 64), weights_conv2 (64, k * k, 32), ... (32, 25)."""
     order: Literal["C", "F"] = "C" if transposed else "F"
     layers = []
@@ -82,31 +81,24 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, dict[str, Any
         pixels = np.moveaxis(values, 1, 0).reshape((size, size, *values.shape[::2]), order=order)
         layers.append((pixels, arrays[f"biases_conv{number}"].ravel()))
     variant = "-".join(str(kernel.shape[0]) for kernel, _ in layers)
-    arguments = {"scale": 3, "variant": variant, "channels": layers[0][0].shape[2]}
-    network = SRCNN(**arguments)
+    channels = layers[0][0].shape[2]
+    network = SRCNN(3, variant=variant, channels=channels)
     for name, layer in zip(("patch_extraction", "mapping", "reconstruction"), layers, strict=True):
         _set(network, name, layer)
-    return network, {
-        "builder": "SRCNN",
-        "arguments": arguments,
-        "use": {"scale": arguments["scale"], "enlarge_first": True},
-    }
+    arguments: dict[str, Argument] = {"scale": 3, "variant": variant, "channels": channels}
+    return network, Card("SRCNN", arguments, Use(scale=3, enlarge_first=True))
 
 
-def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, dict[str, Any]]:
-    arguments = {
-        "variant": "S",
-        "depth": len(layers),
-        "channels": layers[0][0].shape[2],
-        "batch_norm": False,
-    }
-    network = DnCNN(**arguments)
+def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
+    depth, channels = len(layers), layers[0][0].shape[2]
+    network = DnCNN(variant="S", depth=depth, channels=channels, batch_norm=False)
     for number, layer in enumerate(layers, start=1):
         _set(network, f"conv{number}", layer)
-    return network, {"builder": "DnCNN", "arguments": arguments, "use": {}}
+    shape: dict[str, Argument] = {"depth": depth, "channels": channels, "batch_norm": False}
+    return network, Card("DnCNN", {"variant": "S", **shape}, Use())
 
 
-def _edsr(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
+def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
     """EDSR-PyTorch: head.0, body.N.body.0 and .2, body.B, tail.0.0 (and tail.0.2), tail.1.
 
     Theirs takes images in [0, 255]. Convolutions and ReLU are homogeneous, so dividing every bias
@@ -116,14 +108,9 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
     filters, channels = arrays["head.0.weight"].shape[:2]
     steps = [name for name in ("tail.0.0", "tail.0.2") if f"{name}.weight" in arrays]
     grown = len(arrays[f"{steps[0]}.weight"]) // filters
-    arguments = {
-        "scale": 4 if len(steps) == 2 else round(grown**0.5),
-        "variant": "full" if filters == 256 else "baseline",
-        "channels": channels,
-        "blocks": blocks,
-        "filters": filters,
-    }
-    network = EDSR(**arguments)
+    scale = 4 if len(steps) == 2 else round(grown**0.5)
+    variant = "full" if filters == 256 else "baseline"
+    network = EDSR(scale, variant=variant, channels=channels, blocks=blocks, filters=filters)
     names = {"head": "head.0", "body_conv": f"body.{blocks}", "tail": "tail.1"}
     for block in range(blocks):
         names[f"block{block + 1}_conv1"] = f"body.{block}.body.0"
@@ -134,11 +121,8 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
         kernel, bias = _torch_layer(arrays, theirs)
         layer = (kernel, bias / 255)
         _set(network, name, _shuffled(layer, filters) if name.startswith("upsample") else layer)
-    return network, {
-        "builder": "EDSR",
-        "arguments": arguments,
-        "use": {"scale": arguments["scale"]},
-    }
+    shape: dict[str, Argument] = {"channels": channels, "blocks": blocks, "filters": filters}
+    return network, Card("EDSR", {"scale": scale, "variant": variant, **shape}, Use(scale=scale))
 
 
 def _shuffled(layer: Layer, filters: int) -> Layer:
@@ -153,7 +137,7 @@ def _shuffled(layer: Layer, filters: int) -> Layer:
     return kernel, bias
 
 
-def _dphsir(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
+def _dphsir(arrays: Arrays) -> tuple[keras.Model, Card]:
     """GRUNet without batch normalisation and with a noise map, DPHSIR's `grunet.pth`."""
     network = DPHSIR()
     for name, theirs in _grunet_names().items():
@@ -164,7 +148,7 @@ def _dphsir(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
             kernel = weight.transpose(2, 3, 4, 1, 0)
         bias = [arrays[f"{theirs}.bias"]] if name == "tail" else []
         _set(network, name, (kernel, *bias))
-    return network, {"builder": "DPHSIR", "arguments": {}, "use": {"takes_sigma": True}}
+    return network, Card("DPHSIR", {}, Use(takes_sigma=True))
 
 
 def _grunet_names() -> dict[str, str]:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoo.machine.failures import ZooError
+
 # Errors whose text is a sentence; of others the name of the class says more.
 _SAYING = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError)
 
 
-class ImageError(ValueError):
+class ImageError(ZooError):
     """A file or folder of images that cannot be used, with the reason in one sentence."""
 
 

@@ -178,6 +178,11 @@ def to_channels(image: np.ndarray, channels: str) -> np.ndarray:
     return np.floor(values + 0.5).astype(image.dtype)[..., None]
 
 
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """Clip an image in [0, 1], round it half up to 8 bit and return it as uint8."""
+    return np.floor(np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     """Cut the bottom and the right so that height and width divide by `scale`."""
     height, width = image.shape[:2]

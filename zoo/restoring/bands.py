@@ -7,12 +7,11 @@ import keras
 import numpy as np
 
 from asykeras.resize import bicubic_resize, mirror_border
-from zoo.pictures.picture import Picture, Rows
+from zoo.pictures.picture import Picture, Rows, picture_of
 from zoo.restoring.channels import SPREAD, Channels, channels_for, without_hidden
-from zoo.restoring.contrast import at_contrast
+from zoo.restoring.contrast import at_contrast, contrast
 from zoo.restoring.network import Network
-from zoo.runtimes.engines import Engine
-from zoo.store.usage import contrast
+from zoo.runtimes.signatures import Engine
 from zoo.tiling.reach import Reach
 from zoo.tiling.tiles import (
     Span,
@@ -45,7 +44,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse a tile of no size."""
         if self.tile is not None and self.tile < 1:
-            raise ValueError(f"tile must be 1 or more. Received: {self.tile}")
+            raise ValueError(f"tile must be 1 or more. Received: tile={self.tile}")
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,13 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
         ValueError: if the network takes another number of channels.
     """
     colours = picture.channels - picture.alpha
-    way = channels_for(picture.colour, colours, network.channels, network.usage.scale)
+    way = channels_for(picture.colour, colours, network.channels, network.use.scale)
     height, width, its_reach = picture.height, picture.width, network.reach
     if its_reach is None:
         if settings.self_ensemble and len({*network.size}) > 1:
-            raise ValueError(f"{network.name} takes no turned pictures: self_ensemble must be off")
+            raise ValueError(
+                f"{network.name} takes no turned pictures. Received: self_ensemble=True"
+            )
         rows, columns = (
             _fixed_spans(side, network, its_only)
             for side, its_only in zip((height, width), network.size, strict=True)
@@ -95,7 +96,7 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
         height, width = rows[-1].stop, columns[-1].stop
         return Plan(network, picture, settings, way, rows, columns, 1, height, width)
     step, margin = its_reach.step, its_reach.margin
-    if network.usage.scale > 1:
+    if network.use.scale > 1:
         margin = max(margin, -(-BICUBIC_MARGIN // step) * step)  # of alpha and colour
     if picture.alpha:
         margin += -(-SPREAD // step) * step
@@ -118,7 +119,7 @@ def _fixed_spans(length: int, network: Network, size: int | None) -> list[Span]:
     if size is None:
         length = -(-length // network.step) * network.step
         return [Span(0, length, 0, length)]
-    margin = max(size // 8, BICUBIC_MARGIN if network.usage.scale > 1 else 0)
+    margin = max(size // 8, BICUBIC_MARGIN if network.use.scale > 1 else 0)
     margin = min(margin, (size - 1) // 2)
     return spans(max(length, size), size - 2 * margin, margin)
 
@@ -139,7 +140,7 @@ def restore_bands(plan: Plan, rows: Rows) -> Iterator[np.ndarray]:
     Yields:
         Rows `(rows, scale * width, channels)` in the picture's dtype, from the top.
     """
-    scale, picture = plan.network.usage.scale, plan.picture
+    scale, picture = plan.network.use.scale, plan.picture
     engine = eightfold(plan.network.engine) if plan.settings.self_ensemble else plan.network.engine
     for row in plan.rows:
         band = _read(plan, rows, row)
@@ -181,6 +182,12 @@ def eightfold(engine: Engine) -> Engine:
     return run
 
 
+def restore_array(network: Network, image: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return an image `(height, width, channels)` restored, in its dtype."""
+    its_plan = plan(network, picture_of(image), settings)
+    return np.concatenate(list(restore_bands(its_plan, lambda top, end: image[top:end])))
+
+
 def _read(plan: Plan, rows: Rows, row: Span) -> np.ndarray:
     """Return the rows of a row of tiles, mirrored where they go beyond the picture."""
     picture = plan.picture
@@ -203,12 +210,12 @@ def _places(plan: Plan, row: Span, columns: list[Span]) -> np.ndarray:
 def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return restored tiles `(n, scale * h, scale * w, channels)`, in the picture's dtype."""
     network, picture = plan.network, plan.picture
-    scale = network.usage.scale
+    scale = network.use.scale
     values = tiles.astype(np.float64) / picture.white
     colour, alpha = np.split(values, [picture.channels - picture.alpha], axis=-1)
     shown = without_hidden(colour, alpha) if picture.alpha else colour
     images, aside = plan.way.apart(shown)
-    if network.usage.enlarge_first:
+    if network.use.enlarge_first:
         images = keras.ops.convert_to_numpy(bicubic_resize(images, scale))
     restored = _run(plan, engine, images, places[plan.way.owners(len(tiles))])
     restored = plan.way.together(restored, aside)
@@ -223,7 +230,7 @@ def _run(plan: Plan, engine: Engine, images: np.ndarray, places: np.ndarray) -> 
     """Return what the network makes of images `(n, h, w, channels)`, float64."""
     network, sigma = plan.network, plan.settings.sigma
     more = []
-    if network.usage.takes_sigma:
+    if network.use.takes_sigma:
         more.append(np.full((len(images), 1), sigma, np.float32))
     if network.reach is not None and network.reach.placed:
         more.append(places)
@@ -231,7 +238,7 @@ def _run(plan: Plan, engine: Engine, images: np.ndarray, places: np.ndarray) -> 
     def run(images: np.ndarray) -> np.ndarray:
         return engine([images.astype(np.float32), *more]).astype(np.float64)
 
-    factor = contrast(network.usage, None if sigma is None else 255 * sigma)
+    factor = contrast(network.use, sigma)
     return run(images) if factor == 1 else at_contrast(run, images, factor)
 
 

@@ -4,15 +4,17 @@ import math
 import os
 from dataclasses import dataclass
 from numbers import Integral
+from typing import TypeAlias
 
 import keras
 
 from zoo.machine.dtype import computing_in
-from zoo.networks.families import load
+from zoo.networks.families import build
 from zoo.restoring.adopt import adopted, of_any_size
-from zoo.runtimes.engines import Engine, exported_engine, keras_engine, on_device
-from zoo.store.usage import Usage, usage
-from zoo.store.weight import locate
+from zoo.runtimes.engines import exported_engine, keras_engine, on_device
+from zoo.runtimes.signatures import Engine
+from zoo.store.card import Use
+from zoo.store.weight import Weight, find
 from zoo.tiling.graph import Sizes, TilingError, growth, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach
@@ -24,7 +26,7 @@ class Network:
 
     Attributes:
         name: What messages call it.
-        usage: How it is used.
+        use: How it is used.
         channels: Channels of its images, None for any.
         engine: What runs it.
         reach: What a tile needs, None where it cannot be run in tiles.
@@ -35,13 +37,39 @@ class Network:
     """
 
     name: str
-    usage: Usage
+    use: Use
     channels: int | None
     engine: Engine
     reach: Reach | None
     whole: str = ""
     step: int = 1
     size: tuple[int | None, int | None] = (None, None)
+
+
+Restorer: TypeAlias = "str | os.PathLike[str] | keras.Model | Network"
+
+
+def network_of(
+    model: Restorer,
+    *,
+    scale: int | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+) -> Network:
+    """Return what restores: a network that is open already, or `open_network` of anything else.
+
+    Raises:
+        ValueError: for options beside a network that is open, but for its own scale.
+    """
+    if not isinstance(model, Network):
+        return open_network(model, scale=scale, dtype=dtype, device=device)
+    if scale not in (None, model.use.scale):
+        raise ValueError(f"{model.name} has the scale {model.use.scale}. Received: scale={scale}")
+    if dtype is not None or device is not None:
+        raise ValueError(
+            f"{model.name} is open already. Received: dtype={dtype!r}, device={device!r}"
+        )
+    return model
 
 
 def open_network(
@@ -72,12 +100,12 @@ def open_network(
         raise ValueError(f"the engine {engine} runs on the CPU. Received: device {device!r}")
     _check_device(device)
     if isinstance(model, str | os.PathLike):
-        name = os.fspath(model)
-        its_usage = usage(locate(name)[1])
+        weight = find(model)
+        name, use = weight.name, weight.card.use
         with on_device(device):
-            network = _load(name, "float32" if foreign else dtype)
-        if scale not in (None, its_usage.scale):
-            raise ValueError(f"{name} has the scale {its_usage.scale}. Received: {scale}")
+            network = _built(weight, "float32" if foreign else dtype)
+        if scale not in (None, use.scale):
+            raise ValueError(f"{name} has the scale {use.scale}. Received: scale={scale}")
     elif dtype is not None and not foreign:
         raise ValueError(
             "dtype is for weights by name; build a model under keras.config.set_dtype_policy. "
@@ -85,11 +113,11 @@ def open_network(
         )
     else:
         network = adopted(model)
-        name, its_usage = model.name, _usage_of(network, scale)
-    enlarge = its_usage.scale if its_usage.enlarge_first else 1
+        name, use = model.name, _use_of(network, scale)
+    enlarge = use.scale if use.enlarge_first else 1
     grows = growth(network)
-    if grows * enlarge != its_usage.scale:
-        raise ValueError(f"{name} enlarges by {grows}. Received: scale {scale}")
+    if grows * enlarge != use.scale:
+        raise ValueError(f"{name} enlarges by {grows}. Received: scale={scale}")
     channels = network.inputs[0].shape[-1]
     its_reach, whole, step = None, "", 1
     size: tuple[int | None, int | None] = (None, None)
@@ -102,7 +130,7 @@ def open_network(
         step = its_sizes.multiple // math.gcd(its_sizes.multiple, enlarge)
         size = _small_size(name, its_sizes, enlarge)
     run = exported_engine(runner, engine, dtype) if foreign else keras_engine(runner, device)
-    return Network(name, its_usage, channels, run, its_reach, whole, step, size)
+    return Network(name, use, channels, run, its_reach, whole, step, size)
 
 
 def _small_size(name: str, its_sizes: Sizes, enlarge: int) -> tuple[int | None, int | None]:
@@ -117,33 +145,33 @@ def _small_size(name: str, its_sizes: Sizes, enlarge: int) -> tuple[int | None, 
     return height, width
 
 
-def _load(name: str, dtype: str | None) -> keras.Model:
-    """Load a network so that it computes in a dtype."""
+def _built(weight: Weight, dtype: str | None) -> keras.Model:
+    """Return the network of a weight so that it computes in a dtype."""
     if dtype is None:
-        return load(name)
+        return build(weight)
     with computing_in(dtype):
-        return load(name)
+        return build(weight)
 
 
-def _usage_of(model: keras.Model, scale: int | None) -> Usage:
+def _use_of(model: keras.Model, scale: int | None) -> Use:
     """Return how a model without a card is used, by what its graph and the caller say."""
     if scale is not None and (
         isinstance(scale, bool) or not isinstance(scale, Integral) or scale < 1
     ):
-        raise ValueError(f"scale must be a whole number from 1. Received: {scale!r}")
+        raise ValueError(f"scale must be a whole number from 1. Received: scale={scale!r}")
     grows, takes_sigma = growth(model), len(model.inputs) == 2
     if takes_sigma and max(grows, scale or 1) > 1:
-        raise ValueError(f"{model.name} must either enlarge or take sigma. Received: both")
+        raise ValueError(f"{model.name} must either enlarge or take sigma. Received: scale={scale}")
     if grows > 1:
-        return Usage(scale=grows if scale is None else scale)
+        return Use(scale=grows if scale is None else scale)
     if takes_sigma:
-        return Usage(takes_sigma=True)
+        return Use(takes_sigma=True)
     if scale is None:
         raise ValueError(
             f"{model.name} keeps the size of its input: scale must be 1 for a denoiser, or the "
-            "factor by which it wants images enlarged first. Received: None"
+            "factor by which it wants images enlarged first. Received: scale=None"
         )
-    return Usage(scale=scale, enlarge_first=scale > 1)
+    return Use(scale=scale, enlarge_first=scale > 1)
 
 
 def _check_device(device: str | None) -> None:

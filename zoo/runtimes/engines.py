@@ -1,7 +1,6 @@
 """What runs a network: Keras itself, or another runtime on the exported network."""
 
 import importlib.util
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
@@ -9,10 +8,12 @@ import numpy as np
 
 from zoo.machine.dtype import PRECISIONS
 from zoo.machine.parts import temporary_folder
+from zoo.runtimes import onnx, openvino
+from zoo.runtimes.errors import ExportError, in_one_sentence
+from zoo.runtimes.precision import in_float32
+from zoo.runtimes.signatures import Engine
 from zoo.tiling.graph import first_line
 
-# Inputs of a network, each with the same number of images, to restored images.
-Engine = Callable[[list[np.ndarray]], np.ndarray]
 # Engines by the names that users give -> the extra with their packages.
 ENGINES = {"keras": "", "onnxruntime": "onnx", "openvino": "openvino"}
 
@@ -54,11 +55,6 @@ def exported_engine(network: keras.Model, engine: str, dtype: str | None = None)
         ValueError: if the engine is unknown, is not installed, lacks the dtype, or cannot run the
             network; or if Keras is not on TensorFlow, which the exports are made from.
     """
-    from zoo.exports import ExportError
-    from zoo.runtimes import onnx, openvino
-    from zoo.runtimes.errors import in_one_sentence
-    from zoo.runtimes.precision import in_float32
-
     _check_engine(engine, dtype)
     with temporary_folder() as folder:
         try:
@@ -66,10 +62,10 @@ def exported_engine(network: keras.Model, engine: str, dtype: str | None = None)
                 network = in_float32(network)
                 if engine == "onnxruntime":
                     path = folder / "network.onnx"
-                    onnx.write(network, path, {})
+                    onnx.write(network, path)
                     return onnx.read(path)["serve"]
                 path = folder / "network.xml"
-                openvino.write(network, path, {})
+                openvino.write(network, path)
                 return openvino.read(path, dtype or "float32")["serve"]
         except ExportError as error:
             raise ValueError(str(error)) from None
@@ -82,7 +78,7 @@ def on_device(device: str | None) -> AbstractContextManager[None]:
 
 def _check_engine(engine: str, dtype: str | None) -> None:
     if engine not in ENGINES or engine == "keras":
-        raise ValueError(f"engine must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}. Received: engine={engine!r}")
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"the engine {engine} needs Keras on TensorFlow (KERAS_BACKEND=tensorflow), which "
@@ -96,6 +92,6 @@ def _check_engine(engine: str, dtype: str | None) -> None:
             f"pip install 'asykeras[{ENGINES[engine]}]'"
         )
     if dtype not in (None, *PRECISIONS):
-        raise ValueError(f"dtype must be one of {sorted(PRECISIONS)}. Received: {dtype!r}")
+        raise ValueError(f"dtype must be one of {sorted(PRECISIONS)}. Received: dtype={dtype!r}")
     if dtype == "bfloat16" and engine == "onnxruntime":
-        raise ValueError("onnxruntime computes in float32 here. Received: bfloat16")
+        raise ValueError("onnxruntime computes in float32 here. Received: dtype='bfloat16'")

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zoo.machine.failures import ZooError
+
 LONGEST_REASON = 200  # characters
 
 
-class ExportError(ValueError):
+class ExportError(ZooError):
     """A network that cannot be exported as it was asked, with the reason in one sentence."""
 
 

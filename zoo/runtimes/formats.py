@@ -4,13 +4,12 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from zoo.runtimes import litert, onnx, openvino, savedmodel
 from zoo.runtimes.errors import ExportError
-from zoo.runtimes.signatures import Run
+from zoo.runtimes.signatures import Calibration, Engine
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Format:
     Attributes:
         name: As users give it, and the extra with its packages.
         ending: Of the file; `""` is a folder.
-        write: Writes a network to a path, given its task (see `task_of`) and whether in int8.
+        write: Writes a network to a path, given its scale and, for int8, what it is calibrated on.
         read: Returns the functions of a file by name. All formats have `serve`, the network on
             float32; each takes a list of arrays, image and perhaps sigma.
         packages: Names to import -> names to install.
@@ -30,8 +29,8 @@ class Format:
 
     name: str
     ending: str
-    write: Callable[[keras.Model, Path, dict[str, Any], bool], None]
-    read: Callable[[Path], dict[str, Run]]
+    write: Callable[[keras.Model, Path, int, Calibration], None]
+    read: Callable[[Path], dict[str, Engine]]
     packages: dict[str, str] = field(default_factory=dict)
     companions: tuple[str, ...] = ()
     quantizes: bool = False

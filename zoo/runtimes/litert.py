@@ -1,32 +1,37 @@
 """LiteRT: a file for phones and small devices, in float32 or in 8-bit integers."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.exports.samples import network_inputs, photographs
 from zoo.runtimes.errors import ExportError
 from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import Run, keras_signature
+from zoo.runtimes.signatures import Calibration, Engine, keras_signature
 
 # Pixels a side of the parts that int8 is calibrated on.
 PART = 128
 
 
-def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
-    """Write the file, with LiteRT's own operators alone and none of TensorFlow's."""
+def write(
+    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
+) -> None:
+    """Write the file, with LiteRT's own operators alone and none of TensorFlow's.
+
+    With inputs to be calibrated on, two parts of each, weights and activations are in 8 bit.
+    """
     import tensorflow as tf
 
     refuse_loops("litert", network)
+    int8 = calibration is not None
     operators = tf.lite.OpsSet.TFLITE_BUILTINS_INT8 if int8 else tf.lite.OpsSet.TFLITE_BUILTINS
     options: dict[str, Any] = {"target_spec": {"supported_ops": [operators]}}
-    if int8:
+    if calibration is not None:
         options["optimizations"] = [tf.lite.Optimize.DEFAULT]
-        options["representative_dataset"] = lambda: _calibration(network, task)
+        options["representative_dataset"] = lambda: _parts(calibration)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow warns of its own interpreter, of no one's use
         network.export(
@@ -40,7 +45,7 @@ def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = F
         _check_integers(network, path)
 
 
-def read(path: Path) -> dict[str, Run]:
+def read(path: Path) -> dict[str, Engine]:
     """Return the network as LiteRT computes it; every call resizes the input tensors."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -53,10 +58,9 @@ def read(path: Path) -> dict[str, Run]:
     return {"serve": run}
 
 
-def _calibration(network: keras.Model, task: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the training photographs of the samples, two parts of each."""
-    for photo in photographs("train"):
-        image, *others = network_inputs(network, photo, task)
+def _parts(calibration: Iterable[list[np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
+    """Yield two parts of each of the inputs."""
+    for image, *others in calibration:
         for part in (image[:, :PART, :PART], image[:, -PART:, -PART:]):
             yield _named([part, *others])
 

@@ -10,10 +10,12 @@ from typing import Any
 import keras
 
 from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import INPUTS, Run, concrete_function
+from zoo.runtimes.signatures import INPUTS, Calibration, Engine, concrete_function
 
 
-def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
+def write(
+    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
+) -> None:
     """Write the file by tf2onnx."""
     import onnx
 
@@ -24,7 +26,7 @@ def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = F
     onnx.save(model, path)
 
 
-def read(path: Path) -> dict[str, Run]:
+def read(path: Path) -> dict[str, Engine]:
     """Return the network as ONNX Runtime computes it, on the CPU."""
     import onnxruntime
 

@@ -1,7 +1,6 @@
 """OpenVINO: two files, the graph and its weights."""
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -9,24 +8,26 @@ import numpy as np
 from zoo.machine.parts import temporary_folder
 from zoo.runtimes import savedmodel
 from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import INPUTS, Run
+from zoo.runtimes.signatures import INPUTS, Calibration, Engine
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names
 
 
-def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
+def write(
+    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
+) -> None:
     """Write the `.xml` file and the `.bin` file beside it, with weights in float32."""
     import openvino
 
     refuse_loops("openvino", network)
     with temporary_folder() as folder:
         # Read from files: OpenVINO's `convert_model` reports its use over the network.
-        savedmodel.write(network, folder / "network", {})
+        savedmodel.write(network, folder / "network")
         model = openvino.Core().read_model(str(folder / "network"))
         openvino.save_model(model, str(path), compress_to_fp16=False)
 
 
-def read(path: Path, precision: str = "float32") -> dict[str, Run]:
+def read(path: Path, precision: str = "float32") -> dict[str, Engine]:
     """Return the network as OpenVINO computes it on the CPU, in float32 or bfloat16.
 
     Without the hint it takes bfloat16 where the processor has it.

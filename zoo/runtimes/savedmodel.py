@@ -2,24 +2,25 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.runtimes.signatures import INPUTS, Run, signatures
+from zoo.runtimes.signatures import INPUTS, Calibration, Engine, signatures
 
 
-def write(network: keras.Model, path: Path, task: dict[str, Any], int8: bool = False) -> None:
+def write(
+    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
+) -> None:
     """Write the folder, with all signatures."""
     # Not `track(network)`: each variable would be stored twice.
     archive = keras.export.ExportArchive()
-    for name, (function, specs) in signatures(network, task).items():
+    for name, (function, specs) in signatures(network, scale).items():
         archive.add_endpoint(name, function, input_signature=specs)
     archive.write_out(str(path), verbose=False)
 
 
-def read(path: Path) -> dict[str, Run]:
+def read(path: Path) -> dict[str, Engine]:
     """Return the signatures."""
     import tensorflow as tf
 

@@ -1,6 +1,6 @@
 """What a SavedModel offers: the network on float32 and on uint8, and restoration as a whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -13,28 +13,30 @@ from asykeras.resize import bicubic_resize
 from asykeras.types import Tensor
 from zoo.tiling.graph import growth
 
-# A function of an exported file: image and perhaps sigma, each a batch, to restored images.
-Run = Callable[[list[np.ndarray]], np.ndarray]
+# Inputs of a network, each with the same number of images, to restored images.
+Engine = Callable[[list[np.ndarray]], np.ndarray]
 # Names of a network's inputs, in their order. The last is of tiles alone: see `zoo.tiling.placed`.
 INPUTS = ("image", "sigma", "place")
+# Inputs by which a file in integers is calibrated; None: it is in floating point.
+Calibration = Iterable[list[np.ndarray]] | None
 Signature = tuple[Callable[..., Tensor], list[keras.InputSpec]]
 
 
-def signatures(network: keras.Model, task: dict[str, Any]) -> dict[str, Signature]:
+def signatures(network: keras.Model, scale: int) -> dict[str, Signature]:
     """Return the functions of a SavedModel by name, each with its inputs; the default is first.
 
     Args:
         network: In float32.
-        task: What it is for, from `task_of`.
+        scale: Factor by which pictures are enlarged; 1 for a denoiser.
     """
     found: dict[str, Signature] = {
         "serve": (partial(_serve, network), input_specs(network, "float32")),
         "serve_uint8": (partial(_serve_uint8, network), input_specs(network, "uint8")),
     }
-    if "scale" in task:
+    if scale > 1:
         for name, channels in (("restore", 3), ("restore_grey", 1)):
             spec = _spec("image", (None, None, None, channels), "uint8")
-            found[name] = (partial(_super_resolve, network, task["scale"]), [spec])
+            found[name] = (partial(_super_resolve, network, scale), [spec])
     return found
 
 
@@ -71,7 +73,7 @@ def _serve_uint8(network: keras.Model, image: Tensor, *sigma: Tensor) -> Tensor:
 
 
 def _super_resolve(network: keras.Model, scale: int, image: Tensor) -> Tensor:
-    """Return what `zoo.super_resolve` does, for a batch of tensors, in float64 as there."""
+    """Return what `zoo.restore` does, for a batch of tensors, in float64 as there."""
     channels = network.inputs[0].shape[-1]
     values = _from_uint8(image)
     if image.shape[-1] == channels:
@@ -100,7 +102,7 @@ def _to_float32(values: Tensor) -> Tensor:
 
 
 def _to_uint8(image: Tensor) -> Tensor:
-    """Clip, and round half up: `zoo.restoring.restore.to_uint8` for tensors."""
+    """Clip, and round half up: `zoo.pictures.images.to_uint8` for tensors."""
     levels = ops.clip(ops.cast(image, "float64"), 0.0, 1.0) * 255
     return ops.cast(ops.floor(levels + 0.5), "uint8")
 

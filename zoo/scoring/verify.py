@@ -1,50 +1,63 @@
 """Recompute the numbers of a card from its weights and the images of the test sets."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import keras
-
-from zoo.networks.families import load
 from zoo.pictures.images import find_images, read_image
-from zoo.scoring.evaluation import mean, score_network
-from zoo.store.weight import card
+from zoo.restoring.network import Network, open_network
+from zoo.scoring.evaluate import evaluate, mean
+from zoo.scoring.tasks import Scores, parse
+from zoo.store.card import Test
+from zoo.store.weight import find
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 TOLERANCE = 0.01  # dB
 
 
-def verify(name: str, data: str | None = None) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Verified:
+    """A test of a card and what was measured now.
+
+    Attributes:
+        test: Of the card.
+        psnr: In dB, None where the images are not at hand.
+    """
+
+    test: Test
+    psnr: float | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the number is another one."""
+        return self.psnr is not None and not abs(self.psnr - self.test.psnr) <= TOLERANCE
+
+
+def verify(name: str, data: str | None = None, engine: str = "keras") -> list[Verified]:
     """Recompute every number of a card whose images are at hand.
 
     Args:
-        name: A published weight.
+        name: A published weight, file or work folder.
         data: Folder with the test sets, each a folder named as on the card (`set5` or `Set5`). The
             sample photographs come with the package.
-
-    Returns:
-        The card's tests, each with `measured` (PSNR in dB, None where the images are not at hand)
-        and `passed` (None, or whether it is within 0.01 dB of the card).
+        engine: What runs the network, as in `open_network`.
 
     Raises:
         WeightsError: if the weights cannot be loaded.
     """
-    tests = card(name)["tests"]
-    network = load(name)
+    tests = find(name).card.tests
+    network = open_network(name, engine=engine)
     rows = []
     for test in tests:
-        folder = test_folder(test["data"], data)
-        measured = None if folder is None else measure(network, folder, test)["psnr"]
-        passed = None if measured is None else abs(measured - test["psnr"]) <= TOLERANCE
-        rows.append({**test, "measured": measured, "passed": passed})
+        folder = test_folder(test.data, data)
+        psnr = None if folder is None else measure(network, folder, test.task)["psnr"]
+        rows.append(Verified(test, psnr))
     return rows
 
 
-def measure(network: keras.Model, folder: Path, test: dict[str, Any]) -> dict[str, float]:
-    """Score a network on a folder of images by the protocol of a test of a card."""
-    images = [read_image(path) for path in find_images(folder)]
-    options = {key: test[key] for key in ("scale", "sigma", "round_luma", "window") if key in test}
-    return mean(score_network(network, images, **options))
+def measure(network: Network, folder: Path, task: str) -> Scores:
+    """Score a network on a folder of images, all of which are the mean."""
+    images = (read_image(path) for path in find_images(folder))
+    return mean(evaluate(network, images, parse(task)))
 
 
 def test_folder(name: str, data: str | None) -> Path | None:

@@ -1,10 +1,11 @@
 """Which published weight is the best for a picture and a job, by what the cards say."""
 
-from zoo.store.usage import Usage, usage
-from zoo.store.weight import card, list_weights
+from zoo.machine.failures import ZooError
+from zoo.store.card import WHITE, Use
+from zoo.store.weight import list_weights, published_card
 
 
-class ChoiceError(ValueError):
+class ChoiceError(ZooError):
     """A job that no published weight is for, with the reason in one sentence."""
 
 
@@ -17,7 +18,7 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
     Args:
         colour: Of the picture: `"grey"`, `"rgb"`, `"cmyk"` or `"bands"`.
         scale: Factor to enlarge by; or
-        sigma: level of the noise to remove, in grey levels of 255.
+        sigma: level of the noise to remove in image units, 25 / 255 for 25 grey levels.
 
     Raises:
         ChoiceError: if there is none, with what there is instead.
@@ -35,19 +36,20 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
     if scale is not None:
         raise ChoiceError(f"no published weight enlarges a {colour} picture by {scale}")
     others = [
-        f"{name} is for {use.levels[0]:g} to {use.levels[1]:g}"
+        f"{name} is for {use.levels[0] * WHITE:g} to {use.levels[1] * WHITE:g}"
         for name, use in uses.items()
         if use.levels and use.colours and colour in use.colours
     ]
     known = f" ({'; '.join(others)})" if others else ""
     anyway = f"; --weights {next(iter(able))} takes it, with poor results" if able else ""
+    level = (sigma or 0.0) * WHITE
     raise ChoiceError(
-        f"no published weight removes noise of {sigma:g} grey levels from a {colour} picture"
+        f"no published weight removes noise of {level:g} grey levels from a {colour} picture"
         f"{known}{anyway}"
     )
 
 
-def check_job(scale: int | None, sigma: float | None) -> dict[str, Usage]:
+def check_job(scale: int | None, sigma: float | None) -> dict[str, Use]:
     """Refuse a job that no picture could be chosen a weight for; return how each weight is used.
 
     Raises:
@@ -58,7 +60,7 @@ def check_job(scale: int | None, sigma: float | None) -> dict[str, Usage]:
         raise ValueError(f"give one of scale and sigma. Received: scale={scale}, sigma={sigma}")
     if sigma is not None and not 0 <= sigma < float("inf"):
         raise ValueError(f"sigma must be 0 or more. Received: sigma={sigma:g}")
-    uses = {name: usage(card(name)) for name in list_weights()}
+    uses = {name: published_card(name).use for name in list_weights()}
     scales = sorted({use.scale for use in uses.values() if use.scale > 1})
     if scale is not None and scale not in scales:
         raise ChoiceError(
@@ -67,11 +69,11 @@ def check_job(scale: int | None, sigma: float | None) -> dict[str, Usage]:
     return uses
 
 
-def _does(use: Usage, scale: int | None, sigma: float | None) -> bool:
+def _does(use: Use, scale: int | None, sigma: float | None) -> bool:
     if sigma is None:
         return use.scale == scale
     return use.levels is not None and use.levels[0] <= sigma <= use.levels[1]
 
 
 def _score(name: str) -> float:
-    return max(float(test["psnr"]) for test in card(name)["tests"] if test["data"] == "samples")
+    return max(test.psnr for test in published_card(name).tests if test.data == "samples")

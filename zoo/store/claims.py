@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zoo.machine.failures import ZooError
 from zoo.machine.memory import too_much
 from zoo.pictures.errors import reason
 
 
-class ContentError(ValueError):
+class ContentError(ZooError):
     """Content of a file that is not read, with the reason: what follows "FILE cannot be read: "."""
 
 

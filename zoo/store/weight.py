@@ -1,26 +1,25 @@
 """Weights: from a name or a file into a model, and never a model with random weights.
 
-A weight is a `.weights.h5` file and a card beside it, a JSON file of the same name that says which
-builder makes the network, with which arguments, and what the file's SHA-256 is. Published cards lie
-in `zoo/cards`; their files in `zoo/weights` or, where a card has a `url`, in the cache. A recipe
-writes the same pair into its work folder.
+A weight is a `.weights.h5` file and a card beside it, a JSON file of the same name. Published ones
+lie in `zoo/published`; the file of a card that has a `url` may lie in the cache. A recipe writes
+the same pair into its work folder.
 """
 
-import json
 import math
 import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
 import numpy as np
 
-from zoo.machine.files import check_room, replacing, sha256, write_atomically
+from zoo.machine.files import check_room, replacing, sha256
 from zoo.pictures.errors import reason
+from zoo.store.card import Card, WeightsError, read_card
 from zoo.store.claims import ContentError
 from zoo.store.download import DownloadError, cache_folder, fetch
 from zoo.store.hdf5 import child, open_hdf5, read_array
@@ -28,12 +27,30 @@ from zoo.store.hdf5 import child, open_hdf5, read_array
 PUBLISHED = Path(__file__).parents[1] / "published"
 SUFFIX = ".weights.h5"
 HDF5_HEADERS = 4096  # bytes for each variable, generously
-LONGEST_CARD = 2**20  # bytes
 LARGEST = 1e9  # value that a network can mean: products of larger ones overflow in float32
 
 
-class WeightsError(ValueError):
-    """Weights that cannot be found, trusted or fitted, with the reason in one sentence."""
+@dataclass(frozen=True)
+class Weight:
+    """A weights file that is the one of its card.
+
+    Attributes:
+        name: What messages call it: a published name, a path or a work folder.
+        file: Where it is.
+        card: What is known of it.
+    """
+
+    name: str
+    file: Path
+    card: Card
+
+    def load_into(self, model: keras.Model) -> None:
+        """Load the weights into a model of the same architecture.
+
+        Raises:
+            WeightsError: if they do not fit; the model is unchanged then.
+        """
+        _load_file(model, self.file)
 
 
 def list_weights() -> list[str]:
@@ -46,82 +63,69 @@ def list_weights() -> list[str]:
     return sorted(path.stem for path in PUBLISHED.glob("*.json"))
 
 
-def card(name: str) -> dict[str, Any]:
+def published_card(name: str) -> Card:
     """Return the card of a published weight.
-
-    Args:
-        name: One of `list_weights()`.
 
     Raises:
         WeightsError: if there is no such weight.
     """
     if name not in list_weights():
-        raise WeightsError(f"there is no weight named {name!r}; there are {list_weights()}")
+        raise WeightsError(
+            f"there is no weight of that name, but {list_weights()}. Received: name={name!r}"
+        )
     return read_card(PUBLISHED / f"{name}.json")
 
 
-def load_into(model: keras.Model, name: str) -> None:
-    """Load weights into a model of the same architecture.
-
-    Args:
-        model: Built model; unchanged if the weights are refused.
-        name: A published weight or the work folder of a recipe, whose SHA-256 is then checked, or
-            any `.weights.h5` file.
-
-    Raises:
-        WeightsError: if it cannot be found, is not the file of its card, or does not fit.
-    """
-    if Path(name).is_file() and name.endswith(SUFFIX):
-        _load_file(model, Path(name))
-    else:
-        load_verified(model, *locate(name))
-
-
-def locate(name: str) -> tuple[Path, dict[str, Any]]:
-    """Return the weights file and the card of a name, a file or a work folder.
+def find(name: str | os.PathLike[str]) -> Weight:
+    """Return a weight by its name, its file or the work folder of a recipe.
 
     A published file that does not come with the package is downloaded into the cache, once.
 
     Raises:
-        WeightsError: if there is no such thing, its card cannot be read or its file not fetched.
+        WeightsError: if there is no such thing, its card cannot be read, its file not be fetched,
+            or it is not the file of its card, by its SHA-256.
     """
+    name = os.fspath(name)
     if name in list_weights():
-        return _published(card(name))
-    path = Path(name)
-    if path.is_dir():
-        path = path / f"network{SUFFIX}"
-    if not path.is_file() or not path.name.endswith(SUFFIX):
-        whole = path.suffix in (".keras", ".h5") and not path.name.endswith(SUFFIX)
-        hint = "; of your own model give what keras.models.load_model returns, after `import zoo`"
+        card = published_card(name)
+        file = _published_file(card)
+    else:
+        file = _own_file(name)
+        card = read_card(_card_path(file))
+    found = _hash(file) if file.is_file() else "no file"
+    if found != card.sha256:
         raise WeightsError(
-            f"{name!r} is neither a published weight ({', '.join(list_weights())}), nor a "
-            f"{SUFFIX} file, nor the work folder of a finished recipe{hint if whole else ''}"
+            f"{file} is not the file of its card: SHA-256 {card.sha256} expected, {found} found"
         )
-    return path, read_card(_card_path(path))
+    return Weight(name, file, card)
 
 
-def load_verified(model: keras.Model, file: Path, its_card: dict[str, Any]) -> None:
-    """Load a weights file into a model if its SHA-256 is the one of the card.
+def load_into(model: keras.Model, name: str | os.PathLike[str]) -> None:
+    """Load weights into a model of the same architecture.
+
+    Args:
+        model: Built model; unchanged if the weights are refused.
+        name: See `find`; or any `.weights.h5` file, also without a card.
 
     Raises:
-        WeightsError: if it is not, or if the file does not fit.
+        WeightsError: if it cannot be found, is not the file of its card, or does not fit.
     """
-    found = _hash(file) if file.is_file() else "no file"
-    if found != its_card["sha256"]:
-        raise WeightsError(
-            f"{file} is not the file of its card: SHA-256 {its_card['sha256']} expected, {found} "
-            "found"
-        )
-    _load_file(model, file)
+    if Path(name).is_file() and os.fspath(name).endswith(SUFFIX):
+        _load_file(model, Path(name))
+    else:
+        find(name).load_into(model)
 
 
-def save(model: keras.Model, path: str | os.PathLike[str], its_card: dict[str, Any]) -> None:
+def save(model: keras.Model, path: str | os.PathLike[str], card: Card) -> Weight:
     """Write a weights file and the card beside it, each whole or not at all.
 
     Args:
         model: Network whose weights are written.
         path: Ends with `.weights.h5`.
-        its_card: At least `builder` and `arguments`; size, parameters and SHA-256 are added.
+        card: Size, parameters and SHA-256 are added.
+
+    Returns:
+        What was written.
 
     Raises:
         OSError: if the disk is full or the folder cannot be written.
@@ -130,43 +134,19 @@ def save(model: keras.Model, path: str | os.PathLike[str], its_card: dict[str, A
     check_room(target.parent, file_size(model.variables))
     with replacing(target) as part:
         model.save_weights(part)
-    its_card = {
-        **its_card,
-        "file": target.name,
-        "sha256": sha256(target),
-        "bytes": target.stat().st_size,
-        "parameters": model.count_params(),
-    }
-    write_atomically(_card_path(target), (json.dumps(its_card, indent=2) + "\n").encode())
+    return save_card(target, replace(card, parameters=model.count_params()))
+
+
+def save_card(file: Path, card: Card) -> Weight:
+    """Write the card of a weights file beside it, with what it says of that file."""
+    card = replace(card, file=file.name, sha256=sha256(file), bytes=file.stat().st_size)
+    card.write(_card_path(file))
+    return Weight(str(file), file, card)
 
 
 def file_size(variables: Sequence[keras.Variable]) -> int:
     """Return the bytes that a weights file of these variables takes at most."""
     return sum(4 * math.prod(variable.shape) + HDF5_HEADERS for variable in variables)
-
-
-def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a card and check that it names a builder, its arguments and a SHA-256.
-
-    Raises:
-        WeightsError: if it cannot be read, lacks one of them, or is of no use.
-    """
-    try:
-        with open(path, "rb") as file:
-            content = file.read(LONGEST_CARD + 1)
-        if len(content) > LONGEST_CARD:
-            raise ValueError(f"it has more than {LONGEST_CARD} bytes")
-        its_card = json.loads(content)
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"the card {path} cannot be read: {reason(error)}") from None
-    there = set(its_card) if isinstance(its_card, dict) else set()
-    if missing := {"builder", "arguments", "sha256"} - there:
-        raise WeightsError(f"the card {path} lacks {', '.join(sorted(missing))}")
-    for key, kind in (("builder", str), ("arguments", dict), ("sha256", str)):
-        if not isinstance(its_card[key], kind):
-            text = str(its_card[key])[:80]
-            raise WeightsError(f"the card {path} has no {kind.__name__} as {key}. Received: {text}")
-    return dict(its_card)
 
 
 def check_values(values: np.ndarray) -> None:
@@ -198,16 +178,31 @@ def check_file(path: Path) -> None:
                 check_values(values)
 
 
-def _published(its_card: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+def _own_file(name: str) -> Path:
+    """Return the weights file of a path or a work folder."""
+    path = Path(name)
+    if path.is_dir():
+        path = path / f"network{SUFFIX}"
+    if not path.is_file() or not path.name.endswith(SUFFIX):
+        whole = path.suffix in (".keras", ".h5") and not path.name.endswith(SUFFIX)
+        hint = "; of your own model give what keras.models.load_model returns, after `import zoo`"
+        raise WeightsError(
+            f"{name!r} is neither a published weight ({', '.join(list_weights())}), nor a "
+            f"{SUFFIX} file, nor the work folder of a finished recipe{hint if whole else ''}"
+        )
+    return path
+
+
+def _published_file(card: Card) -> Path:
     """Return the file of a published card: from the package, the cache or the network."""
-    shipped = PUBLISHED / its_card["file"]
-    if shipped.is_file() or "url" not in its_card:
-        return shipped, its_card
-    cached, wanted = cache_folder() / its_card["file"], its_card["sha256"]
-    if cached.is_file() and _hash(cached) == wanted:
-        return cached, its_card
+    shipped = PUBLISHED / card.file
+    if shipped.is_file() or not card.url:
+        return shipped
+    cached = cache_folder() / card.file
+    if cached.is_file() and _hash(cached) == card.sha256:
+        return cached
     try:
-        return fetch(its_card["url"], cached, wanted, size=its_card.get("bytes")), its_card
+        return fetch(card.url, cached, card.sha256, size=card.bytes or None)
     except DownloadError as error:
         raise WeightsError(str(error)) from None
 

@@ -9,13 +9,14 @@ import keras
 from keras import tree
 
 from asykeras.types import Tensor
+from zoo.machine.failures import ZooError
 
 # What sides may have to be multiples of, usual ones first, and two primes to multiply them by.
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 9, 18, 27, 5, 10, 20, 25)
 PRIMES = (67, 131)
 
 
-class TilingError(ValueError):
+class TilingError(ZooError):
     """A network that cannot be run in tiles, with the reason in one sentence."""
 
 

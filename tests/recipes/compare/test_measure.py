@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from zoo.scoring.evaluation import denoising, super_resolution
 
 from asykeras.resize import bicubic_resize
 from recipes.compare.measure import measure, original, read_tests, restore_some, restorer, scored
 from zoo.pictures.images import ImageError
-from zoo.restoring.restore import enlarge_bicubic
-from zoo.scoring.evaluation import denoising, super_resolution
 
 skimage = pytest.importorskip("skimage.metrics")
 rng = np.random.default_rng(0)

@@ -21,7 +21,7 @@ from zoo.exports import ExportError, check, describe, export
 from zoo.exports.check import Served
 from zoo.exports.samples import photographs
 from zoo.networks.dphsir import QuasiRecurrentUnit
-from zoo.restoring.restore import super_resolve, to_uint8
+from zoo.pictures.images import to_uint8
 from zoo.runtimes import litert
 from zoo.runtimes.formats import FORMATS
 from zoo.runtimes.precision import in_float32

@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from zoo.store.usage import Usage
 
 import zoo
 from asykeras.resize import bicubic_resize
+from zoo.pictures.images import to_uint8
 from zoo.restoring.network import open_network
-from zoo.restoring.restore import enlarge_bicubic, restore, super_resolve, to_uint8
-from zoo.store.usage import Usage
+from zoo.restoring.restore import restore
 
 rng = np.random.default_rng(0)
 SMALL = rng.integers(0, 256, (9, 11, 3), dtype=np.uint8)

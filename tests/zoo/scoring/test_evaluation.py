@@ -10,7 +10,6 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from asykeras.resize import bicubic_resize
 from zoo.pictures.images import find_images, read_image, to_channels
-from zoo.restoring.restore import enlarge_bicubic
 from zoo.scoring import evaluation
 
 rng = np.random.default_rng(0)

@@ -6,11 +6,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from zoo.scoring.evaluation import denoising, mean, score_network, super_resolution
 
 import zoo
 from zoo.pictures.images import find_images, read_image, to_channels
-from zoo.restoring.restore import enlarge_bicubic
-from zoo.scoring.evaluation import denoising, mean, score_network, super_resolution
 from zoo.scoring.verify import SAMPLES, verify
 from zoo.store import table as cards
 from zoo.store.weight import PUBLISHED

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from zoo.store.usage import Usage
 
 import zoo
 from asykeras.resize import bicubic_resize
@@ -18,7 +19,6 @@ from zoo.restoring.bands import Settings, eightfold, plan
 from zoo.restoring.network import Network, open_network
 from zoo.restoring.restore import restore
 from zoo.scoring.verify import SAMPLES
-from zoo.store.usage import Usage
 from zoo.tiling import tiles
 from zoo.tiling.reach import Reach
 from zoo.tiling.tiles import Span, automatic_tile, batches, bytes_per_pixel, spans, tiles_at_once

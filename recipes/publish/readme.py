@@ -1,0 +1,62 @@
+"""The README's table of weights, made from the cards.
+
+python -m recipes.publish.readme           # print it
+python -m recipes.publish.readme README.md # put it between the marks in a file
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.machine.files import write_atomically
+from zoo.store.weight import list_weights, published_card
+
+BEGIN = "<!-- weights: made by python -m recipes.publish.readme README.md -->"
+END = "<!-- end of weights -->"
+
+
+def table() -> str:
+    """Return one line for each test of each weight, in Markdown."""
+    lines = [
+        "| weight | parameters, file | test | PSNR / SSIM | published | SHA-256 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in list_weights():
+        card = published_card(name)
+        first = [f"`{name}`", f"{card.parameters:,}, {card.bytes / 1024:,.0f} KiB"]
+        digest = f"`{card.sha256[:8]}`"
+        for test in card.tests:
+            scores = f"{test.psnr:.2f} / {test.ssim:.4f}"
+            cells = [*first, str(test), scores, test.beside(), digest]
+            lines.append("| " + " | ".join(cells) + " |")
+            first, digest = ["", ""], ""
+    return "\n".join(lines)
+
+
+def put_into(text: str) -> str:
+    """Return a text with the table between its marks.
+
+    Raises:
+        ValueError: if it lacks the marks.
+    """
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"the file lacks the marks {BEGIN!r} and {END!r}")
+    before, rest = text.split(BEGIN, 1)
+    return f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END, 1)[1]}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, or put it into the files that are named."""
+    if not arguments:
+        print(table())
+    for name in arguments:
+        try:
+            write_atomically(name, put_into(Path(name).read_text()).encode())
+        except (OSError, ValueError) as error:
+            print(f"readme: {name}: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""What a user should know where a picture or its noise is not what a network is for."""
+
+import math
+
+from zoo.store.card import WHITE, Use
+
+
+def sigma_remark(name: str, use: Use, sigma: float | None) -> str:
+    """Return what a user should know about the level of the noise, or nothing.
+
+    Args:
+        name: Of the network.
+        use: Of the network.
+        sigma: Level that is asked for in image units, 25 / 255 for 25 grey levels, or None.
+
+    Returns:
+        One sentence where the network was made for noise of another level or takes no level.
+
+    Raises:
+        ValueError: if a level is missing, is given to a network that enlarges, or is no level.
+    """
+    if sigma is None:
+        if use.takes_sigma:
+            raise ValueError(f"{name} must be given the level of the noise. Received: sigma=None")
+        return ""
+    if not 0 <= sigma < math.inf:
+        raise ValueError(f"sigma must be 0 or more. Received: sigma={sigma:g}")
+    if use.scale > 1:
+        raise ValueError(f"{name} enlarges and takes no noise level. Received: sigma={sigma:g}")
+    if use.levels is None:
+        unknown = f"{name} takes no noise level, and its card does not say which it is for"
+        return "" if use.takes_sigma else unknown
+    low, high = use.levels
+    if low <= sigma <= high:
+        return ""
+    grey = [f"{level * WHITE:g}" for level in (low, high, sigma)]
+    levels = f"from {grey[0]} to {grey[1]}" if low < high else f"of {grey[1]}"
+    return f"{name} is for noise {levels} grey levels of 255, not of {grey[2]}"
+
+
+def colour_remark(name: str, use: Use, colour: str) -> str:
+    """Return what a user should know about pictures of a kind, or nothing.
+
+    Args:
+        name: Of the network.
+        use: Of the network.
+        colour: Of the picture, one of `zoo.store.card.COLOURS`.
+    """
+    if use.colours is None or colour in use.colours:
+        return ""
+    made_for = " and ".join(use.colours)
+    return f"{name} is for {made_for} pictures: on one that is {colour}, expect poor results"

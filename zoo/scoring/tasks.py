@@ -1,0 +1,274 @@
+"""The tasks of the literature: how a picture is degraded, and how what is restored is scored.
+
+A task has a text, its `str`, which commands, cards and tables take: `parse(str(task)) == task`.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from keras.ops import convert_to_numpy
+from PIL import Image
+
+from asykeras.color import rgb_to_luma
+from asykeras.metrics import Preparation, nrmse, psnr, rmse, ssim
+from asykeras.resize import bicubic_resize
+from zoo.machine.failures import ZooError
+from zoo.pictures.images import crop_to_multiple
+
+METRICS = ("psnr", "ssim", "rmse", "nrmse")
+WINDOWS = {"gaussian": "an 11x11 Gaussian of 1.5", "uniform": "7x7 equal weights"}
+NOISE_SEED = 0
+WHITE = 255.0  # texts tell levels of noise in grey levels, the program in image units
+Scores = dict[str, float]
+
+
+class TaskError(ZooError):
+    """A text that names no task."""
+
+
+class Task(Protocol):
+    """What is asked of a network, and by which protocol it is scored.
+
+    Attributes:
+        scale: Factor by which pictures are enlarged; 1: they keep their size.
+        sigma: Level of the noise in image units, None where there is none.
+    """
+
+    @property
+    def scale(self) -> int:
+        """Factor."""
+
+    @property
+    def sigma(self) -> float | None:
+        """Level."""
+
+    def reference(self, image: np.ndarray) -> np.ndarray:
+        """Return what is scored against, uint8, of an original `(height, width, channels)`."""
+
+    def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
+        """Return the input of image `number`, a function of both alone: uint8, or float32."""
+
+    def baseline(self, degraded: np.ndarray) -> np.ndarray:
+        """Return what is made of the input without any network."""
+
+    def compared(self, image: np.ndarray) -> np.ndarray:
+        """Return what is scored of an image: one channel or all, in [0, 1], float64."""
+
+    def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
+        """Return PSNR in dB, SSIM, RMSE on the scale [0, 1] and NRMSE."""
+
+    def protocol(self) -> str:
+        """Return the line that stands beside every number."""
+
+
+@dataclass(frozen=True)
+class SuperResolution:
+    """Enlargement of pictures that were shrunk by MATLAB's 8-bit bicubic rule.
+
+    Attributes:
+        scale: Factor.
+        rounded_luma: Whether Y is rounded to 8 bit before it is scored, as older code does.
+    """
+
+    scale: int
+    rounded_luma: bool = False
+    sigma = None
+
+    def __post_init__(self) -> None:
+        """Refuse a factor that enlarges nothing."""
+        if self.scale < 2:
+            raise ValueError(f"scale must be 2 or more. Received: scale={self.scale}")
+
+    def __str__(self) -> str:
+        return f"x{self.scale}" + ("-rounded-luma" if self.rounded_luma else "")
+
+    def reference(self, image: np.ndarray) -> np.ndarray:
+        """Return the original, cut to a multiple of the factor."""
+        return crop_to_multiple(image, self.scale)
+
+    def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
+        """Return the small picture, uint8."""
+        return convert_to_numpy(bicubic_resize(reference, 1 / self.scale))
+
+    def baseline(self, degraded: np.ndarray) -> np.ndarray:
+        """Return the picture after bicubic enlargement, uint8."""
+        return convert_to_numpy(bicubic_resize(degraded, self.scale))
+
+    def compared(self, image: np.ndarray) -> np.ndarray:
+        """Return Y of BT.601, of a grey picture its own values, without the border."""
+        values = unit_range(image)
+        luma = convert_to_numpy(rgb_to_luma(values)) if image.shape[-1] == 3 else values
+        border = self.scale
+        return luma[border : len(luma) - border, border : luma.shape[1] - border]
+
+    def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
+        """Score on Y, without a border of `scale` pixels."""
+        colour = reference.shape[-1] == 3
+        rounded = self.rounded_luma and colour
+        return _scores(reference, restored, "gaussian", self.scale, colour, rounded)
+
+    def protocol(self) -> str:
+        """Return the line that stands beside every number."""
+        luma = "Y rounded to 8 bit" if self.rounded_luma else "Y in floating point"
+        return (
+            f"protocol: x{self.scale}, low resolution by MATLAB's 8-bit bicubic, output rounded to "
+            f"8 bit, {luma} (BT.601 studio range; a greyscale file on its own values), border of "
+            f"{self.scale} pixels removed, {_common('gaussian')}"
+        )
+
+
+class _OfOneSize:
+    """What the tasks share whose pictures keep their size."""
+
+    scale = 1
+    window: str
+
+    def reference(self, image: np.ndarray) -> np.ndarray:
+        """Return the original."""
+        return image
+
+    def baseline(self, degraded: np.ndarray) -> np.ndarray:
+        """Return the degraded picture, clipped to [0, 1]."""
+        return np.clip(degraded, 0, 1)
+
+    def compared(self, image: np.ndarray) -> np.ndarray:
+        """Return the whole picture."""
+        return unit_range(image)
+
+    def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
+        """Score what is clipped to [0, 1] on all channels, without a border."""
+        return _scores(reference, np.clip(restored, 0, 1), self.window)
+
+
+@dataclass(frozen=True)
+class Denoising(_OfOneSize):
+    """Removal of Gaussian noise.
+
+    Attributes:
+        sigma: Standard deviation in image units, 25 / 255 for 25 grey levels; its text tells grey
+            levels.
+        window: Of SSIM; `"uniform"` is the one of the paper's tables.
+    """
+
+    sigma: float
+    window: str = "gaussian"
+
+    def __str__(self) -> str:
+        return f"sigma{self.sigma * WHITE:g}{_suffix(self.window)}"
+
+    def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
+        """Return the picture with noise, float64, neither clipped nor rounded."""
+        # One generator per image: a picture keeps its noise whatever stands before it.
+        random = np.random.default_rng([NOISE_SEED, number])
+        return reference / 255 + random.normal(0, self.sigma, reference.shape)
+
+    def protocol(self) -> str:
+        """Return the line that stands beside every number."""
+        return (
+            f"protocol: Gaussian noise of {self.sigma * WHITE:g}/255 (seed {NOISE_SEED}), input "
+            "neither clipped nor rounded, output clipped to [0, 1], all channels, no border, "
+            f"{_common(self.window)}"
+        )
+
+
+@dataclass(frozen=True)
+class Deblocking(_OfOneSize):
+    """Removal of the artefacts of JPEG.
+
+    Attributes:
+        quality: Of Pillow's encoder (libjpeg), 1 to 100; colour at half resolution.
+        window: As in `Denoising`.
+    """
+
+    quality: int
+    window: str = "gaussian"
+    sigma = None
+
+    def __post_init__(self) -> None:
+        """Refuse a quality that is none."""
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"quality must be from 1 to 100. Received: quality={self.quality}")
+
+    def __str__(self) -> str:
+        return f"jpeg{self.quality}{_suffix(self.window)}"
+
+    def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
+        """Return the picture as it comes back from a JPEG file, in [0, 1]."""
+        file = io.BytesIO()
+        pixels = reference[..., 0] if reference.shape[-1] == 1 else reference
+        Image.fromarray(pixels).save(file, "JPEG", quality=self.quality)
+        return np.asarray(Image.open(file)).reshape(reference.shape) / 255
+
+    def protocol(self) -> str:
+        """Return the line that stands beside every number."""
+        return (
+            f"protocol: JPEG of quality {self.quality} (libjpeg), all channels, no border, "
+            f"{_common(self.window)}"
+        )
+
+
+def parse(text: str) -> Task:
+    """Return the task that a text names: `x3`, `x3-rounded-luma`, `sigma25`, `jpeg10-uniform`.
+
+    Raises:
+        TaskError: if it names none.
+    """
+    found = re.fullmatch(r"(x|sigma|jpeg)(\d+(?:\.\d+)?)(|-rounded-luma|-uniform)", text)
+    try:
+        if not found:
+            raise ValueError
+        kind, number, more = found.groups()
+        window = "uniform" if more == "-uniform" else "gaussian"
+        if kind == "x" and window == "gaussian":
+            return SuperResolution(int(number), more == "-rounded-luma")
+        if more == "-rounded-luma" or kind == "x":
+            raise ValueError
+        if kind == "sigma":
+            return Denoising(float(number) / WHITE, window)
+        return Deblocking(int(number), window)
+    except ValueError:
+        raise TaskError(
+            "a task is x2, x3, x4 (x3-rounded-luma), sigma25 or jpeg10 (sigma25-uniform). "
+            f"Received: task={text!r}"
+        ) from None
+
+
+def unit_range(image: np.ndarray) -> np.ndarray:
+    """Return an image, uint8 or in [0, 1], as float64 in [0, 1]."""
+    return image / 255 if image.dtype == np.uint8 else image.astype(np.float64)
+
+
+def _scores(
+    reference: np.ndarray,
+    restored: np.ndarray,
+    window: str,
+    border: int = 0,
+    luma: bool = False,
+    round_luma: bool = False,
+) -> Scores:
+    # float64, so that the figures do not depend on the order of a sum
+    true, pred = (unit_range(image)[None] for image in (reference, restored))
+    options: Preparation = {
+        "border": border,
+        "luma": luma,
+        "round_luma": round_luma,
+        "data_format": "channels_last",
+    }
+    values = {
+        "psnr": psnr(true, pred, **options),
+        "ssim": ssim(true, pred, window=window, **options),
+        "rmse": rmse(true, pred, **options),
+        "nrmse": nrmse(true, pred, **options),
+    }
+    return {name: float(convert_to_numpy(value)[0]) for name, value in values.items()}
+
+
+def _common(window: str) -> str:
+    return f"SSIM with {WINDOWS[window]}, RMSE on [0, 1], mean over images"
+
+
+def _suffix(window: str) -> str:
+    return "" if window == "gaussian" else f"-{window}"
