@@ -16,6 +16,22 @@ ORDER = ["asykeras", "zoo", "recipes"]
 OUTSIDE = {"asykeras": {"keras", "numpy"}, "zoo": {"keras", "numpy", "PIL", "h5py"}}
 
 
+# The rooms of zoo by floors: each may import what stands on the floors below, and itself.
+FLOORS = [
+    {"machine"},
+    {"pictures", "tiling"},
+    {"store", "runtimes"},
+    {"networks"},
+    {"restoring"},
+    {"scoring", "plug_and_play"},
+    {"exports"},
+    {"app"},
+]
+# The rooms of recipes: what people type, and what that is made of.
+COMMANDS = {"demo", "dncnn", "dphsir", "edsr", "evaluate", "plan", "srcnn"}
+ROOMS = {"benchmark", "compare", "data", "datasets", "gpu", "plug_and_play", "publish", "training"}
+
+
 def modules(package):
     return sorted((ROOT / package).rglob("*.py"))
 
@@ -36,6 +52,83 @@ def test_imports_go_down_only(package):
     above = set(ORDER[ORDER.index(package) + 1 :])
     for path in modules(package):
         assert not above & set(imports(path)), f"{path} imports upwards"
+
+
+def imported_modules(path):
+    """Yield the full names of what a file of ours imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                inner = ROOT / node.module.replace(".", "/") / f"{alias.name}.py"
+                yield f"{node.module}.{alias.name}" if inner.is_file() else node.module
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def ring_in(arrows):
+    """Return a ring of names that lead to each other, or nothing."""
+    done = set()
+
+    def walk(name, way):
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for further in arrows.get(name, ()):
+            if ring := walk(further, [*way, name]):
+                return ring
+        done.add(name)
+        return []
+
+    return next((ring for name in arrows if (ring := walk(name, []))), [])
+
+
+def test_a_ring_is_found():
+    assert ring_in({"a": ["b"], "b": ["c"], "c": []}) == []
+    assert ring_in({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_no_modules_import_each_other(package):
+    names = {name_of(path): path for path in modules(package)}
+    arrows = {
+        name: [each for each in imported_modules(path) if each in names and each != name]
+        for name, path in names.items()
+    }
+    assert sum(map(len, arrows.values())) > len(names) / 2  # it does read them
+    assert not ring_in(arrows)
+
+
+def test_the_rooms_of_zoo_stand_on_their_floors():
+    floor_of = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+    there = {path.parent.name for path in (ROOT / "zoo").glob("*/__init__.py")}
+    assert there == set(floor_of)
+    assert {path.name for path in (ROOT / "zoo").glob("*.py")} == {"__init__.py"}
+    for path in modules("zoo"):
+        room = path.relative_to(ROOT / "zoo").parts[0]
+        for name in imported_modules(path):
+            other = name.split(".")[1] if name.startswith("zoo.") else room
+            if room in floor_of and other != room:
+                assert floor_of[other] < floor_of[room], f"{path} imports {name}, not from below"
+
+
+def test_the_rooms_of_recipes_are_those_of_the_plan():
+    there = {path.parent.name for path in (ROOT / "recipes").glob("*/__init__.py")}
+    assert there == ROOMS
+    assert {path.stem for path in (ROOT / "recipes").glob("*.py")} == {*COMMANDS, "__init__"}
+    arrows = {}
+    for path in modules("recipes"):
+        parts = path.relative_to(ROOT / "recipes").with_suffix("").parts
+        others = {
+            name.split(".")[1] for name in imported_modules(path) if name.startswith("recipes.")
+        }
+        arrows.setdefault(parts[0], set()).update(others - {parts[0]})
+    assert not ring_in({room: sorted(others) for room, others in arrows.items()})
 
 
 @pytest.mark.parametrize("package", OUTSIDE)
@@ -76,7 +169,9 @@ def test_everything_public_says_what_it_takes_and_shows_an_example(package):
         assert text.splitlines()[0].endswith("."), f"{name}: the first line is no sentence"
         parameters = [p for p in inspect.signature(item).parameters if p not in ("self", "kwargs")]
         takes_images_alone = set(parameters) <= {"y_true", "y_pred"}
-        said = "Args:" in text or "arguments" in text.lower()  # "arguments as in `psnr`"
+        said = (
+            "Args:" in text or "Attributes:" in text or "arguments" in text.lower()
+        )  # "arguments as in `psnr`"
         assert takes_images_alone or said, f"{name} does not say what it takes"
 
 

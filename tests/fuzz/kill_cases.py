@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,13 +170,12 @@ def exported(folder: Path) -> dict[str, Any]:
 
 def finished_run(folder: Path) -> None:
     """Make the work folder of a run that is finished: a published network under another name."""
-    import zoo.store.weight
+    from zoo.store.weight import find, save_card
 
-    file, card = zoo.store.weight.locate(WEIGHT)
+    weight = find(WEIGHT)
     (folder / "run").mkdir(exist_ok=True)
-    (folder / "run/network.weights.h5").write_bytes(file.read_bytes())
-    its_card = {key: card[key] for key in ("builder", "arguments", "sha256", "parameters")}
-    (folder / "run/network.json").write_text(json.dumps({**its_card, "training": {}}))
+    (folder / "run/network.weights.h5").write_bytes(weight.file.read_bytes())
+    save_card(folder / "run/network.weights.h5", replace(weight.card, tests=(), more={}))
     (folder / "zoo").mkdir(exist_ok=True)
 
 

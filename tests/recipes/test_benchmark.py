@@ -14,7 +14,7 @@ from recipes.benchmark.train import CASES, Measured, Way, row, shown
 from recipes.benchmark.turns import OthersLoad, Worker, WorkerError, answer, requests, take_turns
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import open_network
-from zoo.store.usage import Usage
+from zoo.store.card import Use
 
 TORCH = train.has_torch()
 needs_torch = pytest.mark.skipif(not TORCH, reason="needs PyTorch")
@@ -253,9 +253,9 @@ def test_a_line_of_pictures_counts_what_was_finished(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("use", "side", "mode"),
     [
-        (Usage(scale=2, colours=("rgb",)), 500, "RGB"),
-        (Usage(levels=(25, 25), colours=("grey",)), 1000, "L"),
-        (Usage(), 1000, "RGB"),
+        (Use(scale=2, colours=("rgb",)), 500, "RGB"),
+        (Use(levels=(25 / 255, 25 / 255), colours=("grey",)), 1000, "L"),
+        (Use(), 1000, "RGB"),
     ],
 )
 def test_a_picture_has_the_megapixels_of_its_result(use, side, mode, tmp_path):
@@ -286,7 +286,7 @@ def test_an_unknown_weight_ends_before_anything_is_measured(capsys):
 
 
 def test_a_cell_restores_a_file_or_stops_in_time(tmp_path, monkeypatch):
-    use = Usage(scale=2, colours=("rgb",))
+    use = Use(scale=2, colours=("rgb",))
     source = pictures.write_picture(tmp_path / "a.png", use, 0.02)
     cell = picture.Cell(open_network("srcnn-955-x2"), source, idle=0.0)
     assert cell.pixels == 20_164  # 142 x 142

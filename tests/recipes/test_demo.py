@@ -11,6 +11,7 @@ from PIL import Image
 
 import zoo
 from recipes import demo
+from tests.zoo.examples import card_of
 from zoo.pictures.images import find_images, read_image
 from zoo.store.weight import save
 
@@ -33,7 +34,7 @@ def write_network(work):
     arguments = {"scale": 3, "variant": "9-1-5"}
     (work / "asy_mse").mkdir()
     card = {"builder": "SRCNN", "arguments": arguments, "use": {"scale": 3, "enlarge_first": True}}
-    save(zoo.SRCNN(**arguments), work / "asy_mse" / "network.weights.h5", card)
+    save(zoo.SRCNN(**arguments), work / "asy_mse" / "network.weights.h5", card_of(card))
 
 
 def test_there_are_ten_photographs_to_train_on_and_four_to_test_on():

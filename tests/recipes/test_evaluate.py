@@ -30,7 +30,7 @@ def folder(tmp_path):
 def test_the_table_and_the_csv_hold_the_same_numbers(folder, tmp_path, capsys):
     out = tmp_path / "scores.csv"
     code = evaluate.main(
-        ["--weights", "bicubic", "--data", str(folder), "--scale", "3", "--csv", str(out)]
+        ["--weights", "bicubic", "--data", str(folder), "--task", "x3", "--csv", str(out)]
     )
     printed = capsys.readouterr().out
     rows = list(csv.DictReader(out.open()))
@@ -46,7 +46,7 @@ def test_what_is_left_out_is_said_beside_the_table(folder, capsys):
     (folder / "._a.png").write_bytes(b"what a Mac leaves")
     (folder / "a.gif").touch()
     next(folder.glob("[!.]*.png")).rename(folder / "\x1b[2J.jfif")
-    assert evaluate.main(["--weights", "bicubic", "--data", str(folder), "--scale", "2"]) == 0
+    assert evaluate.main(["--weights", "bicubic", "--data", str(folder), "--task", "x2"]) == 0
     said = capsys.readouterr()
     assert said.err == f"evaluate: left out of {folder}: 1 .gif\n"
     assert "\\x1b[2J" in said.out
@@ -54,7 +54,7 @@ def test_what_is_left_out_is_said_beside_the_table(folder, capsys):
 
 
 def test_denoising_from_the_command_line(folder, capsys):
-    assert evaluate.main(["--weights", "noisy", "--data", str(folder), "--sigma", "25"]) == 0
+    assert evaluate.main(["--weights", "noisy", "--data", str(folder), "--task", "sigma25"]) == 0
     printed = capsys.readouterr().out
     assert "protocol: Gaussian noise of 25/255 (seed 0), input neither clipped" in printed
     # 10 log10(255^2 / 25^2) = 20.17, a little more where clipping takes noise away
@@ -64,7 +64,7 @@ def test_denoising_from_the_command_line(folder, capsys):
 
 def test_two_folders_share_one_csv_header(folder, tmp_path):
     out = tmp_path / "scores.csv"
-    arguments = ["--weights", "bicubic", "--data", str(folder), str(folder), "--scale", "2"]
+    arguments = ["--weights", "bicubic", "--data", str(folder), str(folder), "--task", "x2"]
     assert evaluate.main([*arguments, "--csv", str(out)]) == 0
     assert len(list(csv.DictReader(out.open()))) == 4
 
@@ -77,15 +77,13 @@ def test_two_folders_share_one_csv_header(folder, tmp_path):
     ],
 )
 def test_mistakes_are_one_sentence(weights, data, message, folder, capsys):
-    code = evaluate.main(["--weights", weights, "--data", str(folder / data), "--scale", "2"])
+    code = evaluate.main(["--weights", weights, "--data", str(folder / data), "--task", "x2"])
     errors = capsys.readouterr().err
     assert code == 1
     assert message in errors
     assert "Traceback" not in errors
 
 
-def test_another_scale_is_refused(folder, capsys):
-    with pytest.raises(SystemExit) as stop:
-        evaluate.main(["--weights", "bicubic", "--data", str(folder), "--scale", "5"])
-    assert stop.value.code == 2
-    assert "invalid choice: 5" in capsys.readouterr().err
+def test_another_task_is_refused(folder, capsys):
+    assert evaluate.main(["--weights", "bicubic", "--data", str(folder), "--task", "y3"]) == 1
+    assert "evaluate: a task is x2, x3, x4" in capsys.readouterr().err

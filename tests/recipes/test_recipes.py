@@ -83,7 +83,7 @@ def test_the_weights_of_grunet_restore_any_number_of_bands(photos, tmp_path):
     network = zoo.load(str(tmp_path / "run"))
     for bands in (1, 3, 5):
         noisy = rng.random((9, 7, bands))
-        assert zoo.denoise(network, noisy, 25 / 255).shape == (9, 7, bands)
+        assert zoo.restore(network, noisy, sigma=25 / 255).shape == (9, 7, bands)
 
 
 def test_a_run_can_be_cut_by_time(photos, tmp_path, capsys):
@@ -180,7 +180,7 @@ from recipes import evaluate
 _, name, workdir, photos, *arguments = sys.argv
 code = importlib.import_module(f"recipes.{name}").main(arguments)
 if name == "srcnn":
-    code = code or evaluate.main(["--weights", workdir, "--data", photos, "--scale", "2"])
+    code = code or evaluate.main(["--weights", workdir, "--data", photos, "--task", "x2"])
 sys.exit(code)
 """
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from zoo.networks import dphsir
 from zoo.restoring.network import Network
-from zoo.store.usage import Usage
+from zoo.store.card import Card, Use
 from zoo.tiling.reach import Reach
 
 TRANSPARENT = 3  # number in the palettes below
@@ -21,11 +21,16 @@ def network(scale: int = 1, channels: int | None = None) -> Network:
     """Return a network that repeats every pixel `scale` times."""
     return Network(
         name="repeater",
-        usage=Usage(scale=scale),
+        use=Use(scale=scale),
         channels=channels,
         engine=lambda inputs: inputs[0].repeat(scale, axis=1).repeat(scale, axis=2),
         reach=Reach(0, scale, 1, placed=False, floats=1.0),
     )
+
+
+def card_of(said: dict) -> Card:
+    """Return a card as its file says it, but for what is always there."""
+    return Card.from_json({"use": {}, "sha256": "0", **said})
 
 
 def small_grunet(bands: int | None) -> keras.Model:

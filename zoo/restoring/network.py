@@ -46,7 +46,8 @@ class Network:
     size: tuple[int | None, int | None] = (None, None)
 
 
-Restorer: TypeAlias = "str | os.PathLike[str] | keras.Model | Network"
+# What restores, as users give it.
+Restorer: TypeAlias = str | os.PathLike[str] | keras.Model | Network
 
 
 def network_of(

@@ -84,7 +84,7 @@ def sizes(network: keras.Model, traced: bool = False) -> Sizes:
     """
     if len(network.outputs) != 1:
         raise ValueError(
-            f"{network.name} must have one output (`zoo.at_scale` picks one of an MDSR's). "
+            f"{network.name} must have one output (`at_scale` picks one of an MDSR's). "
             f"Received: {len(network.outputs)}"
         )
     fixed = tuple(network.inputs[0].shape[1:3])

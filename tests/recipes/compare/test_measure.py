@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from PIL import Image
-from zoo.scoring.evaluation import denoising, super_resolution
 
 from asykeras.resize import bicubic_resize
-from recipes.compare.measure import measure, original, read_tests, restore_some, restorer, scored
-from zoo.pictures.images import ImageError
+from recipes.compare.measure import evaluations, measure, read_tests
+from zoo.pictures.errors import ImageError
+from zoo.pictures.images import to_channels
+from zoo.scoring.evaluate import evaluate
+from zoo.scoring.tasks import Denoising, SuperResolution, parse
 
 skimage = pytest.importorskip("skimage.metrics")
 rng = np.random.default_rng(0)
@@ -22,19 +24,19 @@ IMAGES = {"colour": smooth(41, 50, 3), "grey": smooth(40, 33, 1)}
 
 
 def test_scores_are_those_of_the_zoos_protocol():
-    found = measure(restorer(None, "x3"), IMAGES, "x3")
-    wanted = super_resolution(lambda small: enlarge_bicubic(small, 3), list(IMAGES.values()), 3)
-    for record, scores in zip(found.values(), wanted, strict=True):
-        assert record["psnr"] == scores["psnr"]
-        assert record["ssim_gaussian"] == scores["ssim"]
-        assert record["nrmse"] == scores["nrmse"]
+    task = SuperResolution(3)
+    found = measure(None, IMAGES, task)
+    for record, each in zip(found.values(), evaluate(None, IMAGES.values(), task), strict=True):
+        assert record["psnr"] == each.scores["psnr"]
+        assert record["ssim_gaussian"] == each.scores["ssim"]
+        assert record["nrmse"] == each.scores["nrmse"]
 
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_uniform_ssim_and_nrmse_are_scikit_images_on_what_is_scored(name):
-    record = measure(restorer(None, "x3"), IMAGES, "x3")[name]
-    restored = restore_some(restorer(None, "x3"), IMAGES, "x3", [name])[name]
-    pair = [scored(i, "x3")[..., 0] for i in (original(IMAGES[name], "x3"), restored)]
+    task = SuperResolution(3)
+    record, each = (of(None, IMAGES, task)[name] for of in (measure, evaluations))
+    pair = [task.compared(image)[..., 0] for image in (each.reference, each.restored)]
     assert record["ssim_uniform"] == pytest.approx(
         skimage.structural_similarity(*pair, data_range=1.0), abs=1e-6
     )
@@ -48,27 +50,20 @@ def test_uniform_ssim_and_nrmse_are_scikit_images_on_what_is_scored(name):
 
 @pytest.mark.parametrize("task", ["x2", "x3", "sigma25"])
 def test_errors_by_grey_level_are_of_the_same_pixels_as_the_psnr(task):
-    for record in measure(restorer(None, task), IMAGES, task).values():
+    for record in measure(None, IMAGES, parse(task)).values():
         sums = record["grey_levels"]
         error = sum(sums["squared"]) / sum(sums["count"])
         assert -10 * np.log10(error) == pytest.approx(record["psnr"], abs=1e-4)
 
 
 def test_denoising_is_on_grey_images():
-    found = measure(restorer(None, "sigma25"), IMAGES, "sigma25")
-    grey = [original(image, "sigma25") for image in IMAGES.values()]
-    wanted = denoising(lambda noisy: np.clip(noisy, 0, 1), grey, 25, "uniform")
-    assert [r["psnr"] for r in found.values()] == [s["psnr"] for s in wanted]
-    assert [r["ssim_uniform"] for r in found.values()] == pytest.approx(
-        [s["ssim"] for s in wanted], abs=1e-12
-    )
-
-
-def test_one_image_is_restored_from_the_noise_that_it_is_scored_with():
-    seen = []
-    measure(lambda noisy: seen.append(noisy) or np.clip(noisy, 0, 1), IMAGES, "sigma25")
-    alone = restore_some(lambda noisy: noisy, IMAGES, "sigma25", ["grey"])
-    np.testing.assert_array_equal(alone["grey"], seen[1])
+    task = Denoising(25 / 255, window="uniform")
+    found = measure(None, IMAGES, task)
+    for number, (image, record) in enumerate(zip(IMAGES.values(), found.values(), strict=True)):
+        grey = to_channels(image, "grey")
+        noisy = np.clip(task.degrade(grey, number), 0, 1)
+        assert record["psnr"] == task.score(grey, noisy)["psnr"]
+        assert record["ssim_uniform"] == pytest.approx(task.score(grey, noisy)["ssim"], abs=1e-12)
 
 
 def test_images_come_in_the_order_of_the_names(tmp_path):

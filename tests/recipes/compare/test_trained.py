@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import zoo
 from recipes.compare import trained
 from recipes.compare.paper import paper_table
 from recipes.compare.presets import SET12_TEN, SET14_TEN
 from recipes.compare.report import split
-from zoo.restoring.restore import super_resolve
-from zoo.scoring.evaluation import super_resolution
+from zoo.scoring.evaluate import evaluate, mean
+from zoo.scoring.tasks import SuperResolution
 
 rng = np.random.default_rng(0)
 REPORT = "# title\n\nhead\n\n## x2\n\ntable\n\n## Protocol\n\n- images\n"
@@ -54,11 +53,8 @@ def test_a_weight_of_the_zoo_by_its_name(tmp_path, capsys):
     (tmp_path / "report.md").write_text(REPORT)
     common = ["--preset", "paper-table-2", "--data", str(tmp_path), "--report", str(tmp_path)]
     assert trained.main(["srcnn-955-x2", *common]) == 0
-    network = zoo.load("srcnn-955-x2")
-    wanted = super_resolution(lambda small: super_resolve(network, small, scale=2), images, 2)
+    wanted = evaluate("srcnn-955-x2", images, SuperResolution(2))
     row = (tmp_path / "report.md").read_text().split("| mean |")[1].split("|")
-    assert float(row[1].split("/")[0]) == pytest.approx(
-        np.mean([each["psnr"] for each in wanted]), abs=5.1e-4
-    )
+    assert float(row[1].split("/")[0]) == pytest.approx(mean(wanted)["psnr"], abs=5.1e-4)
     assert trained.main(["absent", *common]) == 1
     assert "neither a published weight" in capsys.readouterr().err

@@ -27,6 +27,7 @@ from recipes.plug_and_play.rows import nearest_row, settings_of
 from recipes.plug_and_play.spectral_metrics import scores, spectral_angle
 from zoo.pictures.images import ImageError
 from zoo.plug_and_play import plug_and_play, total_variation
+from zoo.store.card import Card, Use
 from zoo.store.weight import save
 
 rng = np.random.default_rng(0)
@@ -126,7 +127,7 @@ def test_a_measurement_without_truth_keeps_its_size_and_is_not_scored(photo, tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("bands", [1, 5])
 def test_a_network_for_colour_restores_other_numbers_of_bands(bands, tmp_path):
-    card = {"builder": "DPHSIR", "arguments": {"bands": 3, "variant": "small"}}
+    card = Card("DPHSIR", {"bands": 3, "variant": "small"}, Use(takes_sigma=True))
     save(zoo.DPHSIR(3, "small"), tmp_path / "rgb.weights.h5", card)
     np.save(tmp_path / "cube.npy", rng.random((16, 16, bands)))
     words = ("--task", "denoise", "--noise", "20", "--denoiser", str(tmp_path / "rgb.weights.h5"))

@@ -3,9 +3,9 @@
 import keras
 import pytest
 
-import zoo
 from recipes.publish import export_table
 from zoo.runtimes.formats import FORMATS
+from zoo.store.weight import published_card
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="export needs the TensorFlow backend"
@@ -22,7 +22,8 @@ def test_a_weight_has_a_line_with_every_format(capsys):
     assert len(cells) == len(head.strip("|").split("|"))
     assert cells[:2] == ["`srcnn-955-x4`", "0"]
     assert all(0 < float(cell) < 1e-5 for cell in cells[2:5])
-    (samples,) = [t["psnr"] for t in zoo.card("srcnn-955-x4")["tests"] if t["data"] == "samples"]
+    tests = published_card("srcnn-955-x4").tests
+    (samples,) = [test.psnr for test in tests if test.data == "samples"]
     for cell, cost in ((cells[6], 0.1), (cells[7], 0.01)):
         word, psnr, change = cell.split()
         assert word == "samples"

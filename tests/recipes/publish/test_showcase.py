@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from recipes.publish import showcase
+from zoo.scoring.tasks import SuperResolution
 
 pytest.importorskip("matplotlib")
-ROW = showcase.Row("perched-osprey", (55, 130, 72, 128), {"SRCNN": "srcnn-955-x4"}, 4)
+ROW = showcase.Row(
+    "perched-osprey", (55, 130, 72, 128), {"SRCNN": "srcnn-955-x4"}, SuperResolution(4)
+)
 
 
 def test_a_row_holds_the_versions_with_their_scores():
@@ -19,9 +22,9 @@ def test_a_row_holds_the_versions_with_their_scores():
 
 
 def test_noise_is_that_of_the_tables():
-    clean = np.full((40, 60, 3), 100, np.uint8)
-    row = showcase.Row("-", (0, 0, 10, 10), {}, None)
-    pictures, scores = showcase._without_noise(row, clean)
+    clean = np.full((40, 60, 1), 100, np.uint8)
+    row = showcase.Row("-", (0, 0, 10, 10), {}, showcase.NOISE)
+    pictures, scores = showcase.versions(row, clean)
     assert list(pictures) == ["noisy", "original"]
     noise = pictures["noisy"].astype(float) - 100
     assert abs(noise.std() - 25) < 4 * 25 / np.sqrt(2 * noise.size)

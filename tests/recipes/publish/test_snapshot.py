@@ -10,6 +10,7 @@ from PIL import Image
 import zoo
 from recipes import dncnn
 from recipes.publish import snapshot
+from zoo.networks.dncnn import fold_batch_norm
 from zoo.store.weight import load_into
 
 
@@ -36,7 +37,7 @@ def test_the_averaged_weights_are_kept_in_the_form_that_is_trained(run, tmp_path
     # The finished run published the same average, merged. Float16 has 11 bits.
     noisy = np.random.default_rng(1).normal(0.5, 0.2, (1, 20, 20, 1)).astype("float32")
     finished = np.asarray(zoo.load(str(run))(noisy, training=False))
-    again = np.asarray(zoo.fold_batch_norm(kept)(noisy, training=False))
+    again = np.asarray(fold_batch_norm(kept)(noisy, training=False))
     assert 0 < np.abs(again - finished).max() < 17 * 2**-11
     started = zoo.DnCNN("S")
     load_into(started, str(tmp_path / "mine.weights.h5"))

@@ -9,6 +9,7 @@ import pytest
 
 import zoo
 from recipes.publish import weight as publish
+from tests.zoo.examples import card_of
 from zoo.machine.files import sha256
 from zoo.store.weight import load_into, save
 
@@ -21,7 +22,9 @@ def run(tmp_path, monkeypatch):
     keras.utils.set_random_seed(0)
     arguments = {"scale": 2, "variant": "9-1-5"}
     network = zoo.SRCNN(**arguments)
-    save(network, tmp_path / "run/network.weights.h5", {"builder": "SRCNN", "arguments": arguments})
+    use = {"scale": 2, "enlarge_first": True}
+    card = card_of({"builder": "SRCNN", "arguments": arguments, "use": use})
+    save(network, tmp_path / "run/network.weights.h5", card)
     return tmp_path / "run", network
 
 
@@ -47,38 +50,38 @@ def test_the_card_is_that_of_the_file(words, dtype, run, tmp_path):
     for found, wanted in zip(again.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(found, wanted.astype(dtype).astype("float32"))
     (samples,) = card["tests"]
-    assert (samples["data"], samples["scale"], samples["images"]) == ("samples", 2, 4)
+    assert (samples["data"], samples["task"], samples["images"]) == ("samples", "x2", 4)
 
 
 def test_float16_that_costs_too_much_is_refused(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(publish, "CHANGE_BY_HALVES", 0.0)
     assert published(run[0], "--half") == 1
-    assert "publish: float16 changes samples, x2 by" in capsys.readouterr().err
+    assert "publish: float16 changes samples (4), x2 by" in capsys.readouterr().err
     assert not (tmp_path / "zoo").exists()
 
 
 def test_an_absent_test_set_is_refused(run, tmp_path, capsys):
-    assert published(run[0], "--test", "set5") == 1
+    assert published(run[0], "--test", "set5:x2") == 1
     assert "there is no folder set5 below" in capsys.readouterr().err
     assert not (tmp_path / "zoo").exists()
 
 
+@pytest.mark.parametrize("test", ["set5", "set5:", "set5:x9.5", "set5:round_luma:32.75"])
+def test_a_test_that_names_no_task_is_refused(test, run, tmp_path, capsys):
+    assert published(run[0], "--test", test) == 1
+    assert "publish: a task is x2, x3, x4" in capsys.readouterr().err
+    assert not (tmp_path / "zoo").exists()
+
+
 @pytest.mark.parametrize(
-    ("text", "test"),
+    ("text", "data", "task", "published", "note"),
     [
-        ("set5", {"data": "set5", "scale": 3}),
-        (
-            "Set5:round_luma:32.75:a note",
-            {
-                "data": "set5",
-                "scale": 3,
-                "round_luma": True,
-                "published": 32.75,
-                "published_note": "a note",
-            },
-        ),
-        ("bsd68:sigma=25:29.23", {"data": "bsd68", "sigma": 25.0, "published": 29.23}),
+        ("set5:x3", "set5", "x3", 0.0, ""),
+        ("Set5:x3-rounded-luma:32.75:a note: two", "set5", "x3-rounded-luma", 32.75, "a note: two"),
+        ("bsd68:sigma25:29.23", "bsd68", "sigma25", 29.23, ""),
     ],
 )
-def test_the_short_form_of_a_test(text, test):
-    assert publish.read_test(text, 3) == test
+def test_the_short_form_of_a_test(text, data, task, published, note):
+    test = publish.read_test(text)
+    assert (test.data, test.task) == (data, task)
+    assert (test.published, test.published_note) == (published, note)

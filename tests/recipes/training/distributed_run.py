@@ -17,6 +17,8 @@ from PIL import Image
 from asykeras.degradations import GaussianNoise
 from recipes.training.run import NETWORK, Recipe, rebuilt, train
 from recipes.training.settings import Settings, TrainingError
+from zoo.scoring.tasks import Denoising
+from zoo.store.card import Card, Use
 
 
 def network() -> keras.Model:
@@ -51,9 +53,9 @@ def main() -> int:
         build=network,
         degradation=partial(GaussianNoise, (0.0, 0.2), seed=1),
         channels="grey",
-        card={"builder": "-", "arguments": {}},
+        card=Card("-", {}, Use()),
         publish=rebuilt(network),
-        test={"sigma": 25},
+        task=Denoising(25 / 255),
     )
     try:
         path = train(settings, recipe)

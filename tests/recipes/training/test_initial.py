@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 import zoo
 from recipes.training.initial import origin, start_from
-from zoo.store.weight import PUBLISHED, WeightsError, save
+from zoo.store.card import Card, Use, WeightsError
+from zoo.store.weight import PUBLISHED, save
 
 SMALL = {"blocks": 1, "filters": 4}
 SHARED = ("head", "block1_conv1", "block1_conv2", "body_conv", "tail")
@@ -18,7 +20,8 @@ SHARED = ("head", "block1_conv1", "block1_conv2", "body_conv", "tail")
 
 def edsr(scale, seed):
     keras.utils.set_random_seed(seed)
-    return zoo.EDSR(scale, **SMALL), {"builder": "EDSR", "arguments": {"scale": scale, **SMALL}}
+    card = Card("EDSR", {"scale": scale, **SMALL}, Use(scale=scale))
+    return zoo.EDSR(scale, **SMALL), card
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def trained(tmp_path):
     """A finished run of EDSR x2."""
     (tmp_path / "x2").mkdir()
     network, card = edsr(2, seed=1)
-    card["training"] = {"settings": {"steps": 43000}}
+    card = replace(card, training={"settings": {"steps": 43000}})
     save(network, tmp_path / "x2/network.weights.h5", card)
     return tmp_path / "x2", network
 
@@ -113,7 +116,7 @@ def test_other_weights_are_called_by_file_hash_and_steps(trained, tmp_path):
 
 def test_what_an_unfinished_run_reached_is_told(trained, tmp_path):
     network, card = edsr(2, seed=1)
-    card["training"] = {"settings": {"steps": 900}, "reached": "300 of 900 steps"}
+    card = replace(card, training={"settings": {"steps": 900}, "reached": "300 of 900 steps"})
     save(network, tmp_path / "start.weights.h5", card)
     assert origin(str(tmp_path / "start.weights.h5")).endswith(", 300 of 900 steps")
 

@@ -8,6 +8,7 @@ from keras import ops
 import zoo
 from recipes.training.normalization import BatchNormalization as Fused
 from recipes.training.normalization import batch_normalization
+from zoo.networks.dncnn import fold_batch_norm
 
 rng = np.random.default_rng(0)
 TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -122,7 +123,7 @@ def test_files_are_keras_own_but_for_the_class(tmp_path):
     assert type(again.get_layer("bn2")) is Fused
     assert [each.path for each in plain.variables] == [each.path for each in model.variables]
     image = rng.random((1, 9, 5, 1), dtype="float32")
-    merged = zoo.fold_batch_norm(model)
+    merged = fold_batch_norm(model)
     for other in (plain, again, merged):
         np.testing.assert_allclose(other(image), model(image), atol=1e-5)
 

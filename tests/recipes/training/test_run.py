@@ -29,6 +29,8 @@ from recipes.training.objective import make_loss
 from recipes.training.run import Restorer, averaged
 from recipes.training.settings import Settings, TrainingError
 from recipes.training.speed import Speed
+from zoo.scoring.tasks import Denoising
+from zoo.store.card import Card, Use
 
 rng = np.random.default_rng(0)
 IMAGES = [rng.integers(0, 256, (40, 50, 1), dtype=np.uint8) for _ in range(3)]
@@ -61,9 +63,9 @@ def noisy_run(chosen, stop_after=None):
         build=small_network,
         degradation=partial(GaussianNoise, 0.1, seed=1),
         channels="grey",
-        card={"builder": "-", "arguments": {}},
+        card=Card("-", {}, Use()),
         publish=training.rebuilt(small_network),
-        test={"sigma": 25},
+        task=Denoising(25 / 255),
     )
     write, lines = progress.log, []
 

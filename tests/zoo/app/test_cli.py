@@ -8,12 +8,12 @@ import scipy.io
 from PIL import Image
 
 import zoo
-from tests.zoo.examples import small_grunet
+from recipes.publish import readme as cards
+from tests.zoo.examples import card_of, small_grunet
 from zoo.app import cli
-from zoo.networks import families as builders
+from zoo.networks.families import FAMILIES, Family
 from zoo.restoring.restore import restore
 from zoo.scoring import verify
-from zoo.store import table as cards
 from zoo.store import weight as weights
 
 
@@ -24,11 +24,12 @@ def published(tmp_path, monkeypatch):
     network = zoo.SRCNN(3, "9-1-5")
     card = {"builder": "SRCNN", "arguments": {"scale": 3, "variant": "9-1-5"}}
     card["use"] = {"scale": 3, "enlarge_first": True}
-    test = {"data": "samples", "scale": 3}
-    scores = verify.measure(network, verify.SAMPLES / "test", test)
+    opened = zoo.open_network(network, scale=3)
+    scores = verify.measure(opened, verify.SAMPLES / "test", "x3")
+    test = {"data": "samples", "task": "x3"}
     tests = [{**test, "images": 4, **scores}, {**test, "data": "set5", "images": 5, **scores}]
     tests[1] |= {"published": 32.75, "published_note": "by others"}
-    weights.save(network, tmp_path / "toy.weights.h5", {**card, "tests": tests})
+    weights.save(network, tmp_path / "toy.weights.h5", card_of({**card, "tests": tests}))
     return tmp_path / "toy.json"
 
 
@@ -67,7 +68,7 @@ def test_test_sets_are_found_whatever_the_case(tmp_path):
 def test_an_unknown_name_is_one_sentence(command, capsys):
     assert cli.main([command, "nothing"]) == 1
     captured = capsys.readouterr()
-    assert captured.err.startswith("asykeras: there is no weight named 'nothing'")
+    assert captured.err.startswith("asykeras: there is no weight of that name")
     assert len(captured.err.splitlines()) == 1
 
 
@@ -105,7 +106,7 @@ def test_debug_is_an_option_before_and_behind_the_command(capsys):
         assert cli.main(words) == 1
         said = capsys.readouterr().err
         assert said.startswith("Traceback (most recent call last):\n")
-        assert said.splitlines()[-1].startswith("asykeras: there is no weight named 'nothing'")
+        assert said.splitlines()[-1].startswith("asykeras: there is no weight of that name")
 
 
 RESTORE = ["restore", "IN", "-o", "OUT", "--weights"]
@@ -154,12 +155,12 @@ def save_photo(path, size=(9, 7)):
 @pytest.fixture
 def denoiser(tmp_path, monkeypatch):
     """The work folder of a denoiser that takes the level of the noise, a small GRUNet."""
-    monkeypatch.setitem(builders.BUILDERS, "DPHSIR", small_grunet)
+    monkeypatch.setitem(FAMILIES, "DPHSIR", Family(small_grunet))
     folder = tmp_path / "dphsir"
     folder.mkdir()
     use = {"takes_sigma": True, "levels": [0, 70]}
     card = {"builder": "DPHSIR", "arguments": {"bands": 1}, "use": use}
-    weights.save(small_grunet(1), folder / "network.weights.h5", card)
+    weights.save(small_grunet(1), folder / "network.weights.h5", card_of(card))
     return folder
 
 
@@ -170,12 +171,12 @@ def test_restore_gives_what_the_function_gives(published, tmp_path, capsys):
     line = f"{tmp_path}/in/sub/a.png -> {tmp_path}/out/sub/a.png: "
     assert capsys.readouterr().err.startswith(line)
     with Image.open(tmp_path / "out/sub/a.png") as image:
-        np.testing.assert_array_equal(np.asarray(image), restore(values, "toy", tile=5))
+        np.testing.assert_array_equal(np.asarray(image), restore("toy", values, tile=5))
     assert cli.main(command) == 0
     assert "1 results are there already" in capsys.readouterr().err
     assert cli.main([*command, "--overwrite", "--self-ensemble", "--dtype", "bfloat16"]) == 0
     with Image.open(tmp_path / "out/sub/a.png") as image:
-        expected = restore(values, "toy", self_ensemble=True, dtype="bfloat16")
+        expected = restore("toy", values, self_ensemble=True, dtype="bfloat16")
         np.testing.assert_array_equal(np.asarray(image), expected)
 
 
@@ -184,7 +185,7 @@ def test_restore_takes_the_level_in_grey_levels(denoiser, tmp_path):
     command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
     assert cli.main([*command, "--weights", str(denoiser), "--sigma", "25", "--quiet"]) == 0
     with Image.open(tmp_path / "out/a.png") as image:
-        expected = restore(values, str(denoiser), sigma=25 / 255)
+        expected = restore(str(denoiser), values, sigma=25 / 255)
         np.testing.assert_array_equal(np.asarray(image), expected)
 
 
@@ -202,8 +203,8 @@ def test_restore_fails_when_a_file_does(published, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sigma", "25"], "toy enlarges and takes no noise level. Received: sigma 25"),
-        (["--tile", "0"], "tile must be 1 or more. Received: 0"),
+        (["--sigma", "25"], "toy enlarges and takes no noise level. Received: sigma=0.0980392"),
+        (["--tile", "0"], "tile must be 1 or more. Received: tile=0"),
         (["--device", "abacus"], "device 'abacus' cannot be used: "),
     ],
 )

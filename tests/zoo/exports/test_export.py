@@ -17,14 +17,21 @@ from keras import layers, ops
 
 import zoo
 from tests.zoo.contracts import images
-from zoo.exports import ExportError, check, describe, export
-from zoo.exports.check import Served
+from zoo.exports import check
+from zoo.exports.export import describe, export
 from zoo.exports.samples import photographs
 from zoo.networks.dphsir import QuasiRecurrentUnit
+from zoo.networks.mdsr import at_scale
 from zoo.pictures.images import to_uint8
+from zoo.restoring.network import Network
 from zoo.runtimes import litert
+from zoo.runtimes.errors import ExportError
 from zoo.runtimes.formats import FORMATS
 from zoo.runtimes.precision import in_float32
+from zoo.scoring.tasks import parse
+from zoo.store.card import Use
+from zoo.store.weight import published_card
+from zoo.tiling.graph import growth
 
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="export needs the TensorFlow backend"
@@ -48,6 +55,14 @@ def networks(*names):
     """Run a test on some of the small networks."""
     marks = {name: [pytest.mark.slow] if name in SLOW else [] for name in names}
     return pytest.mark.parametrize("name", [pytest.param(n, marks=m) for n, m in marks.items()])
+
+
+def restored(network, image, scale):
+    """Return what `zoo.restore` makes of a picture as a whole."""
+    use = Use(scale, enlarge_first=growth(network) < scale)
+    channels = network.inputs[0].shape[-1]
+    whole = Network("whole", use, channels, lambda inputs: output(network, *inputs), reach=None)
+    return zoo.restore(whole, image)
 
 
 # Arguments: a SavedModel, and a folder with inputs by signature. Run where there is no Keras.
@@ -89,7 +104,7 @@ def exported(name, folder, format, **options):
     need(format)
     builder, scale = SMALL[name]
     network, out = builder(), folder / f"network{ENDINGS[format]}"
-    report = export(network, out, format, scale=scale, **options)
+    report = export(network, out, format=format, scale=scale, **options)
     return network, report, FORMATS[format].read(out)
 
 
@@ -140,12 +155,12 @@ def test_mdsr_is_exported_one_scale_at_a_time(format, tmp_path):
     need(format)
     model = zoo.MDSR(channels=1)
     out = tmp_path / f"x2{ENDINGS[format]}"
-    with pytest.raises(ExportError, match=r"zoo.at_scale\(network, 3\). Received: mdsr_baseline"):
-        export(model, out, format)
-    assert export(zoo.at_scale(model, 2), out, format)["scale"] == 2
+    with pytest.raises(ExportError, match=r"at_scale\(network, 3\). Received: mdsr_baseline"):
+        export(model, out, format=format)
+    assert export(at_scale(model, 2), out, format=format)["task"] == "x2"
     image = images(9, 12, 1)
     found = FORMATS[format].read(out)["serve"]([image])
-    np.testing.assert_allclose(found, output(zoo.at_scale(model, 2), image), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, output(at_scale(model, 2), image), rtol=0, atol=1e-5)
 
 
 @on_tensorflow
@@ -155,8 +170,8 @@ def test_mdsr_is_exported_one_scale_at_a_time(format, tmp_path):
 def test_grunet_takes_an_image_and_a_level(format, bands, tmp_path):
     need(format)
     network, out = zoo.DPHSIR(bands), tmp_path / f"network{ENDINGS[format]}"
-    report = export(network, out, format)
-    assert report["sigma"] == 25
+    report = export(network, out, format=format)
+    assert report["task"] == "sigma25"
     assert set(report["inputs"]) == {"image", "sigma"}
     image, level = images(17, 30, bands), np.array([[0.1], [0.2]], np.float32)
     found = FORMATS[format].read(out)["serve"]([image, level])
@@ -182,9 +197,8 @@ def test_restore_is_super_resolve_as_a_whole(name, tmp_path):
     assert report["parity"]["uint8"] == {"serve_uint8": 0, "restore": 0, "restore_grey": 0}
     photos = np.random.default_rng(0).integers(0, 256, (2, 11, 14, 3), np.uint8)
     for key, small in (("restore", photos), ("restore_grey", photos[..., :1])):
-        run = Served(network, lambda inputs: output(network, *inputs))
         for one in small:  # in a batch of two the last digits, and so a rounding, may differ
-            expected = super_resolve(run, one, report["scale"])
+            expected = restored(network, one, parse(report["task"]).scale)
             np.testing.assert_array_equal(functions[key]([one[None]])[0], expected)
 
 
@@ -211,7 +225,7 @@ def test_uint8_is_rounded_half_up_and_clipped(factor, offset, expected, tmp_path
 def test_denoisers_have_no_signature_restore(tmp_path):
     _, report, functions = exported("DnCNN merged", tmp_path, "savedmodel")
     assert report["signatures"] == ["serve", "serve_uint8"] == sorted(functions)
-    assert report["sigma"] == 25
+    assert report["task"] == "sigma25"
 
 
 @on_tensorflow
@@ -226,7 +240,7 @@ def test_a_savedmodel_runs_where_keras_cannot_be_imported(tmp_path):
         values = (to_uint8(floats) / 255).astype(np.float32)
         expected = to_uint8(output(network, values).astype(np.float64))
         np.testing.assert_array_equal(outputs["serve_uint8"], expected)
-        np.testing.assert_array_equal(outputs["restore"][0], super_resolve(network, photo, 3))
+        np.testing.assert_array_equal(outputs["restore"][0], restored(network, photo, 3))
 
 
 @on_tensorflow
@@ -304,7 +318,7 @@ def test_int8_is_refused_where_weights_would_stay_in_floating_point(tmp_path):
     restored = ops.squeeze(layers.Conv3D(1, 3, padding="same")(cube), -1)
     network = keras.Model(image, restored, name="cubes")
     with pytest.raises(ExportError, match="cubes has .* that LiteRT does not compute in int8"):
-        export(network, tmp_path / "cubes.tflite", "litert", int8=True)
+        export(network, tmp_path / "cubes.tflite", format="litert", int8=True)
     assert left_in(tmp_path) == []
 
 
@@ -317,7 +331,7 @@ def test_a_loop_over_the_bands_is_refused_in_one_sentence(format, tmp_path):
     restored = ops.transpose(ops.squeeze(QuasiRecurrentUnit(1)(bands), -1), (0, 2, 3, 1))
     network = keras.Model(image, restored, name="recurrent")
     with pytest.raises(ExportError, match=f"loop .* written as {format}: .* Received: 31 bands"):
-        export(network, tmp_path / f"network{ENDINGS[format]}", format)
+        export(network, tmp_path / f"network{ENDINGS[format]}", format=format)
     assert left_in(tmp_path) == []
 
 
@@ -330,7 +344,7 @@ def test_mixed_precision_is_exported_in_float32(format, tmp_path):
     mixed = zoo.EDSR(2, blocks=1, filters=8)
     mixed.set_weights(single.get_weights())
     out = tmp_path / f"network{ENDINGS[format]}"
-    assert export(mixed, out, format)["precision"] == "float32"
+    assert export(mixed, out, format=format)["precision"] == "float32"
     assert keras.config.dtype_policy().name == "mixed_bfloat16"
     image = images(12, 13, 3)
     assert np.abs(output(mixed, image) - output(single, image)).max() > 1e-4
@@ -345,7 +359,7 @@ def test_a_network_in_float32_is_taken_as_it_is():
 
 def test_a_copy_in_float32_keeps_names_and_weights():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    network = zoo.at_scale(zoo.MDSR(channels=1), 3)
+    network = at_scale(zoo.MDSR(channels=1), 3)
     copy = in_float32(network)
     assert [each.path for each in copy.variables] == [each.path for each in network.variables]
     for one, other in zip(copy.get_weights(), network.get_weights(), strict=True):
@@ -404,11 +418,12 @@ def test_openvino_has_two_files_and_a_report(tmp_path):
 @on_tensorflow
 def test_a_published_weight_scores_what_its_card_says(tmp_path, whole_photographs):
     report = export("srcnn-955-x3", tmp_path / "x3")
-    (samples,) = [each for each in zoo.card("srcnn-955-x3")["tests"] if each["data"] == "samples"]
-    assert report["psnr"]["network"] == pytest.approx(samples["psnr"], abs=0.001)
+    card = published_card("srcnn-955-x3")
+    (samples,) = [test for test in card.tests if test.data == "samples"]
+    assert report["psnr"]["network"] == pytest.approx(samples.psnr, abs=0.001)
     assert report["psnr"]["change"] == 0
-    assert report["weights_sha256"] == zoo.card("srcnn-955-x3")["sha256"]
-    assert (report["weight"], report["scale"]) == ("srcnn-955-x3", 3)
+    assert report["weights_sha256"] == card.sha256
+    assert (report["weight"], report["task"]) == ("srcnn-955-x3", "x3")
 
 
 @on_tensorflow
@@ -418,7 +433,7 @@ def test_int8_of_published_weights_costs_less_than_a_tenth_of_a_decibel(
     weight, tmp_path, whole_photographs
 ):
     need("litert")
-    report = export(weight, tmp_path / "network.tflite", "litert", int8=True)
+    report = export(weight, tmp_path / "network.tflite", format="litert", int8=True)
     assert -0.1 < report["psnr"]["change"] < 0.01
 
 
@@ -427,7 +442,7 @@ def test_int8_of_published_weights_costs_less_than_a_tenth_of_a_decibel(
 def test_int8_of_grunet_is_refused(tmp_path):
     need("litert")
     with pytest.raises(ExportError, match="weights or images that LiteRT does not compute in int8"):
-        export("dphsir-small", tmp_path / "network.tflite", "litert", int8=True)
+        export("dphsir-small", tmp_path / "network.tflite", format="litert", int8=True)
     assert left_in(tmp_path) == []
 
 
@@ -532,7 +547,7 @@ def test_an_unknown_weight_is_refused(tmp_path):
 def test_a_missing_package_is_named_with_its_extra(format, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ExportError, match=f"format {format} needs .*asykeras.{format}.'"):
-        export("srcnn-955-x3", tmp_path / f"x{ENDINGS[format]}", format)
+        export("srcnn-955-x3", tmp_path / f"x{ENDINGS[format]}", format=format)
 
 
 @on_tensorflow
@@ -542,7 +557,7 @@ def test_any_number_of_bands_is_for_a_savedmodel_alone(format, tmp_path):
     image = keras.Input((None, None, None), name="image")
     network = keras.Model(image, layers.Rescaling(0.5)(image), name="half")
     with pytest.raises(ExportError, match=f"{format} needs a fixed number of channels"):
-        export(network, tmp_path / f"x{ENDINGS[format]}", format)
+        export(network, tmp_path / f"x{ENDINGS[format]}", format=format)
     assert export(network, tmp_path / "half")["inputs"] == {"image": (None,) * 4}
 
 

@@ -9,8 +9,10 @@ import pytest
 from keras import layers, ops
 
 import zoo
+from tests.zoo.examples import card_of
 from zoo.restoring.network import open_network
 from zoo.restoring.restore import restore
+from zoo.store.weight import save
 
 rng = np.random.default_rng(0)
 PHOTO = rng.uniform(size=(45, 51, 3)).astype(np.float32)
@@ -73,7 +75,7 @@ def test_a_model_that_fit_gave_a_size_restores_any():
     free = of_any_size(model)
     for picture in (PHOTO, PHOTO[:32, :32], PHOTO[:5, :7]):
         for tile in (None, 8):
-            found = restore(picture, model, tile=tile)
+            found = restore(model, picture, tile=tile)
             np.testing.assert_allclose(found, predict(free, picture), atol=1e-5)
     np.testing.assert_array_equal(predict(model, PHOTO[:32, :32]).shape, (96, 96, 3))
 
@@ -84,7 +86,7 @@ def test_a_fixed_size_does_not_matter_to_convolutions(options):
     inner = keras.Sequential([convolution(8, activation="relu"), convolution()])
     model = keras.Model(image, image + inner(image))
     expected = PHOTO + predict(of_any_size(inner), PHOTO)
-    np.testing.assert_allclose(restore(PHOTO, model, scale=1), expected, atol=1e-5)
+    np.testing.assert_allclose(restore(model, PHOTO, scale=1), expected, atol=1e-5)
     assert model.input_shape[1:3] == options.get("size", (None, None))  # as it was
 
 
@@ -100,13 +102,13 @@ def test_tiles_are_of_the_only_size_where_a_layer_minds():
     with pytest.warns(
         UserWarning, match="mine takes images of 24 x 16 pixels alone, and its layer"
     ):
-        found = restore(PHOTO, network)
+        found = restore(network, PHOTO)
     assert found.shape == PHOTO.shape
     assert set(seen) == {(1, 24, 16, 3)}
     np.testing.assert_allclose(
         found[:18, :12], predict(model, PHOTO[:24, :16])[:18, :12], atol=1e-6
     )
-    exact = restore(PHOTO[:24, :16], network)
+    exact = restore(network, PHOTO[:24, :16])
     np.testing.assert_allclose(exact, predict(model, PHOTO[:24, :16]), atol=1e-6)
 
 
@@ -114,7 +116,7 @@ def test_tiles_are_of_the_only_size_where_a_layer_minds():
 def test_a_picture_smaller_than_the_only_size_is_mirrored():
     model = model_of(mean_removed, (24, 16))
     padded = np.pad(PHOTO[:20, :5], [(0, 4), (0, 11), (0, 0)], mode="symmetric")
-    found = restore(PHOTO[:20, :5], model, scale=1)
+    found = restore(model, PHOTO[:20, :5], scale=1)
     np.testing.assert_allclose(found, predict(model, padded)[:20, :5], atol=1e-6)
 
 
@@ -123,7 +125,7 @@ def test_flattened_images_are_restored_in_tiles():
         lambda x: layers.Reshape((8, 8, 3))(layers.Dense(192)(layers.Flatten()(x))), (8, 8)
     )
     with pytest.warns(UserWarning, match="takes images of 8 x 8 pixels alone"):
-        found = restore(PHOTO, model, scale=1)
+        found = restore(model, PHOTO, scale=1)
     assert found.shape == PHOTO.shape
     np.testing.assert_allclose(found[:6, :6], predict(model, PHOTO[:8, :8])[:6, :6], atol=1e-6)
 
@@ -131,11 +133,11 @@ def test_flattened_images_are_restored_in_tiles():
 def test_the_only_size_of_a_network_that_wants_enlarged_images():
     model = model_of(mean_removed, (24, 24))
     with pytest.warns(UserWarning, match="images of 12 x 12 pixels"):
-        assert restore(PHOTO, model, scale=2).shape == (90, 102, 3)
+        assert restore(model, PHOTO, scale=2).shape == (90, 102, 3)
     with pytest.raises(ValueError, match="mine takes images of 25 x 25 pixels alone, no multiple"):
-        restore(PHOTO, model_of(mean_removed, (25, 25)), scale=2)
+        restore(model_of(mean_removed, (25, 25)), PHOTO, scale=2)
     with pytest.raises(ValueError, match="takes no turned pictures: self_ensemble must be off"):
-        restore(PHOTO, model_of(mean_removed, (24, 16)), scale=1, self_ensemble=True)
+        restore(model_of(mean_removed, (24, 16)), PHOTO, scale=1, self_ensemble=True)
 
 
 # ---- multiples
@@ -150,18 +152,18 @@ def test_a_u_net_restores_odd_sizes(attention, shape):
     assert (network.reach is None) == attention
     more = [(0, -side % 4) for side in shape]
     expected = predict(model, np.pad(picture, [*more, (0, 0)], mode="symmetric"))
-    found = restore(picture, network)
+    found = restore(network, picture)
     np.testing.assert_allclose(found, expected[: shape[0], : shape[1]], atol=1e-6)
     if not attention:
-        np.testing.assert_allclose(restore(picture, network, tile=4), found, atol=1e-5)
+        np.testing.assert_allclose(restore(network, picture, tile=4), found, atol=1e-5)
 
 
 def test_a_deep_u_net_and_one_of_another_multiple():
     deep = model_of(lambda x: pooled(x, attention=True, depth=4))
-    assert restore(PHOTO, deep, scale=1).shape == PHOTO.shape
+    assert restore(deep, PHOTO, scale=1).shape == PHOTO.shape
     thirds = model_of(lambda x: layers.UpSampling2D(3)(layers.MaxPooling2D(3)(mean_removed(x))))
     assert open_network(thirds, scale=1).step == 3
-    assert restore(PHOTO[:44, :50], thirds, scale=1).shape == (44, 50, 3)
+    assert restore(thirds, PHOTO[:44, :50], scale=1).shape == (44, 50, 3)
     assert open_network(thirds, scale=3).step == 1  # it is enlarged first
 
 
@@ -173,7 +175,7 @@ def test_a_subclassed_model_restores_whole_pictures(size):
     steps = [convolution(8, activation="relu"), convolution()]
     model = Subclassed(steps)
     model(np.zeros((1, size, size, 3)))
-    found = restore(PHOTO, model, scale=1)
+    found = restore(model, PHOTO, scale=1)
     np.testing.assert_allclose(found, ops.convert_to_numpy(model(PHOTO[None]))[0], atol=1e-6)
 
 
@@ -182,11 +184,11 @@ def test_a_subclassed_u_net_is_padded_and_one_of_one_size_cut():
     model(np.zeros((1, 8, 8, 3)))
     padded = np.pad(PHOTO, [(0, 1), (0, 1), (0, 0)], mode="symmetric")
     expected = ops.convert_to_numpy(model(padded[None]))[0, :45, :51]
-    np.testing.assert_allclose(restore(PHOTO, model, scale=1), expected, atol=1e-6)
+    np.testing.assert_allclose(restore(model, PHOTO, scale=1), expected, atol=1e-6)
     flat = Subclassed([layers.Flatten(), layers.Dense(192), layers.Reshape((8, 8, 3))])
     flat(np.zeros((1, 8, 8, 3)))
     with pytest.warns(UserWarning, match="mine takes images of 8 x 8 pixels alone"):
-        assert restore(PHOTO, flat, scale=1).shape == PHOTO.shape
+        assert restore(flat, PHOTO, scale=1).shape == PHOTO.shape
 
 
 def test_inputs_are_found_by_what_they_are():
@@ -194,7 +196,7 @@ def test_inputs_are_found_by_what_they_are():
     result = image + ops.reshape(level, (-1, 1, 1, 1))
     for inputs in ([level, image], {"level": level, "noisy": image}):
         model = keras.Model(inputs, {"clean": result})
-        np.testing.assert_allclose(restore(PHOTO, model, sigma=0.25), PHOTO + 0.25, atol=1e-6)
+        np.testing.assert_allclose(restore(model, PHOTO, sigma=0.25), PHOTO + 0.25, atol=1e-6)
 
 
 @pytest.mark.parametrize("policy", ["float16", "bfloat16", "float64", "mixed_float16"])
@@ -204,18 +206,18 @@ def test_models_of_other_policies(policy):
     keras.config.set_dtype_policy("float32")
     free = model_of(convolution())
     free.set_weights([np.asarray(each, np.float32) for each in model.get_weights()])
-    found = restore(PHOTO, model, scale=1)
+    found = restore(model, PHOTO, scale=1)
     assert found.dtype == np.float32
     step = 0.02 if "16" in policy else 1e-5
     np.testing.assert_allclose(found, predict(free, PHOTO), atol=step)
 
 
 def test_a_path_is_a_name(tmp_path):
-    zoo.store.weight.save(zoo.SRCNN(2, "9-1-5"), tmp_path / "network.weights.h5", CARD)
-    expected = restore(PHOTO, str(tmp_path))
-    np.testing.assert_array_equal(restore(PHOTO, tmp_path), expected)
-    np.testing.assert_array_equal(restore(PHOTO, tmp_path / "network.weights.h5"), expected)
-    assert restore(PHOTO, Path("srcnn-955-x2")).shape == (90, 102, 3)
+    save(zoo.SRCNN(2, "9-1-5"), tmp_path / "network.weights.h5", card_of(CARD))
+    expected = restore(str(tmp_path), PHOTO)
+    np.testing.assert_array_equal(restore(tmp_path, PHOTO), expected)
+    np.testing.assert_array_equal(restore(tmp_path / "network.weights.h5", PHOTO), expected)
+    assert restore(Path("srcnn-955-x2"), PHOTO).shape == (90, 102, 3)
 
 
 CARD = {
@@ -230,8 +232,8 @@ def test_a_model_is_as_it_was_and_says_nothing():
     before = model.get_config()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        restore(PHOTO, model, scale=1)
-        restore(PHOTO, model, scale=1)
+        restore(model, PHOTO, scale=1)
+        restore(model, PHOTO, scale=1)
     assert model.get_config() == before
     assert model.layers[1].output.shape == (None, 16, 16, 4)  # as features are taken from it
 
@@ -291,20 +293,20 @@ def with_sigma():
 )
 def test_what_is_no_restoration_is_refused_in_one_sentence(build, match):
     with pytest.raises(ValueError, match=match) as caught:
-        restore(PHOTO, build(), scale=1)
+        restore(build(), PHOTO, scale=1)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("model", [None, [convolution()], convolution(), lambda x: x, 3])
 def test_what_is_no_model_is_refused(model):
     with pytest.raises(TypeError, match="model must be the name or path of a weight, or a keras.M"):
-        restore(PHOTO, model, scale=1)
+        restore(model, PHOTO, scale=1)
 
 
 @pytest.mark.parametrize("scale", [0, -1, 2.5, True, "2"])
 def test_a_scale_is_a_whole_number(scale):
     with pytest.raises(ValueError, match="scale must be a whole number from 1. Received: "):
-        restore(PHOTO, model_of(convolution()), scale=scale)
+        restore(model_of(convolution()), PHOTO, scale=scale)
 
 
 def test_options_of_opening_are_not_ignored():
@@ -312,7 +314,7 @@ def test_options_of_opening_are_not_ignored():
     with pytest.raises(
         ValueError, match="scale, dtype and device are for `open_network`. Received"
     ):
-        restore(PHOTO, network, scale=1)
+        restore(network, PHOTO, scale=1)
 
 
 class Breaking(keras.Layer):
@@ -329,7 +331,7 @@ def test_what_a_model_raises_is_one_sentence():
     network = open_network(model, scale=1)
     model.layers[-1].broken = True
     with pytest.raises(ValueError, match=r"mine fails on images of \(1, 45, 51, 3\): ") as caught:
-        restore(PHOTO, network)
+        restore(network, PHOTO)
     assert "\n" not in str(caught.value)
 
 
@@ -337,8 +339,8 @@ def test_a_file_of_a_whole_model_is_told_how_it_is_opened(tmp_path):
     file = tmp_path / "mine.keras"
     model_of(convolution()).save(file)
     with pytest.raises(zoo.WeightsError, match="mine.keras. is neither .* after `import zoo`"):
-        restore(PHOTO, file, scale=1)
-    found = restore(PHOTO, keras.models.load_model(file), scale=1)
+        restore(file, PHOTO, scale=1)
+    found = restore(keras.models.load_model(file), PHOTO, scale=1)
     assert found.shape == PHOTO.shape
 
 
@@ -353,5 +355,5 @@ def test_builders_with_layers_of_their_own_say_what_to_import(builder):
 
 def test_no_image_at_all_is_refused():
     with pytest.raises(ValueError, match=r"at least one pixel. Received: \(0, 4, 4, 3\)"):
-        restore(np.zeros((0, 4, 4, 3), np.uint8), "srcnn-955-x2")
-    assert restore([], "srcnn-955-x2") == []
+        restore("srcnn-955-x2", np.zeros((0, 4, 4, 3), np.uint8))
+    assert restore("srcnn-955-x2", []) == []

@@ -102,4 +102,4 @@ def test_white_is_the_largest_integer_and_one():
 def test_inks_through_restore():
     # An array of four channels says nothing of inks: it is bands.
     values = rng.integers(0, 256, (5, 7, 4), dtype=np.uint8)
-    np.testing.assert_array_equal(restore(values, network()), values)
+    np.testing.assert_array_equal(restore(network(), values), values)

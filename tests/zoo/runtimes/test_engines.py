@@ -37,7 +37,7 @@ def test_tiles_of_another_engine_equal_those_of_keras(engine, build, sigma):
     channels = model.inputs[0].shape[-1]
     image = rng.random((75, 59, channels)).astype("float32")
     found, expected = (
-        zoo.restore(image, open_network(model, scale=scale, engine=each), sigma=sigma, tile=32)
+        zoo.restore(open_network(model, scale=scale, engine=each), image, sigma=sigma, tile=32)
         for each in (engine, "keras")
     )
     assert np.ptp(expected) > 0.1  # it is not the same as nothing
@@ -68,8 +68,8 @@ def test_models_of_other_policies_are_run_in_float32(engine, policy, sigma):
     keras.config.set_dtype_policy("float32")
     model.set_weights(exact.get_weights())
     image = rng.random((21, 34, 3)).astype("float32")
-    found = zoo.restore(image, open_network(model, engine=engine), sigma=sigma)
-    expected = zoo.restore(image, exact, sigma=sigma)
+    found = zoo.restore(open_network(model, engine=engine), image, sigma=sigma)
+    expected = zoo.restore(exact, image, sigma=sigma)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 

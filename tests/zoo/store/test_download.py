@@ -14,6 +14,7 @@ from typing import ClassVar
 import pytest
 
 import zoo
+from tests.zoo.examples import card_of
 from zoo.store import download
 from zoo.store import weight as weights
 from zoo.store.download import DownloadError, cache_folder, fetch
@@ -219,10 +220,11 @@ def published(server, tmp_path, monkeypatch):
     """A published weight that has to be downloaded; yields its card."""
     network = zoo.SRCNN(2, "9-1-5")
     card = {"builder": "SRCNN", "arguments": {"scale": 2, "variant": "9-1-5"}}
-    weights.save(network, tmp_path / "far.weights.h5", {**card, "url": f"{server}/file"})
+    weights.save(network, tmp_path / "far.weights.h5", card_of({**card, "url": f"{server}/file"}))
     monkeypatch.setattr(weights, "PUBLISHED", tmp_path)
     monkeypatch.setenv("ASYKERAS_CACHE", str(tmp_path / "cache"))
     content = (tmp_path / "far.weights.h5").read_bytes()
+    (tmp_path / "far.weights.h5").unlink()  # only its card comes with the package
     monkeypatch.setattr(sys.modules[__name__], "CONTENT", content)
     return network
 

@@ -9,6 +9,7 @@ import zoo
 from asykeras.resize import bicubic_resize
 from tests.zoo.examples import small_grunet
 from zoo.networks.dncnn import DnCNN
+from zoo.networks.mdsr import at_scale
 from zoo.tiling.graph import TilingError, growth, record, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach
@@ -90,7 +91,7 @@ def test_published_depths():
     assert reach(DnCNN("S", batch_norm=False)).margin == 17
     # head, 2 x 16 blocks, body, half a pixel each of upsampler and tail
     assert reach(zoo.EDSR(2)).margin == 36
-    assert reach(zoo.at_scale(zoo.MDSR(), 3)).margin == 44  # two blocks of 5x5 more
+    assert reach(at_scale(zoo.MDSR(), 3)).margin == 44  # two blocks of 5x5 more
 
 
 def test_models_inside_models_are_looked_through():

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from zoo.store.usage import Usage
 
 import zoo
 from asykeras.resize import bicubic_resize
 from tests.zoo.examples import small_grunet
 from zoo.machine import memory
+from zoo.networks.mdsr import at_scale
 from zoo.pictures.images import read_image
 from zoo.pictures.picture import Picture, picture_of
 from zoo.restoring import bands
@@ -19,6 +19,7 @@ from zoo.restoring.bands import Settings, eightfold, plan
 from zoo.restoring.network import Network, open_network
 from zoo.restoring.restore import restore
 from zoo.scoring.verify import SAMPLES
+from zoo.store.card import Use
 from zoo.tiling import tiles
 from zoo.tiling.reach import Reach
 from zoo.tiling.tiles import Span, automatic_tile, batches, bytes_per_pixel, spans, tiles_at_once
@@ -124,7 +125,7 @@ def test_tiles_equal_the_whole_image(name, tile):
     enlarges = scale if name.startswith("SRCNN") else 1
     image = rng.uniform(size=(37, 43, channels)).astype(np.float32)
     options = {} if name.startswith("EDSR") else {"scale": scale}
-    found = restore(image, network, tile=tile, **options)
+    found = restore(network, image, tile=tile, **options)
     np.testing.assert_allclose(found, whole(network, image, enlarges), atol=1e-5)
     assert found.dtype == np.float32
 
@@ -137,12 +138,12 @@ def test_tiles_of_a_u_net_know_their_place(channels, tile):
     image = rng.uniform(size=(37, 43, 3)).astype(np.float32)
     parts = [image] if channels != 1 else [image[..., [each]] for each in range(3)]
     expected = [whole(network, part, sigma=0.1) for part in parts]
-    found = restore(image, network, sigma=0.1, tile=tile)
+    found = restore(network, image, sigma=0.1, tile=tile)
     np.testing.assert_allclose(found, np.concatenate(expected, axis=-1), atol=1e-5)
     opened = open_network(network)
     assert opened.reach.placed
     elsewhere = dataclasses.replace(opened, engine=misplaced(opened.engine))
-    seam = restore(image, elsewhere, sigma=0.1, tile=tile)
+    seam = restore(elsewhere, image, sigma=0.1, tile=tile)
     assert np.abs(seam - found).max() > 1e-4
 
 
@@ -156,8 +157,8 @@ def misplaced(engine):
     [
         (lambda: zoo.DnCNN("S", batch_norm=False), 1, 83),
         (lambda: zoo.EDSR(2), None, 131),
-        (lambda: zoo.at_scale(zoo.MDSR(), 3), None, 131),
-        (lambda: zoo.at_scale(zoo.MDSR(), 4), None, 131),
+        (lambda: at_scale(zoo.MDSR(), 3), None, 131),
+        (lambda: at_scale(zoo.MDSR(), 4), None, 131),
     ],
 )
 def test_tiles_of_published_networks_equal_the_whole_image(build, scale, side):
@@ -166,7 +167,7 @@ def test_tiles_of_published_networks_equal_the_whole_image(build, scale, side):
     image = rng.uniform(size=(side, side - 10, network.input_shape[-1])).astype(np.float32)
     expected = whole(network, image)
     for tile in (17, 40):
-        found = restore(image, network, tile=tile, scale=scale)
+        found = restore(network, image, tile=tile, scale=scale)
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -179,11 +180,11 @@ def test_tiles_of_published_weights_equal_the_whole_image(name, engine):
     network, opened = zoo.load(name), open_network(name, engine=engine)
     photo = read_image(SAMPLES / "test" / "perched-osprey.jpg")[60:191, 40:161]
     image = (photo / 255).astype(np.float32)[..., : opened.channels]
-    sigma = 0.1 if opened.usage.takes_sigma else None
-    enlarge = opened.usage.scale if opened.usage.enlarge_first else 1
+    sigma = 0.1 if opened.use.takes_sigma else None
+    enlarge = opened.use.scale if opened.use.enlarge_first else 1
     expected = whole(network, image, enlarge, sigma)
     for tile in (17, 48):
-        found = restore(image, opened, tile=tile, sigma=sigma)
+        found = restore(opened, image, tile=tile, sigma=sigma)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
@@ -193,7 +194,7 @@ def test_tiles_of_grunet_equal_the_whole_image(channels, tile):
     keras.utils.set_random_seed(0)
     network = zoo.DPHSIR(channels)
     image = rng.uniform(size=(457, 401, channels)).astype(np.float32)
-    found = restore(image, network, sigma=0.1, tile=tile)
+    found = restore(network, image, sigma=0.1, tile=tile)
     np.testing.assert_allclose(found, whole(network, image, sigma=0.1), atol=1e-5)
 
 
@@ -202,8 +203,8 @@ def test_a_smaller_margin_shows_a_seam():
     network = open_network(zoo.DnCNN("S", depth=7, batch_norm=False), scale=1)
     image = rng.uniform(size=(37, 43, 1)).astype(np.float32)
     narrow = dataclasses.replace(network.reach, margin=network.reach.margin - 1)
-    seam = restore(image, dataclasses.replace(network, reach=narrow), tile=8)
-    assert np.abs(seam - restore(image, network)).max() > 1e-5
+    seam = restore(dataclasses.replace(network, reach=narrow), image, tile=8)
+    assert np.abs(seam - restore(network, image)).max() > 1e-5
 
 
 def counter(shapes):
@@ -217,9 +218,9 @@ def counter(shapes):
 def test_all_batches_of_a_picture_have_one_shape():
     shapes = []
     reach = Reach(2, 1, 1, placed=False, floats=1.0)
-    network = Network("counter", Usage(), 3, counter(shapes), reach)
+    network = Network("counter", Use(), 3, counter(shapes), reach)
     image = rng.uniform(size=(33, 47, 3))
-    np.testing.assert_array_equal(restore(image, network, tile=10), image.astype(np.float32))
+    np.testing.assert_array_equal(restore(network, image, tile=10), image.astype(np.float32))
     assert set(shapes) == {(5, 14, 14, 3)}
     assert len(shapes) == 4
     its_plan = plan(network, picture_of(image), Settings(tile=10))
@@ -228,7 +229,7 @@ def test_all_batches_of_a_picture_have_one_shape():
 
 def test_a_wide_picture_is_restored_by_fewer_rows():
     reach = Reach(2, 2, 1, placed=False, floats=1.0)
-    network = Network("it", Usage(2), 3, counter([]), reach)
+    network = Network("it", Use(2), 3, counter([]), reach)
     high = plan(network, Picture(2000, 1000, 3, np.dtype(np.uint8), "rgb"), Settings())
     wide = plan(network, Picture(2000, 50_000, 3, np.dtype(np.uint8), "rgb"), Settings())
     assert len(high.rows) == 2
@@ -244,7 +245,7 @@ def test_a_network_that_is_not_known_is_run_on_the_whole_image():
     assert opened.reach is None
     assert "may look at the whole image" in opened.whole
     values = rng.uniform(size=(33, 47, 1)).astype(np.float32)
-    found = restore(values, opened, tile=8)
+    found = restore(opened, values, tile=8)
     np.testing.assert_allclose(found, values - values.mean(), atol=1e-6)
 
 
@@ -263,10 +264,10 @@ def test_the_self_ensemble_is_the_mean_over_eight_symmetries():
             result = whole(network, turned)
             result = result.swapaxes(0, 1) if transposed else result
             results.append(result[::rows, ::columns])
-    found = restore(image, network, self_ensemble=True)
+    found = restore(network, image, self_ensemble=True)
     np.testing.assert_allclose(found, np.mean(results, axis=0), atol=1e-6)
     np.testing.assert_allclose(
-        restore(image, network, self_ensemble=True, tile=4), found, atol=1e-6
+        restore(network, image, self_ensemble=True, tile=4), found, atol=1e-6
     )
 
 
@@ -275,8 +276,8 @@ def test_the_self_ensemble_of_a_u_net_does_not_depend_on_the_tiles():
     network = small_grunet(3)
     image = rng.uniform(size=(22, 27, 3)).astype(np.float32)
     options = {"sigma": 0.1, "self_ensemble": True}
-    expected = restore(image, network, **options)
-    np.testing.assert_allclose(restore(image, network, tile=4, **options), expected, atol=1e-5)
+    expected = restore(network, image, **options)
+    np.testing.assert_allclose(restore(network, image, tile=4, **options), expected, atol=1e-5)
 
 
 def test_the_ensemble_turns_the_place_of_a_tile_with_it():
@@ -311,7 +312,7 @@ def on_white(image):
 
 @pytest.mark.parametrize("tile", [None, 8])
 def test_hidden_colour_does_not_bleed_into_what_is_seen(tile):
-    large = zoo.restore(disc(64), "srcnn-955-x2", alpha=True, tile=tile)
+    large = zoo.restore("srcnn-955-x2", disc(64), alpha=True, tile=tile)
     assert large.shape == (128, 128, 4)
     assert on_white(large).min() > 254
 
@@ -320,7 +321,7 @@ def test_tiles_of_a_picture_with_alpha_join_without_a_seam():
     rng = np.random.default_rng(0)
     image = rng.uniform(0, 1, (70, 60, 4)).astype(np.float32)
     image[..., 3] = np.where(rng.uniform(size=(70, 60)) < 0.97, 0, image[..., 3])
-    whole, tiled = (zoo.restore(image, "srcnn-955-x2", alpha=True, tile=tile) for tile in (128, 16))
+    whole, tiled = (zoo.restore("srcnn-955-x2", image, alpha=True, tile=tile) for tile in (128, 16))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
@@ -330,6 +331,6 @@ def test_hidden_colour_stays_what_it_was_where_nothing_is_enlarged():
     blur = keras.Sequential(
         [keras.Input((None, None, 3)), keras.layers.AveragePooling2D(3, 1, "same")]
     )
-    result = zoo.restore(image, blur, scale=1, alpha=True)
+    result = zoo.restore(blur, image, scale=1, alpha=True)
     np.testing.assert_array_equal(result[:10], image[:10])
     assert (result[10:] != image[10:]).any()

@@ -1,0 +1,204 @@
+"""The tasks: against scikit-image, hand-made noise, JPEG files, the published bicubic figures."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from asykeras.resize import bicubic_resize
+from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.scoring.evaluate import evaluate, evaluate_with, mean
+from zoo.scoring.tasks import (
+    NOISE_SEED,
+    Deblocking,
+    Denoising,
+    SuperResolution,
+    TaskError,
+    parse,
+)
+
+rng = np.random.default_rng(0)
+NOISE = Denoising(25 / 255)
+
+
+def smooth(height, width, channels):
+    """Return a smooth random image, which bicubic interpolation can bring back."""
+    coarse = rng.random((height // 8 + 2, width // 8 + 2, channels))
+    large = bicubic_resize(coarse, 8)[:height, :width]
+    return (np.clip(large, 0, 1) * 255).astype(np.uint8)
+
+
+def model(channels, layer):
+    image = keras.Input((None, None, channels))
+    return keras.Model(image, layer(image))
+
+
+def psnr(restore, images, task):
+    """Return the PSNR of each image."""
+    return [each.scores["psnr"] for each in evaluate_with(restore, images, task)]
+
+
+def test_psnr_is_that_of_luma_without_the_border():
+    clean, restored = smooth(20, 24, 3), smooth(20, 24, 3)
+    luma = [16 + image @ np.array([65.481, 128.553, 24.966]) / 255 for image in (clean, restored)]
+    inside = [each[2:-2, 2:-2] for each in luma]
+    expected = peak_signal_noise_ratio(*inside, data_range=255)
+    task = SuperResolution(2)
+    assert task.score(clean, restored)["psnr"] == pytest.approx(expected, abs=1e-5)
+    np.testing.assert_allclose(task.compared(clean)[..., 0] * 255, inside[0], atol=1e-4)
+    rounded = peak_signal_noise_ratio(*(np.floor(each + 0.5) for each in inside), data_range=255)
+    found = SuperResolution(2, rounded_luma=True).score(clean, restored)
+    assert found["psnr"] == pytest.approx(rounded, abs=1e-5)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_a_grey_image_is_scored_on_its_own_values(rounded):
+    clean, restored = smooth(21, 24, 1), smooth(21, 24, 1)
+    expected = peak_signal_noise_ratio(clean[3:-3, 3:-3], restored[3:-3, 3:-3], data_range=255)
+    scores = SuperResolution(3, rounded).score(clean, restored)
+    assert scores["psnr"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_scores_do_not_follow_the_data_format_of_keras():
+    clean, restored = smooth(18, 20, 3), smooth(18, 20, 3)
+    task = SuperResolution(2)
+    expected = task.score(clean, restored)
+    keras.config.set_image_data_format("channels_first")
+    assert task.score(clean, restored) == expected
+
+
+def test_noise_is_neither_clipped_nor_rounded_and_the_same_again():
+    image = np.full((200, 200, 1), 250, np.uint8)
+    noisy = NOISE.degrade(image, 0)
+    np.testing.assert_array_equal(NOISE.degrade(image, 0), noisy)
+    noise = noisy - image / 255
+    assert noise.std() * 255 == pytest.approx(25, abs=4 * 25 / np.sqrt(2 * noise.size))
+    assert noisy.max() > 1
+    expected = np.random.default_rng([NOISE_SEED, 0]).normal(0, 25 / 255, image.shape)
+    np.testing.assert_allclose(noise, expected, atol=1e-12)
+    assert (NOISE.degrade(image, 1) != noisy).any()
+
+
+def test_what_is_restored_is_clipped_before_it_is_scored():
+    image = np.full((20, 20, 1), 250, np.uint8)
+    noisy = np.clip(NOISE.degrade(image, 0), 0, 1)
+    expected = peak_signal_noise_ratio(image / 255, noisy, data_range=1)
+    assert psnr(lambda degraded: degraded, [image], NOISE) == pytest.approx([expected], abs=1e-5)
+    assert psnr(NOISE.baseline, [image], NOISE) == pytest.approx([expected], abs=1e-5)
+
+
+def test_the_noise_of_an_image_does_not_depend_on_its_neighbours():
+    images = [smooth(20, 24, 1) for _ in range(2)]
+    others = [np.zeros((30, 30, 1), np.uint8), images[1]]
+    first, second = (psnr(NOISE.baseline, each, NOISE) for each in (images, others))
+    assert first[1] == second[1]
+
+
+def test_the_window_of_ssim_is_that_of_the_paper_on_demand():
+    image = smooth(40, 40, 1)
+    noisy = np.clip(NOISE.degrade(image, 0), 0, 1)
+    uniform = Denoising(25 / 255, window="uniform").score(image, noisy)["ssim"]
+    expected = structural_similarity((image / 255)[..., 0], noisy[..., 0], data_range=1)
+    assert uniform == pytest.approx(expected, abs=1e-6)
+    assert NOISE.score(image, noisy)["ssim"] != uniform
+
+
+def test_images_are_cropped_and_shrunk_before_they_are_restored():
+    seen = []
+
+    def enlarge(image):
+        seen.append(image)
+        return np.zeros((40, 48, 3), np.uint8)
+
+    clean = smooth(41, 50, 3)
+    (found,) = evaluate_with(enlarge, [clean], SuperResolution(4))
+    np.testing.assert_array_equal(seen[0], bicubic_resize(clean[:40, :48], 1 / 4))
+    np.testing.assert_array_equal(found.reference, clean[:40, :48])
+
+
+def test_without_a_network_it_is_bicubic_enlargement():
+    clean = smooth(21, 24, 3)
+    (found,) = evaluate(None, [clean], SuperResolution(3))
+    np.testing.assert_array_equal(found.restored, bicubic_resize(bicubic_resize(clean, 1 / 3), 3))
+
+
+def test_a_grey_network_is_scored_on_grey_images():
+    half, colour = model(1, keras.layers.Rescaling(0.5)), smooth(20, 24, 3)
+    grey = to_channels(colour, "grey")
+    expected = psnr(lambda noisy: noisy / 2, [grey], NOISE)
+    found = [each.scores["psnr"] for each in evaluate(half, [colour], NOISE)]
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_network_must_do_what_is_asked_for():
+    same = model(3, keras.layers.Rescaling(1.0))
+    twice = model(3, keras.layers.UpSampling2D(2))
+    with pytest.raises(ValueError, match="enlarges by 2. Received: scale=3"):
+        list(evaluate(twice, [smooth(20, 24, 3)], SuperResolution(3)))
+    with pytest.raises(ValueError, match="srcnn-955-x3 has the scale 3. Received: scale=1"):
+        list(evaluate("srcnn-955-x3", [smooth(20, 24, 3)], NOISE))
+    with pytest.raises(ValueError, match="takes images with 3 channels. Received: 5"):
+        list(evaluate(same, [np.zeros((20, 24, 5), np.uint8)], NOISE))
+
+
+# Bicubic in dB: with Y rounded as in the tables of SRCNN (arXiv:1501.00092) and EDSR
+# (arXiv:1707.02921), and without, as protocols have it that keep Y in floating point.
+PUBLISHED = {
+    ("set5", "-rounded-luma"): (33.64, 30.39, 28.42),
+    ("set5", ""): (33.67, 30.41, 28.43),
+    ("set14", "-rounded-luma"): (30.23, 27.54, 26.00),
+}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "luma"), PUBLISHED)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_published_bicubic_figures(data, name, luma, scale):
+    images = [read_image(path) for path in find_images(data / name)]
+    found = mean(evaluate(None, images, parse(f"x{scale}{luma}")))
+    assert found["psnr"] == pytest.approx(PUBLISHED[name, luma][scale - 2], abs=0.02)
+
+
+def test_deblocking_restores_what_a_jpeg_file_holds(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "image.jpg", quality=30)
+    decoded = np.asarray(Image.open(tmp_path / "image.jpg")) / 255
+    task = Deblocking(30)
+    np.testing.assert_array_equal(task.degrade(image, 0), decoded)
+    error = np.mean((image / 255 - decoded) ** 2)
+    found = psnr(task.baseline, [image], task)
+    assert found == pytest.approx([-10 * np.log10(error)], abs=1e-6)
+
+
+def test_a_grey_network_removes_artefacts_of_the_grey_image():
+    colour = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    network, task = model(1, keras.layers.Identity()), Deblocking(10)
+    found = [each.scores["psnr"] for each in evaluate(network, [colour], task)]
+    same = psnr(task.baseline, [to_channels(colour, "grey")], task)
+    assert found == pytest.approx(same, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "task"),
+    [
+        ("x3", SuperResolution(3)),
+        ("x4-rounded-luma", SuperResolution(4, rounded_luma=True)),
+        ("sigma25", Denoising(25 / 255)),
+        ("sigma12.5-uniform", Denoising(12.5 / 255, window="uniform")),
+        ("jpeg10", Deblocking(10)),
+        ("jpeg10-uniform", Deblocking(10, window="uniform")),
+    ],
+)
+def test_a_task_is_its_text(text, task):
+    assert parse(text) == task
+    assert str(task) == text
+    assert task.protocol().startswith("protocol: ")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "x1", "x3.5", "X3", "x3-uniform", "sigma", "sigma25-rounded-luma", "jpeg0"]
+)
+def test_a_text_that_is_no_task(text):
+    with pytest.raises(TaskError, match="a task is x2, .* Received: task="):
+        parse(text)
