@@ -136,7 +136,7 @@ def test_the_only_size_of_a_network_that_wants_enlarged_images():
         assert restore(model, PHOTO, scale=2).shape == (90, 102, 3)
     with pytest.raises(ValueError, match="mine takes images of 25 x 25 pixels alone, no multiple"):
         restore(model_of(mean_removed, (25, 25)), PHOTO, scale=2)
-    with pytest.raises(ValueError, match="takes no turned pictures: self_ensemble must be off"):
+    with pytest.raises(ValueError, match="takes no turned pictures. Received: self_ensemble=True"):
         restore(model_of(mean_removed, (24, 16)), PHOTO, scale=1, self_ensemble=True)
 
 
@@ -271,7 +271,7 @@ def with_sigma():
         (lambda: Subclassed([convolution()]), "mine has no weights yet: fit it"),
         (channels_first, "mine has the channels first"),
         (two_images, r"must take an image .* Received: \(None, None, None, 3\), \(None, None, No"),
-        (with_sigma, "mine must either enlarge or take sigma. Received: both"),
+        (with_sigma, "mine must either enlarge or take sigma. Received: scale=2"),
         (lambda: model_of(lambda x: [x + 1, x + 2]), "mine must have one output"),
         (lambda: model_of(convolution(1)), r"as many channels as it takes. Received: .*, 1\) for"),
         (
@@ -312,9 +312,11 @@ def test_a_scale_is_a_whole_number(scale):
 def test_options_of_opening_are_not_ignored():
     network = open_network(model_of(convolution()), scale=1)
     with pytest.raises(
-        ValueError, match="scale, dtype and device are for `open_network`. Received"
+        ValueError, match="is open already. Received: dtype='float32', device=None"
     ):
-        restore(network, PHOTO, scale=1)
+        restore(network, PHOTO, dtype="float32")
+    with pytest.raises(ValueError, match="has the scale 1. Received: scale=2"):
+        restore(network, PHOTO, scale=2)
 
 
 class Breaking(keras.Layer):
