@@ -1,14 +1,14 @@
 """A user's own model as `restore` needs it: a graph from an image to an image, of any size."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 
+from asykeras.types import Tensor
 from zoo.tiling.graph import TilingError, first_line, rebuilt, record, sizes
 
 
-def adopted(model: Any) -> keras.Model:
+def adopted(model: keras.Model) -> keras.Model:
     """Return a model as a graph `image`, or `[image, sigma]`, to an image; layers are shared.
 
     Args:
@@ -97,7 +97,7 @@ def _as_graph(model: keras.Model) -> keras.Model:
     return graph
 
 
-def _alike(image: Any, result: Any) -> bool:
+def _alike(image: Tensor, result: Tensor) -> bool:
     """Whether a result is an image, of the channels of another where both are known."""
     channels = image.shape[-1]
     return len(result.shape) == 4 and (
@@ -105,11 +105,11 @@ def _alike(image: Any, result: Any) -> bool:
     )
 
 
-def _shapes(tensors: list[Any]) -> str:
+def _shapes(tensors: list[Tensor]) -> str:
     return ", ".join(str(tuple(each.shape)) for each in tensors)
 
 
-def _layers(model: Any) -> Iterator[Any]:
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
     """Yield the layers of a model, those of models in it included."""
     for layer in getattr(model, "layers", []):
         yield layer
