@@ -59,7 +59,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     if not options.out.endswith(SUFFIX):
-        raise WeightsError(f"--out must end with {SUFFIX}. Received: {options.out}")
+        raise WeightsError(f"--out must end with {SUFFIX}. Received: out={options.out}")
     if not Path(options.out).parent.is_dir():
         raise WeightsError(f"there is no folder {Path(options.out).parent}")
     network, card = import_weights(options.file, options.model, transposed=options.transposed)

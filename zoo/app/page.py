@@ -157,7 +157,7 @@ def serve(weights: Sequence[str], port: int, browser: bool) -> None:
         WeightsError: if weights are unknown or cannot be loaded.
     """
     if not 1 <= port <= 65535:
-        raise PageError(f"a port is a number from 1 to 65535. Received: {port}")
+        raise PageError(f"a port is a number from 1 to 65535. Received: port={port}")
     for name in weights:
         _network(name)
     with temporary_folder() as folder:

@@ -164,13 +164,12 @@ def describe(report: Report, out: str | os.PathLike[str]) -> str:
 def _format(name: str, int8: bool) -> Format:
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
-            "export needs Keras on TensorFlow (KERAS_BACKEND=tensorflow). Received: "
-            f"{keras.backend.backend()}"
+            f"export needs Keras on TensorFlow. Received: KERAS_BACKEND={keras.backend.backend()}"
         )
     if name not in FORMATS:
-        raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: {name!r}")
+        raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: format={name!r}")
     if int8 and not FORMATS[name].quantizes:
-        raise ExportError(f"int8 needs the format litert. Received: {name!r}")
+        raise ExportError(f"int8 needs the format litert. Received: format={name!r}")
     return FORMATS[name]
 
 
@@ -181,7 +180,9 @@ def _names(chosen: Format, target: Path, overwrite: bool) -> list[str]:
         chosen.ending or ending in {f.ending for f in FORMATS.values()}
     ):
         wanted = f"must end with {chosen.ending}" if chosen.ending else "is a folder"
-        raise ExportError(f"the target of the format {chosen.name} {wanted}. Received: {target}")
+        raise ExportError(
+            f"the target of the format {chosen.name} {wanted}. Received: out={target}"
+        )
     if not target.parent.is_dir():
         raise ExportError(f"there is no folder {target.parent}")
     files = [target.with_suffix(each).name for each in chosen.companions]
@@ -202,12 +203,12 @@ def _network(network: keras.Model, chosen: Format) -> keras.Model:
     if ranks not in ([4], [4, 2]) or len(network.outputs) != 1:
         raise ExportError(
             "the network must turn an image, or an image and sigma, into one image; of MDSR export "
-            f"one scale, zoo.networks.mdsr.at_scale(network, 3). Received: {network.name}"
+            f"one scale, zoo.networks.mdsr.at_scale(network, 3). Received: model={network.name}"
         )
     if network.inputs[0].shape[-1] is None and chosen.name != "savedmodel":
         raise ExportError(
             f"the format {chosen.name} needs a fixed number of channels, as in "
-            f"zoo.DPHSIR(bands=3). Received: {network.name} for any number"
+            f"zoo.DPHSIR(bands=3). Received: model={network.name}"
         )
     return in_float32(network)
 

@@ -75,7 +75,9 @@ def channels_for(colour: str, count: int, network: int | None, scale: int) -> Ch
         )
     if colour == "rgb" and network == 1:
         return Channels(lambda pictures: _luma(pictures, scale), _with_colour)
-    raise ValueError(f"the network takes images with {network} channels. Received: {count}")
+    raise ValueError(
+        f"the network takes images with {network} channels. Received: channels={count}"
+    )
 
 
 def without_hidden(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:

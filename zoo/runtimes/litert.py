@@ -91,5 +91,5 @@ def _check_integers(network: keras.Model, path: Path) -> None:
     if floats:
         raise ExportError(
             f"{network.name} has {len(floats)} weights or images that LiteRT does not compute in "
-            f"int8. Received: {floats[0]}"
+            f"int8. Received: tensor={floats[0]!r}"
         )
