@@ -109,6 +109,10 @@ def export(
     chosen, target = _format(format, int8), Path(out)
     names = _names(chosen, target, overwrite)
     chosen.find_packages()
+    if not isinstance(model, keras.Model | str | os.PathLike):
+        raise ExportError(
+            f"model must be a name, a path or a keras.Model. Received: model={model!r}"
+        )
     weight = None if isinstance(model, keras.Model) else find(model)
     network = _network(build(weight) if weight else model, chosen)
     card = weight.card if weight else None

@@ -270,10 +270,16 @@ def with_sigma():
         (lambda: keras.Sequential([convolution()], name="mine"), "mine has no weights yet: fit it"),
         (lambda: Subclassed([convolution()]), "mine has no weights yet: fit it"),
         (channels_first, "mine has the channels first"),
-        (two_images, r"must take an image .* Received: inputs=\(None, None, None, 3\), \(None, None, No"),
+        (
+            two_images,
+            r"must take an image .* Received: inputs=\(None, None, None, 3\), \(None, None, No",
+        ),
         (with_sigma, "mine must either enlarge or take sigma. Received: scale=2"),
         (lambda: model_of(lambda x: [x + 1, x + 2]), "mine must have one output"),
-        (lambda: model_of(convolution(1)), r"as many channels as it takes. Received: output=.*, 1\) for"),
+        (
+            lambda: model_of(convolution(1)),
+            r"as many channels as it takes. Received: output=.*, 1\) for",
+        ),
         (
             lambda: model_of(lambda x: layers.Dense(10)(layers.GlobalAveragePooling2D()(x))),
             r"must return an image of .* Received: output=\(None, 10\) for",
@@ -311,9 +317,7 @@ def test_a_scale_is_a_whole_number(scale):
 
 def test_options_of_opening_are_not_ignored():
     network = open_network(model_of(convolution()), scale=1)
-    with pytest.raises(
-        ValueError, match="is open already. Received: dtype='float32', device=None"
-    ):
+    with pytest.raises(ValueError, match="is open already. Received: dtype='float32', device=None"):
         restore(network, PHOTO, dtype="float32")
     with pytest.raises(ValueError, match="has the scale 1. Received: scale=2"):
         restore(network, PHOTO, scale=2)

@@ -181,12 +181,24 @@ def test_nan_goes_no_further_than_the_network_looks():
 @pytest.mark.parametrize(
     ("images", "error", "match"),
     [
-        (np.zeros((3, 3), np.int32), TypeError, "uint8, uint16 or floating point. Received: dtype=int32"),
+        (
+            np.zeros((3, 3), np.int32),
+            TypeError,
+            "uint8, uint16 or floating point. Received: dtype=int32",
+        ),
         (np.zeros((3, 3), bool), TypeError, "Received: dtype=bool"),
         (np.zeros(3, np.uint8), ValueError, r"must have the shape .* Received: shape=\(3,\)"),
         (np.zeros((0, 3, 3), np.uint8), ValueError, r"Received: shape=\(0, 3, 3\)"),
-        (np.zeros((3, 3, 5), np.uint8), ValueError, "takes images with 3 channels. Received: channels=5"),
-        (np.zeros((3, 3, 4), np.uint8), ValueError, "takes images with 3 channels. Received: channels=4"),
+        (
+            np.zeros((3, 3, 5), np.uint8),
+            ValueError,
+            "takes images with 3 channels. Received: channels=5",
+        ),
+        (
+            np.zeros((3, 3, 4), np.uint8),
+            ValueError,
+            "takes images with 3 channels. Received: channels=4",
+        ),
     ],
 )
 def test_images_that_are_refused(images, error, match):
