@@ -289,7 +289,7 @@ def with_sigma():
         (lambda: model_of(layers.Resizing(64, 64)), "must keep the size of an image or enlarge it"),
         (
             lambda: model_of(layers.Rescaling(1 / 255), dtype="uint8"),
-            "must take and return floating point, white at 1. Received: image=uint8, output=float32",
+            "floating point, white at 1. Received: image=uint8, output=float32",
         ),
         (lambda: model_of(lambda x: ops.cast(x, "uint8")), "Received: image=float32, output=uint8"),
         (lambda: built([layers.Dense(10)], (1, 3)), "mine does not say what it takes: give"),
