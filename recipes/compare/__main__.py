@@ -41,8 +41,9 @@ from recipes.compare.cells import (
 from recipes.compare.measure import measure, read_tests
 from recipes.compare.plan import Cell, Job, plan, specification
 from recipes.compare.presets import LOSSES, PRESETS, Preset, Setting
+from recipes.compare.records import Records
 from recipes.compare.report import Report
-from recipes.compare.results import Records, Results
+from recipes.compare.results import Results
 from recipes.compare.sections import write
 from recipes.compare.smoke import generate, smoke_preset
 from recipes.compare.statistics import student
