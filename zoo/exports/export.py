@@ -128,7 +128,7 @@ def export(
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
             chosen.write(network, part, use.scale, [*inputs] if int8 else None)
         report: Report = {
-            "weight": weight.name if weight else None,
+            "weight": weight.title if weight else None,
             "weights_sha256": card.sha256 if card else None,
             "network": network.name,
             "parameters": network.count_params(),
