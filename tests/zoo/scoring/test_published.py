@@ -86,12 +86,13 @@ def non_local_means(images, sigma):
 
 @pytest.mark.parametrize("name", DENOISING)
 def test_a_denoiser_beats_non_local_means_at_its_best_strength(name):
-    test = samples_of(name)
+    task = parse(samples_of(name).task)
     grey = "grey" in published_card(name).use.colours
-    images = [to_channels(image, "grey") for image in IMAGES] if grey else IMAGES
-    best = non_local_means(images, parse(test.task).sigma)
-    assert best > 26.5  # it is a fair opponent: 20.2 dB without it
-    assert test.psnr > best + 0.5
+    parts = [image[100:260, 100:260] for image in IMAGES]
+    images = [to_channels(part, "grey") for part in parts] if grey else parts
+    best = non_local_means(images, task.sigma)
+    assert best > 26  # it is a fair opponent: 20.2 dB without it
+    assert mean(evaluate(name, images, task))["psnr"] > best + 0.5
 
 
 @pytest.mark.slow
