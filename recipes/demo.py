@@ -21,7 +21,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ from recipes import srcnn
 from recipes.evaluate import Columns, csv_text, table
 from recipes.publish import showcase
 from recipes.training import run as training
-from zoo.app import command
+from zoo.app.command import Work, command
 from zoo.machine.files import make_folder, write_atomically
 from zoo.machine.parts import part_folder, temporary_folder
 from zoo.pictures.images import find_images, read_image, to_channels
@@ -115,7 +114,7 @@ def train(work: Path, steps: int, quiet: bool) -> None:
     for number, (name, loss) in enumerate(NETWORKS.items(), 1):
         if not quiet:
             print(f"\ntraining {number} of {len(NETWORKS)}: {name}")
-        settings = srcnn.SrcnnSettings(
+        settings = srcnn.SrcnnSettings.of(
             data=str(SAMPLES / "train"),
             workdir=str(work / loss),
             loss=loss,
@@ -260,22 +259,16 @@ def _silent(line: str) -> None:
     """Print nothing."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.demo",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("--out", default="runs/demo", metavar="DIR", help="default: runs/demo")
     parser.add_argument(
         "--steps", type=int, default=STEPS, metavar="N", help=f"of each training; default: {STEPS}"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    return command.run(
-        parser, lambda options: run(Path(options.out), options.steps, options.quiet), arguments
-    )
+    return lambda options: run(Path(options.out), options.steps, options.quiet)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
