@@ -8,8 +8,8 @@ BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 # What computes with a backend; files, command lines and exports are tested on TensorFlow alone.
-ON_JAX := $(patsubst %,tests/zoo/test_%.py,srcnn edsr mdsr dncnn dphsir restore evaluation weights) \
-	tests/zoo/tiling/test_tiles.py tests/zoo/plug_and_play tests/recipes/training/test_devices.py
+ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
+	tests/recipes/training/test_devices.py
 
 .PHONY: demo test fuzz
 

@@ -4,8 +4,8 @@
 
 Trains SRCNN 9-1-5 for super-resolution by 3 with the plain MSE and with AsyMSE, from the same
 initial weights on the same samples of `zoo/samples/train`; scores both and bicubic interpolation
-on `zoo/samples/test`; exports the AsyMSE network as a SavedModel and runs that in a process of its
-own. About 3 minutes on 2 CPU cores; needs no GPU and downloads nothing.
+on `zoo/samples/test`; exports the AsyMSE network as a SavedModel, which is compared with it. About
+3 minutes on 2 CPU cores; needs no GPU and downloads nothing.
 
 The folder OUT then holds `demo.png`, what the published weights of EDSR and DnCNN make of the
 photographs in `showcase.png`, the scores in `scores.csv`, the work folders `mse` and
@@ -14,28 +14,25 @@ when everything has succeeded, and replace those of an earlier demo.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
-from keras.ops import convert_to_numpy
 
 import zoo
 from asykeras import Reciprocal, plots
-from asykeras.color import rgb_to_luma
 from recipes import srcnn
 from recipes.evaluate import Columns, csv_text, table
 from recipes.publish import showcase
 from recipes.training import run as training
 from zoo.app.command import Work, command
+from zoo.exports.export import Report, describe
 from zoo.machine.files import make_folder, write_atomically
-from zoo.machine.parts import part_folder, temporary_folder
+from zoo.machine.parts import part_folder
 from zoo.pictures.images import find_images, read_image, to_channels
 from zoo.scoring.evaluate import evaluate
 from zoo.scoring.tasks import SuperResolution
@@ -49,24 +46,10 @@ EXPORTED = "savedmodel"
 # All that a demo leaves in its folder. The record comes first: where it is, the others are ours.
 RECORD = "demo.json"
 PICTURES = ("demo.png", "showcase.png")
-RESULTS = (RECORD, *NETWORKS.values(), EXPORTED, "scores.csv", *PICTURES)
-LARGEST_DIFFERENCE = 1e-5  # between the network and its SavedModel, on images in [0, 1]
+RESULTS = (RECORD, *NETWORKS.values(), EXPORTED, f"{EXPORTED}.json", "scores.csv", *PICTURES)
 # What the page shows: test image -> region (top, left, height, width) in pixels.
 REGIONS = {"perched-osprey": (55, 130, 81, 144), "roman-colosseum": (90, 80, 81, 144)}
 MAPPED = "casa-mila"  # the test image whose weight map is drawn: it reaches from black to white
-
-# What someone runs who has the SavedModel and TensorFlow (which itself imports Keras) alone.
-FRESH_PROCESS = """
-import sys
-import numpy
-import tensorflow
-folder, image, restored = sys.argv[1:]
-network = tensorflow.saved_model.load(folder)
-numpy.save(restored, network.serve(numpy.load(image)).numpy())
-imported = {"asykeras", "zoo", "recipes"} & set(sys.modules)
-if imported:
-    sys.exit(f"it imported {sorted(imported)}")
-"""
 
 
 class DemoError(RuntimeError):
@@ -100,8 +83,10 @@ def run(out: Path, steps: int, quiet: bool = False) -> None:
         draw(page, images, columns, f"SRCNN 9-1-5, x3, {steps} steps, seed 0. {report}")
         plots.save(page, work / "demo.png", dpi=120)
         plots.save(showcase.draw(), work / "showcase.png", dpi=110)
-        difference = export(work, images)
-        say(_export_report(difference))
+        exported = export(work)
+        none = "no export: a SavedModel needs Keras on TensorFlow"
+        say(describe(exported, EXPORTED) if exported else none)
+        difference = exported["parity"]["largest_difference"] if exported else None
         record = {"steps": steps, "report": report, "savedmodel_difference": difference}
         write_atomically(work / RECORD, (json.dumps(record, indent=2) + "\n").encode())
         publish(work, out)
@@ -176,62 +161,11 @@ def draw(
     plots.score_bars(short, bars, "psnr", {"AsyMSE": "MSE"}, figure=right)
 
 
-def export(work: Path, images: dict[str, np.ndarray]) -> float | None:
-    """Export the AsyMSE network and compare it, in a fresh process, with the network itself.
-
-    Returns:
-        The largest absolute difference on a test image; None without TensorFlow.
-
-    Raises:
-        DemoError: if the SavedModel does not run, or its output differs.
-    """
-    if importlib.util.find_spec("tensorflow") is None:
+def export(work: Path) -> Report | None:
+    """Export the AsyMSE network, which is compared with the file; None on another backend."""
+    if keras.backend.backend() != "tensorflow":
         return None
-    network = zoo.load(str(work / NETWORKS["AsyMSE"]))
-    network.export(work / EXPORTED, format="tf_saved_model", verbose=False)
-    luma = convert_to_numpy(rgb_to_luma(next(iter(images.values()))[None] / 255)).astype(np.float32)
-    restored = _in_fresh_process(work / EXPORTED, luma)
-    difference = float(np.abs(restored - convert_to_numpy(network(luma, training=False))).max())
-    if not difference <= LARGEST_DIFFERENCE:
-        raise DemoError(
-            "the SavedModel must give the output of the network to "
-            f"{LARGEST_DIFFERENCE:g}. Received: a difference of {difference:.3g}"
-        )
-    return difference
-
-
-def _in_fresh_process(saved_model: Path, luma: np.ndarray) -> np.ndarray:
-    """Return what a SavedModel makes of an image where nothing of this package is imported."""
-    with temporary_folder() as folder:
-        np.save(folder / "image.npy", luma)
-        finished = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                FRESH_PROCESS,
-                saved_model.resolve(),
-                "image.npy",
-                "restored.npy",
-            ],
-            cwd=folder,  # not the clone, whose packages could be imported from there
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-        )
-        if finished.returncode:
-            reason = (finished.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise DemoError(f"the SavedModel does not run in a fresh process: {reason}")
-        restored: np.ndarray = np.load(folder / "restored.npy")
-        return restored
-
-
-def _export_report(difference: float | None) -> str:
-    if difference is None:
-        return "no export: a SavedModel needs TensorFlow, which is not installed"
-    return (
-        "SavedModel, run in a fresh process that imports TensorFlow and NumPy alone: largest "
-        f"difference from the network {difference:.2g}"
-    )
+    return zoo.export(work / NETWORKS["AsyMSE"], work / EXPORTED)
 
 
 def publish(work: Path, out: Path) -> None:

@@ -86,7 +86,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
 def _use(settings: DncnnSettings, channels: int) -> Use:
     """Return what the network is for: one trained for one level from 0.8 to 2 times that level.
 
-    The latter was measured with `dncnn-gray-25` against non-local means (tests/zoo/test_published).
+    The latter was measured with `dncnn-gray-25` against non-local means (tests/zoo/scoring).
     """
     colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
     if settings.jpeg:

@@ -24,7 +24,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -40,14 +39,14 @@ from recipes.compare.cells import (
     validation_folder,
 )
 from recipes.compare.measure import measure, read_tests
-from recipes.compare.plan import Cell, plan, specification
-from recipes.compare.presets import LOSSES, PRESETS, Preset
+from recipes.compare.plan import Cell, Job, plan, specification
+from recipes.compare.presets import LOSSES, PRESETS, Preset, Setting
+from recipes.compare.records import Records
 from recipes.compare.report import Report
 from recipes.compare.results import Results
 from recipes.compare.sections import write
 from recipes.compare.smoke import generate, smoke_preset
 from recipes.compare.statistics import student
-from recipes.training.settings import Value
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.scoring.tasks import parse
@@ -184,11 +183,11 @@ def _tasks(options: argparse.Namespace, preset: Preset) -> tuple[str, ...]:
     return (f"sigma{options.sigma:g}",) if options.sigma is not None else preset.tasks
 
 
-def _settings(pairs: Sequence[str], network: str) -> dict[str, Value]:
+def _settings(pairs: Sequence[str], network: str) -> dict[str, Setting]:
     """Return the settings of `--set NAME=VALUE`, with the types of the recipe's."""
     given = RECIPES[network][0]().flat()
     defaults = {name: value for name, value in given.items() if name not in NOT_SETTABLE}
-    chosen: dict[str, Value] = {}
+    chosen: dict[str, Setting] = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
         if name not in defaults:
@@ -212,9 +211,7 @@ def _data_folder(options: argparse.Namespace, workdir: Path) -> Path:
     return Path(options.data)
 
 
-def _jobs(
-    cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path
-) -> dict[str, dict[str, Any]]:
+def _jobs(cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path) -> dict[str, Job]:
     """Return the content of `cell.json` for every cell."""
     validation = data / preset.validation if preset.validation else None
     sources = [
@@ -262,9 +259,7 @@ def _report_again(options: argparse.Namespace, preset: Preset) -> Report:
     return Report(preset, results, {}, {}, folder, options.window, "", ())
 
 
-def _baseline(
-    task: str, images: dict[str, np.ndarray], workdir: Path, preset: Preset
-) -> dict[str, Any]:
+def _baseline(task: str, images: dict[str, np.ndarray], workdir: Path, preset: Preset) -> Records:
     """Return the records of the degraded images; they are kept in the work folder."""
     path = workdir / f"baseline-{task}.json"
     of = f"{Path(preset.test).name}: {', '.join(images)}"

@@ -16,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -28,6 +28,8 @@ from keras.ops import convert_to_numpy
 
 from recipes import dncnn, dphsir, edsr, srcnn
 from recipes.compare.measure import measure, read_tests
+from recipes.compare.plan import Job
+from recipes.compare.records import Witness
 from recipes.data.patches import Patches, load_images
 from recipes.training.checkpoints import versions
 from recipes.training.objective import make_loss
@@ -70,7 +72,7 @@ def run(folder: Path, minutes: float) -> int:
     return 0
 
 
-def settings_of(folder: Path, job: dict[str, Any], minutes: float) -> Settings:
+def settings_of(folder: Path, job: Job, minutes: float) -> Settings:
     """Return the settings of the recipe for a cell."""
     kind = RECIPES[job["cell"]["network"]][0]
     return kind.of(
@@ -83,7 +85,7 @@ def settings_of(folder: Path, job: dict[str, Any], minutes: float) -> Settings:
     )
 
 
-def train_cell(folder: Path, job: dict[str, Any], minutes: float) -> None:
+def train_cell(folder: Path, job: Job, minutes: float) -> None:
     """Train, and note what the losses must have in common."""
     settings = settings_of(folder, job, minutes)
     make_recipe = RECIPES[job["cell"]["network"]][1]
@@ -94,13 +96,13 @@ def train_cell(folder: Path, job: dict[str, Any], minutes: float) -> None:
     if changes := job["cell"]["configuration"]["rate"]:
         factor = mean_weight(settings.having(**changes).objective, patches)
         settings = settings.having(learning_rate=settings.descent.learning_rate * factor)
-    witness = {"rate_factor": factor, **first_batch(make_recipe(settings), patches)}
+    witness: Witness = {"rate_factor": factor, **first_batch(make_recipe(settings), patches)}
     train(settings, _witnessed(make_recipe(settings), witness))
     write_atomically(folder / "witness.json", json.dumps(witness, indent=2).encode())
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # the network is there
 
 
-def evaluate_cell(folder: Path, job: dict[str, Any]) -> None:
+def evaluate_cell(folder: Path, job: Job) -> None:
     """Score the network that a user would load, and write what makes the cell a finished one."""
     images = read_tests(Path(job["paths"]["test"]), tuple(job["cell"]["names"]))
     evaluation = {
@@ -118,7 +120,7 @@ def mean_weight(objective: Objective, patches: Patches) -> float:
     The mean of M; of M squared where a squared error is taken of the weighted images. Four digits,
     so that a resumed run finds the very same learning rate.
     """
-    loss: Any = make_loss(objective)
+    loss = make_loss(objective)
     squared = objective.apply_to == "images" and objective.loss == "asy_mse"
     means = []
     for step in range(BATCHES):
@@ -127,7 +129,7 @@ def mean_weight(objective: Objective, patches: Patches) -> float:
     return float(round(np.mean(means), 4))
 
 
-def first_batch(recipe: Recipe, patches: Patches) -> dict[str, Any]:
+def first_batch(recipe: Recipe, patches: Patches) -> Witness:
     """Return a hash of the first clean batch, and values that a fresh degradation makes of it.
 
     Values and no hash, because floating-point sums of two processes may differ in the last bit.
@@ -136,12 +138,12 @@ def first_batch(recipe: Recipe, patches: Patches) -> dict[str, Any]:
     degraded = keras.tree.flatten(recipe.degradation()(unit_range(clean)))
     values = np.concatenate([convert_to_numpy(part).ravel() for part in degraded])
     return {
-        "first_batch": digest([clean]),
+        "first_batch": digest(keras.tree.flatten(clean)),
         "first_input": values[:: max(1, values.size // SAMPLED)].astype(float).tolist(),
     }
 
 
-def digest(arrays: Any) -> str:
+def digest(arrays: Iterable[np.ndarray]) -> str:
     """Return the SHA-256 of shapes and values of arrays."""
     total = hashlib.sha256()
     for array in arrays:
@@ -150,7 +152,7 @@ def digest(arrays: Any) -> str:
     return total.hexdigest()
 
 
-def _witnessed(recipe: Recipe, witness: dict[str, Any]) -> Recipe:
+def _witnessed(recipe: Recipe, witness: Witness) -> Recipe:
     """Return a recipe that notes a hash of the weights with which its network is trained.
 
     That is the last network built before the degradation is made that is put in front of it; later

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 import recipes
 from recipes.compare.cell import BUSY, CUT
+from recipes.compare.plan import Job
+from recipes.compare.presets import Setting
+from recipes.compare.records import CellResult
 from zoo.machine.files import write_atomically
 from zoo.pictures.images import ImageError, find_images
 
@@ -25,6 +28,12 @@ VALIDATION_IMAGES = 10
 MOST_FAILURES = 3  # in a row: then the reason is one of all cells
 Launch = Callable[[Path, float], int]  # folder of a cell, minutes -> exit code
 Say = Callable[[str], None]
+# What the runs of one seed must have in common.
+WITNESSES: tuple[Literal["initial_weights", "first_batch", "first_input"], ...] = (
+    "initial_weights",
+    "first_batch",
+    "first_input",
+)
 
 
 class CompareError(RuntimeError):
@@ -62,7 +71,7 @@ def launch(folder: Path, minutes: float) -> int:
 
 
 def run_cells(
-    jobs: dict[str, dict[str, Any]],
+    jobs: dict[str, Job],
     workdir: Path,
     minutes: float,
     say: Say,
@@ -115,7 +124,7 @@ def run_cells(
     return outcome
 
 
-def _run_cell(folder: Path, job: dict[str, Any], left: float, start: Launch) -> tuple[int, float]:
+def _run_cell(folder: Path, job: Job, left: float, start: Launch) -> tuple[int, float]:
     begun = time.monotonic()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,14 +134,15 @@ def _run_cell(folder: Path, job: dict[str, Any], left: float, start: Launch) -> 
         raise CompareError(f"{folder} cannot be used: {error.strerror}") from None
 
 
-def finished(folder: Path, job: dict[str, Any]) -> bool:
+def finished(folder: Path, job: Job) -> bool:
     """Whether a cell is trained and evaluated.
 
     Raises:
         CompareError: if the folder holds a cell that differs in what decides its numbers.
     """
     if (folder / "cell.json").exists():
-        there, wanted = read_json(folder / "cell.json").get("cell", {}), job["cell"]
+        there = read_json(folder / "cell.json").get("cell", {})
+        wanted: dict[str, Setting] = json.loads(json.dumps(job["cell"]))
         differing = [key for key in wanted if there.get(key) != wanted[key]]
         if differing:
             key, old, new = _first_difference(there, wanted, differing[0])
@@ -143,7 +153,9 @@ def finished(folder: Path, job: dict[str, Any]) -> bool:
     return (folder / "evaluation.json").exists()
 
 
-def _first_difference(there: Any, wanted: Any, key: str) -> tuple[str, Any, Any]:
+def _first_difference(
+    there: dict[str, Setting], wanted: dict[str, Setting], key: str
+) -> tuple[str, Setting, Setting]:
     old, new = there.get(key), wanted[key]
     if isinstance(old, dict) and isinstance(new, dict):
         inner = next(name for name in sorted({*old, *new}) if old.get(name) != new.get(name))
@@ -151,7 +163,7 @@ def _first_difference(there: Any, wanted: Any, key: str) -> tuple[str, Any, Any]
     return key, old, new
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> Any:
     """Read a JSON object.
 
     Raises:
@@ -163,7 +175,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise CompareError(f"{path} cannot be read: {error}") from None
 
 
-def check_same_start(evaluations: Sequence[dict[str, Any]]) -> int:
+def check_same_start(evaluations: Sequence[CellResult]) -> int:
     """Check that the runs of one seed began with the same weights, samples and noise.
 
     Returns:
@@ -172,11 +184,11 @@ def check_same_start(evaluations: Sequence[dict[str, Any]]) -> int:
     Raises:
         CompareError: naming two cells that differ.
     """
-    groups: dict[tuple[str, int], dict[str, Any]] = {}
+    groups: dict[tuple[str, Setting], CellResult] = {}
     for evaluation in evaluations:
         cell = evaluation["cell"]
         first = groups.setdefault((cell["task"], cell["settings"]["seed"]), evaluation)
-        for kind in ("initial_weights", "first_batch", "first_input"):
+        for kind in WITNESSES:
             if not _equal(evaluation["witness"][kind], first["witness"][kind]):
                 raise CompareError(
                     f"{cell['cell']} and {first['cell']['cell']} share a seed but differ in their "
@@ -185,9 +197,9 @@ def check_same_start(evaluations: Sequence[dict[str, Any]]) -> int:
     return len(groups)
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(one: str | list[float], other: str | list[float]) -> bool:
     """Whether hashes are equal, or values up to the rounding of float32."""
-    if isinstance(one, list) and one and isinstance(one[0], float):
+    if isinstance(one, list):
         return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=1e-5))
     return bool(one == other)
 

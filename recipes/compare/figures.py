@@ -7,7 +7,6 @@ is special to the comparison is drawn here.
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -70,7 +69,7 @@ def bars(
     return page
 
 
-def _parts(page: plots.Figure, rows: int) -> list[Any]:
+def _parts(page: plots.Figure, rows: int) -> list[plots.Figure]:
     """Return one subfigure per row, in a list also where there is only one."""
     return list(np.ravel(page.subfigures(rows, 1)))
 

@@ -7,17 +7,13 @@ from keras.ops import convert_to_numpy
 
 from asykeras.metrics import ssim
 from recipes.compare.grey_levels import errors_by_grey_level
+from recipes.compare.records import Record
 from zoo.pictures.images import ImageError, find_images, read_image, to_channels
 from zoo.restoring.network import Restorer
 from zoo.scoring.evaluate import Evaluation, evaluate
 from zoo.scoring.tasks import Task
 
 Images = dict[str, np.ndarray]
-
-
-# What is kept of a restored image, all of it of what the protocol scores: `psnr` in dB,
-# `ssim_gaussian`, `ssim_uniform`, `rmse`, `nrmse`, and `grey_levels`, sums by grey level.
-Record = dict[str, float | dict[str, list[float]]]
 
 
 def read_tests(folder: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -9,12 +9,20 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 PAPER = Path(__file__).with_name("paper.json")
 METRICS = ("psnr", "ssim", "nrmse")  # in the order in which the paper's cells hold them
+
+
+class Published(TypedDict):
+    """The authors' own network: its name, PSNR and SSIM by task, PSNR of the ten images."""
+
+    name: str
+    means: dict[str, tuple[float, float]]
+    psnr: NotRequired[list[float]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class PaperTable:
     network: str
     cells: dict[str, list[str]]
     remarks: tuple[str, ...]
-    published: dict[str, Any]
+    published: Published
 
     def values(self, loss: str) -> np.ndarray:
         """Return the cells of a loss as numbers, `(10 images, 3 metrics)`."""

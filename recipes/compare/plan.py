@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from recipes.compare.presets import LOSSES, Preset
+from recipes.compare.presets import LOSSES, Preset, Setting
 from recipes.data.sources import folder_name
 from zoo.scoring.tasks import parse
 
@@ -30,8 +30,8 @@ class Configuration:
     label: str
     plain: str
     loss: str
-    changes: dict[str, Any] = field(default_factory=dict)
-    rate: dict[str, Any] = field(default_factory=dict)
+    changes: dict[str, Setting] = field(default_factory=dict)
+    rate: dict[str, Setting] = field(default_factory=dict)
 
 
 def table_configurations(losses: Sequence[str]) -> list[Configuration]:
@@ -51,7 +51,7 @@ def ablation_configurations(plain: str) -> list[Configuration]:
     """
     asymmetric = f"asy_{plain}"
 
-    def row(name: str, label: str, **changes: Any) -> Configuration:
+    def row(name: str, label: str, **changes: Setting) -> Configuration:
         return Configuration(f"{asymmetric}_{name}", label, plain, asymmetric, changes)
 
     rows = [
@@ -95,6 +95,27 @@ class Cell:
     def name(self) -> str:
         """Name of its folder, such as `srcnn-x3-asy_mse-seed0`."""
         return f"{self.network}-{self.task}-{self.configuration.name}-seed{self.seed}"
+
+
+class Specification(TypedDict):
+    """All that decides the numbers of a cell, as `cell.json` has it; no paths."""
+
+    cell: str
+    network: str
+    task: str
+    configuration: dict[str, Setting]
+    settings: dict[str, Setting]
+    train: str
+    test: str
+    names: list[str]
+    backend: str
+
+
+class Job(TypedDict):
+    """What a cell is given: what it is, and where its images are."""
+
+    cell: Specification
+    paths: dict[str, str]
 
 
 def plan(preset: Preset) -> list[Cell]:
@@ -141,9 +162,9 @@ def averaging(steps: int) -> float:
     return round(min(0.999, max(0.0, 1 - 25 / steps)), 4)
 
 
-def specification(cell: Cell, preset: Preset, backend: str) -> dict[str, Any]:
+def specification(cell: Cell, preset: Preset, backend: str) -> Specification:
     """Return all that decides the numbers of a cell, for its `cell.json`; no paths."""
-    settings = {**preset.settings, **cell.configuration.changes}
+    settings: dict[str, Setting] = {**preset.settings, **cell.configuration.changes}
     settings |= {"loss": cell.configuration.loss, "seed": cell.seed}
     task = parse(cell.task)
     if task.scale > 1:

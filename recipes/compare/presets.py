@@ -5,7 +5,7 @@ are printed in the report. No choice was made by looking at the difference betwe
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 LOSSES = ("mae", "mse", "asy_mae", "asy_mse")  # the order of the paper's columns
 SET14_TEN = (
@@ -14,6 +14,10 @@ SET14_TEN = (
 )
 SET12_TEN = tuple(f"{number:02d}" for number in range(3, 13))
 BSD68_TEN = tuple(f"test{n:03d}" for n in (45, 18, 62, 13, 4, 28, 17, 52, 49, 14))
+
+
+# The value of a setting of a recipe; its dataclass says the type.
+Setting: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Preset:
     train: str
     test: str
     names: tuple[str, ...]
-    settings: dict[str, Any]
+    settings: dict[str, Setting]
     patches: dict[str, int] = field(default_factory=dict)
     validation: str = "div2k_valid_256crop"
     losses: tuple[str, ...] = LOSSES

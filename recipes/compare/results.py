@@ -1,17 +1,15 @@
 """The evaluations of finished cells as arrays `(seeds, images)`."""
 
 import csv
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from recipes.compare.cells import read_json
-from recipes.compare.measure import Record
 from recipes.compare.plan import Cell
+from recipes.compare.records import CellResult, Record, Records, scores_of
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ class Metric:
 
     def of(self, record: Record) -> float:
         """Return the value in a record."""
-        value = record[self.key]
-        return math.nan if isinstance(value, dict) else value
+        return scores_of(record)[self.key]
 
     def text(self, value: float, sign: bool = False) -> str:
         """Return a value with the digits of this metric."""
@@ -61,16 +58,14 @@ class Results:
         stored: Whether this is what a report keeps, without cells.
     """
 
-    cells: dict[str, dict[str, Any]]
+    cells: dict[str, CellResult]
     plan: Sequence[Cell]
-    baselines: dict[str, dict[str, dict[str, Any]]]
+    baselines: dict[str, Records]
     workdir: Path
     stored: bool = False
 
     @classmethod
-    def load(
-        cls, plan: Sequence[Cell], workdir: Path, baselines: dict[str, dict[str, Any]]
-    ) -> "Results":
+    def load(cls, plan: Sequence[Cell], workdir: Path, baselines: dict[str, Records]) -> "Results":
         """Read the evaluations of the cells that are finished."""
         paths = {cell.name: workdir / "cells" / cell.name / "evaluation.json" for cell in plan}
         read = {name: read_json(path) for name, path in paths.items() if path.exists()}
@@ -114,7 +109,7 @@ class Results:
         """Return the work folder of a cell."""
         return self.workdir / "cells" / self.cell(task, name, seed).name
 
-    def records(self, task: str, name: str, seed: int) -> dict[str, dict[str, Any]]:
+    def records(self, task: str, name: str, seed: int) -> Records:
         """Return the record of each image of a finished cell."""
         return dict(self.cells[self.cell(task, name, seed).name]["images"])
 
@@ -122,7 +117,7 @@ class Results:
         """Return a metric, `(seeds, images)`."""
         return np.array(
             [
-                [record[metric] for record in self.records(task, name, seed).values()]
+                [scores_of(record)[metric] for record in self.records(task, name, seed).values()]
                 for seed in seeds
             ]
         )

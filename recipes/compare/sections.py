@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -14,6 +13,7 @@ from recipes.compare.findings import AblationRow, Difference
 from recipes.compare.grey_levels import BANDS, BINS, change
 from recipes.compare.measure import evaluations, record
 from recipes.compare.plan import NAMES, ablation_plan, averaging, table_configurations
+from recipes.compare.presets import Setting
 from recipes.compare.report import REPORT, Report
 from recipes.compare.results import Results, metrics
 from zoo.pictures.images import to_uint8
@@ -258,7 +258,9 @@ def pictures(report: Report) -> str:
     )
 
 
-def _versions(report: Report, task: str) -> list[tuple[str, Any, Any]]:
+def _versions(
+    report: Report, task: str
+) -> list[tuple[str, dict[str, np.ndarray], dict[str, dict[str, float]]]]:
     """Return two images, restored by the networks of one seed: heading, versions and scores."""
     asymmetric, plain = report.pairs[-1]
     seed, images = report.seeds(task)[0], report.shown
@@ -423,7 +425,7 @@ def _folders(source: str) -> str:
     return ", ".join("/".join(Path(folder).parts[-2:]) for folder in source.split(","))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Setting | dict[str, int]) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
     return str(value)

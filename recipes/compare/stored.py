@@ -7,11 +7,11 @@ by grey level of the label (see `grey_levels`), and the number of pixels once fo
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from recipes.compare.cells import CompareError
 from recipes.compare.grey_levels import BINS
 from recipes.compare.plan import Cell
+from recipes.compare.records import CellResult, Record, Records, scores_of
 from recipes.compare.results import Results
 from recipes.compare.tables import csv_text
 
@@ -20,13 +20,12 @@ KINDS = ("psnr", "ssim_uniform", "ssim_gaussian", "rmse", "nrmse")
 RUN = ("task", "configuration", "seed")
 BIN_NAMES = tuple(f"bin{number}" for number in range(BINS))
 Run = tuple[str, str, str]
-Records = dict[str, dict[str, Any]]  # image -> record
 
 
 def scores_csv(results: Results) -> str:
     """Return every score of every finished run and of the degraded images, unrounded."""
     rows = [
-        [*run, image, *(record[kind] for kind in KINDS), factor]
+        [*run, image, *(scores_of(record)[kind] for kind in KINDS), factor]
         for run, records, factor in _runs(results)
         for image, record in records.items()
     ]
@@ -74,12 +73,18 @@ def read(plan: Sequence[Cell], report: Path) -> Results:
 
 def _read_scores(results: Results, planned: dict[Run, Cell], path: Path) -> None:
     for run, image, row in _rows(path):
-        record: dict[str, Any] = {kind: float(row[kind]) for kind in KINDS}
+        record: Record = {
+            "psnr": float(row["psnr"]),
+            "ssim_uniform": float(row["ssim_uniform"]),
+            "ssim_gaussian": float(row["ssim_gaussian"]),
+            "rmse": float(row["rmse"]),
+            "nrmse": float(row["nrmse"]),
+        }
         if run[1] == "none":
             results.baselines.setdefault(run[0], {})[image] = record
         elif run in planned:
             factor = float(row.get("rate_factor") or 1)
-            new = {"images": {}, "witness": {"rate_factor": factor}}
+            new: CellResult = {"images": {}, "witness": {"rate_factor": factor}}
             results.cells.setdefault(planned[run].name, new)["images"][image] = record
         else:
             raise CompareError(

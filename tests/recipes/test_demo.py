@@ -5,7 +5,6 @@ import dataclasses
 import json
 
 import keras
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,6 +12,7 @@ import zoo
 from recipes import demo
 from tests.zoo.examples import card_of
 from zoo.pictures.images import find_images, read_image
+from zoo.scoring.evaluate import Evaluation
 from zoo.store.weight import save
 
 pytest.importorskip("matplotlib")
@@ -74,35 +74,27 @@ def test_nothing_but_the_loss_differs_between_the_trainings(monkeypatch, tmp_pat
 
 def test_the_summary_is_the_mean_difference_and_claims_nothing():
     columns = {
-        "MSE": [{"psnr": 30.0}, {"psnr": 20.0}],
-        "AsyMSE": [{"psnr": 30.1}, {"psnr": 19.7}],
-    }  # +0.1 and -0.3
+        name: [Evaluation(None, None, {"psnr": value}) for value in values]
+        for name, values in {"MSE": (30.0, 20.0), "AsyMSE": (30.1, 19.7)}.items()
+    }
     assert demo.summary(columns) == (
         "AsyMSE minus MSE: mean -0.100 dB over 2 images, one seed: not evidence by itself"
     )
 
 
-@pytest.mark.slow
-def test_a_saved_model_that_differs_is_an_error(monkeypatch, tmp_path):
-    pytest.importorskip("tensorflow")
+@tensorflow_only
+def test_the_exported_network_is_compared_and_named_without_a_folder(tmp_path):
     write_network(tmp_path)
-    monkeypatch.setattr(demo, "_in_fresh_process", lambda _, luma: luma + np.float32(1e-3))
-    with pytest.raises(demo.DemoError, match="to 1e-05. Received: a difference of"):
-        demo.export(tmp_path, {"image": np.zeros((12, 15, 3), np.uint8)})
+    report = demo.export(tmp_path)
+    assert report["parity"]["largest_difference"] == 0
+    assert report["weight"] == "asy_mse"
+    assert (tmp_path / "savedmodel/saved_model.pb").is_file()
 
 
-@pytest.mark.slow
-def test_a_saved_model_that_does_not_run_is_an_error(tmp_path):
-    pytest.importorskip("tensorflow")
-    with pytest.raises(demo.DemoError, match="does not run in a fresh process: .*absent"):
-        demo._in_fresh_process(tmp_path / "absent", np.zeros((1, 9, 9, 1), np.float32))
-
-
-def test_without_tensorflow_there_is_no_export_and_one_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
-    assert demo.export(tmp_path, {}) is None
+def test_another_backend_has_no_export(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo.keras.backend, "backend", lambda: "jax")
+    assert demo.export(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
-    assert "needs TensorFlow" in demo._export_report(None)
 
 
 def test_results_replace_those_of_an_earlier_demo_and_nothing_else(tmp_path):

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from asykeras import __version__
 from zoo.app.command import UsageError, run
@@ -60,7 +59,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     if not options.out.endswith(SUFFIX):
-        raise WeightsError(f"--out must end with {SUFFIX}. Received: {options.out}")
+        raise WeightsError(f"--out must end with {SUFFIX}. Received: out={options.out}")
     if not Path(options.out).parent.is_dir():
         raise WeightsError(f"there is no folder {Path(options.out).parent}")
     network, card = import_weights(options.file, options.model, transposed=options.transposed)
@@ -152,8 +151,8 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_demo(commands: Any) -> None:
-    command = commands.add_parser("demo", help="a page in the browser that restores pictures")
+def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("demo", help="a page in the browser that restores pictures")
     command.add_argument(
         "--weights", nargs="+", metavar="NAME", help="names, files or work folders to choose from"
     )
@@ -162,8 +161,8 @@ def _add_demo(commands: Any) -> None:
     command.set_defaults(run=_demo)
 
 
-def _add_export(commands: Any) -> None:
-    command = commands.add_parser("export", help="write a network for another runtime")
+def _add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("export", help="write a network for another runtime")
     command.add_argument("name", metavar="NAME", help="published name, file or work folder")
     command.add_argument("out", metavar="OUT", help="folder, or file.onnx, file.tflite, file.xml")
     command.add_argument(
@@ -174,8 +173,8 @@ def _add_export(commands: Any) -> None:
     command.set_defaults(run=_export)
 
 
-def _add_restore(commands: Any) -> None:
-    command = commands.add_parser("restore", help="restore files and folders of pictures")
+def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("restore", help="restore files and folders of pictures")
     command.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures"
     )
@@ -211,9 +210,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    _add_restore(commands)
-    _add_export(commands)
-    _add_demo(commands)
+    _add_restore(commands.add_parser)
+    _add_export(commands.add_parser)
+    _add_demo(commands.add_parser)
 
     command = commands.add_parser("list", help="the published weights")
     command.set_defaults(run=_list)

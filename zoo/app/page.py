@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,9 @@ from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
 from zoo.restoring.remarks import sigma_remark
 from zoo.store.weight import find
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 SHOWN = 2048  # pixels a side that the page shows of a picture, one to one; all are downloaded
 SIGMA = 25.0  # grey levels of the noise, before the user says otherwise
@@ -85,7 +88,7 @@ def shown(path: Path) -> Image.Image:
     return Image.fromarray(np.broadcast_to(values, (*values.shape[:2], 3)))
 
 
-def build_page(weights: Sequence[str], folder: Path) -> Any:
+def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
     """Return the page, a `gradio.Blocks`.
 
     Args:
@@ -98,7 +101,7 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
 
     def restore(
         path: str | None, name: str | None, sigma: float | None, ensemble: bool
-    ) -> tuple[Any, ...]:
+    ) -> "tuple[tuple[np.ndarray, np.ndarray], gr.DownloadButton, str]":
         if path is None or name not in scales:
             missing = "a picture" if path is None else "weights"
             raise gr.Error(f"Choose {missing} first.", duration=None)
@@ -154,7 +157,7 @@ def serve(weights: Sequence[str], port: int, browser: bool) -> None:
         WeightsError: if weights are unknown or cannot be loaded.
     """
     if not 1 <= port <= 65535:
-        raise PageError(f"a port is a number from 1 to 65535. Received: {port}")
+        raise PageError(f"a port is a number from 1 to 65535. Received: port={port}")
     for name in weights:
         _network(name)
     with temporary_folder() as folder:

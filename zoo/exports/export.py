@@ -109,6 +109,10 @@ def export(
     chosen, target = _format(format, int8), Path(out)
     names = _names(chosen, target, overwrite)
     chosen.find_packages()
+    if not isinstance(model, keras.Model | str | os.PathLike):
+        raise ExportError(
+            f"model must be a name, a path or a keras.Model. Received: model={model!r}"
+        )
     weight = None if isinstance(model, keras.Model) else find(model)
     network = _network(build(weight) if weight else model, chosen)
     card = weight.card if weight else None
@@ -124,7 +128,7 @@ def export(
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
             chosen.write(network, part, use.scale, [*inputs] if int8 else None)
         report: Report = {
-            "weight": weight.name if weight else None,
+            "weight": weight.title if weight else None,
             "weights_sha256": card.sha256 if card else None,
             "network": network.name,
             "parameters": network.count_params(),
@@ -164,13 +168,12 @@ def describe(report: Report, out: str | os.PathLike[str]) -> str:
 def _format(name: str, int8: bool) -> Format:
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
-            "export needs Keras on TensorFlow (KERAS_BACKEND=tensorflow). Received: "
-            f"{keras.backend.backend()}"
+            f"export needs Keras on TensorFlow. Received: KERAS_BACKEND={keras.backend.backend()}"
         )
     if name not in FORMATS:
-        raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: {name!r}")
+        raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: format={name!r}")
     if int8 and not FORMATS[name].quantizes:
-        raise ExportError(f"int8 needs the format litert. Received: {name!r}")
+        raise ExportError(f"int8 needs the format litert. Received: format={name!r}")
     return FORMATS[name]
 
 
@@ -181,7 +184,9 @@ def _names(chosen: Format, target: Path, overwrite: bool) -> list[str]:
         chosen.ending or ending in {f.ending for f in FORMATS.values()}
     ):
         wanted = f"must end with {chosen.ending}" if chosen.ending else "is a folder"
-        raise ExportError(f"the target of the format {chosen.name} {wanted}. Received: {target}")
+        raise ExportError(
+            f"the target of the format {chosen.name} {wanted}. Received: out={target}"
+        )
     if not target.parent.is_dir():
         raise ExportError(f"there is no folder {target.parent}")
     files = [target.with_suffix(each).name for each in chosen.companions]
@@ -202,12 +207,12 @@ def _network(network: keras.Model, chosen: Format) -> keras.Model:
     if ranks not in ([4], [4, 2]) or len(network.outputs) != 1:
         raise ExportError(
             "the network must turn an image, or an image and sigma, into one image; of MDSR export "
-            f"one scale, zoo.networks.mdsr.at_scale(network, 3). Received: {network.name}"
+            f"one scale, zoo.networks.mdsr.at_scale(network, 3). Received: model={network.name}"
         )
     if network.inputs[0].shape[-1] is None and chosen.name != "savedmodel":
         raise ExportError(
             f"the format {chosen.name} needs a fixed number of channels, as in "
-            f"zoo.DPHSIR(bands=3). Received: {network.name} for any number"
+            f"zoo.DPHSIR(bands=3). Received: model={network.name}"
         )
     return in_float32(network)
 

@@ -20,7 +20,9 @@ def computing_in(precision: str) -> Iterator[None]:
         ValueError: for another precision.
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"dtype must be one of {sorted(PRECISIONS)}. Received: {precision!r}")
+        raise ValueError(
+            f"dtype must be one of {sorted(PRECISIONS)}. Received: dtype={precision!r}"
+        )
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(PRECISIONS[precision])
     try:

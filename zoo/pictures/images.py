@@ -105,7 +105,7 @@ def read_image(path: str | os.PathLike[str], depth: str = "8") -> np.ndarray:
         ValueError: for another depth.
     """
     if depth not in ("8", "file"):
-        raise ValueError(f"depth must be '8' or 'file'. Received: {depth!r}")
+        raise ValueError(f"depth must be '8' or 'file'. Received: depth={depth!r}")
     photo = read_photo(Path(path))
     picture = photo.picture
     with open_rows(photo) as rows:

@@ -58,16 +58,18 @@ def picture_of(array: np.ndarray, alpha: bool = False) -> Picture:
         ValueError: if it is no image, or is alpha alone.
     """
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
-        raise TypeError(f"images must be uint8, uint16 or floating point. Received: {array.dtype}")
+        raise TypeError(
+            f"images must be uint8, uint16 or floating point. Received: dtype={array.dtype}"
+        )
     if array.ndim != 3 or 0 in array.shape:
         raise ValueError(
             "an image must have the shape (height, width) or (height, width, channels), each from "
-            f"1. Received: {array.shape}"
+            f"1. Received: shape={array.shape}"
         )
     height, width, channels = array.shape
     colours = channels - alpha
     if colours < 1:
-        raise ValueError(f"alpha must stand beside a colour. Received: {array.shape}")
+        raise ValueError(f"alpha must stand beside a colour. Received: shape={array.shape}")
     colour = {1: "grey", 3: "rgb"}.get(colours, "bands")
     return Picture(height, width, channels, array.dtype, colour, alpha)
 

@@ -1,14 +1,14 @@
 """A user's own model as `restore` needs it: a graph from an image to an image, of any size."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 
+from asykeras.types import Tensor
 from zoo.tiling.graph import TilingError, first_line, rebuilt, record, sizes
 
 
-def adopted(model: Any) -> keras.Model:
+def adopted(model: keras.Model) -> keras.Model:
     """Return a model as a graph `image`, or `[image, sigma]`, to an image; layers are shared.
 
     Args:
@@ -21,7 +21,7 @@ def adopted(model: Any) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise TypeError(
             "model must be the name or path of a weight, or a keras.Model. Received: "
-            f"{type(model).__name__} {str(model)[:80]}"
+            f"model={str(model)[:80]!r}, a {type(model).__name__}"
         )
     if not model.built:
         raise ValueError(f"{model.name} has no weights yet: fit it or load them, then restore")
@@ -34,18 +34,18 @@ def adopted(model: Any) -> keras.Model:
     if len(images) != 1 or len(levels) > 1 or len(inputs) != len(graph.inputs):
         raise ValueError(
             f"{model.name} must take an image (batch, height, width, channels), and perhaps sigma "
-            f"(batch, 1). Received: {_shapes(graph.inputs)}"
+            f"(batch, 1). Received: inputs={_shapes(graph.inputs)}"
         )
     result = graph.outputs[0]
     if len(graph.outputs) == 1 and not _alike(images[0], result):
         raise ValueError(
             f"{model.name} must return an image of as many channels as it takes. Received: "
-            f"{_shapes([result])} for {_shapes(images)}"
+            f"output={_shapes([result])} for image={_shapes(images)}"
         )
     if not all(keras.backend.is_float_dtype(each.dtype) for each in (*inputs, result)):
         raise ValueError(
             f"{model.name} must take and return floating point, white at 1. Received: "
-            f"{images[0].dtype} to {result.dtype}"
+            f"image={images[0].dtype}, output={result.dtype}"
         )
     outputs = result if len(graph.outputs) == 1 else graph.outputs
     return keras.Model(inputs if levels else images[0], outputs, name=model.name)
@@ -97,7 +97,7 @@ def _as_graph(model: keras.Model) -> keras.Model:
     return graph
 
 
-def _alike(image: Any, result: Any) -> bool:
+def _alike(image: Tensor, result: Tensor) -> bool:
     """Whether a result is an image, of the channels of another where both are known."""
     channels = image.shape[-1]
     return len(result.shape) == 4 and (
@@ -105,11 +105,11 @@ def _alike(image: Any, result: Any) -> bool:
     )
 
 
-def _shapes(tensors: list[Any]) -> str:
+def _shapes(tensors: list[Tensor]) -> str:
     return ", ".join(str(tuple(each.shape)) for each in tensors)
 
 
-def _layers(model: Any) -> Iterator[Any]:
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
     """Yield the layers of a model, those of models in it included."""
     for layer in getattr(model, "layers", []):
         yield layer

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -14,8 +13,9 @@ RADII = (1, 2, 4, 8)  # of the windows from which hidden colours are taken
 SPREAD = sum(RADII)
 
 # Images for the network `(n, h, w, channels)`, and what is kept aside meanwhile.
-Apart = Callable[[np.ndarray], tuple[np.ndarray, Any]]
-Together = Callable[[np.ndarray, Any], np.ndarray]
+Apart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Together = Callable[[np.ndarray, np.ndarray], np.ndarray]
+NOTHING = np.empty(0)  # that is kept aside
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def channels_for(colour: str, count: int, network: int | None, scale: int) -> Ch
         ValueError: if there is no way.
     """
     if network in (None, count):
-        return Channels(lambda pictures: (pictures, None), lambda images, _: images)
+        return Channels(lambda pictures: (pictures, NOTHING), lambda images, _: images)
     if colour == "grey" and network == 3:
         return Channels(
-            lambda pictures: (np.repeat(pictures, 3, axis=-1), None),
+            lambda pictures: (np.repeat(pictures, 3, axis=-1), NOTHING),
             lambda images, _: images.mean(axis=-1, keepdims=True),
         )
     if colour == "cmyk" and network in (1, 3):
@@ -75,7 +75,9 @@ def channels_for(colour: str, count: int, network: int | None, scale: int) -> Ch
         )
     if colour == "rgb" and network == 1:
         return Channels(lambda pictures: _luma(pictures, scale), _with_colour)
-    raise ValueError(f"the network takes images with {network} channels. Received: {count}")
+    raise ValueError(
+        f"the network takes images with {network} channels. Received: channels={count}"
+    )
 
 
 def without_hidden(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -122,10 +124,10 @@ def _with_colour(luma: np.ndarray, colour: np.ndarray) -> np.ndarray:
     return convert_to_numpy(ycbcr_to_rgb(np.concatenate([luma, colour], axis=-1)))
 
 
-def _to_batch(pictures: np.ndarray) -> tuple[np.ndarray, None]:
+def _to_batch(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return every channel as an image of its own: `(n * c, h, w, 1)`."""
     batch, height, width, count = pictures.shape
-    return np.moveaxis(pictures, -1, 1).reshape(batch * count, height, width, 1), None
+    return np.moveaxis(pictures, -1, 1).reshape(batch * count, height, width, 1), NOTHING
 
 
 def _from_batch(images: np.ndarray, count: int) -> np.ndarray:
@@ -137,16 +139,16 @@ def _inks(network: int, scale: int) -> Channels:
     colours = channels_for("rgb", 3, network, scale)
     black = channels_for("grey", 1, network, scale)
 
-    def apart(pictures: np.ndarray) -> tuple[np.ndarray, Any]:
+    def apart(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         light = 1 - pictures
         first, aside = colours.apart(light[..., :3])
         second, _ = black.apart(light[..., 3:])
         return np.concatenate([first, second]), aside
 
-    def together(images: np.ndarray, aside: Any) -> np.ndarray:
+    def together(images: np.ndarray, aside: np.ndarray) -> np.ndarray:
         pictures = len(images) // (colours.images + 1)
         first = colours.together(images[:-pictures], aside)
-        second = black.together(images[-pictures:], None)
+        second = black.together(images[-pictures:], NOTHING)
         return 1 - np.concatenate([first, second], axis=-1)
 
     def owners(pictures: int) -> np.ndarray:

@@ -98,7 +98,7 @@ def open_network(
     """
     foreign = engine != "keras"
     if foreign and device is not None:
-        raise ValueError(f"the engine {engine} runs on the CPU. Received: device {device!r}")
+        raise ValueError(f"the engine {engine} runs on the CPU. Received: device={device!r}")
     _check_device(device)
     if isinstance(model, str | os.PathLike):
         weight = find(model)
@@ -110,7 +110,7 @@ def open_network(
     elif dtype is not None and not foreign:
         raise ValueError(
             "dtype is for weights by name; build a model under keras.config.set_dtype_policy. "
-            f"Received: {dtype!r}"
+            f"Received: dtype={dtype!r}"
         )
     else:
         network = adopted(model)

@@ -78,7 +78,7 @@ def restore(
     if array.ndim != 4:
         return _restore_array(network, array, alpha, settings)
     if 0 in array.shape:
-        raise ValueError(f"images must hold at least one pixel. Received: {array.shape}")
+        raise ValueError(f"images must hold at least one pixel. Received: shape={array.shape}")
     return np.stack([_restore_array(network, image, alpha, settings) for image in array])
 
 

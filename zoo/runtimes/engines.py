@@ -82,7 +82,7 @@ def _check_engine(engine: str, dtype: str | None) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"the engine {engine} needs Keras on TensorFlow (KERAS_BACKEND=tensorflow), which "
-            f"exports the network. Received: {keras.backend.backend()}"
+            f"exports the network. Received: KERAS_BACKEND={keras.backend.backend()}"
         )
     packages = ["openvino"] if engine == "openvino" else ["tf2onnx", "onnx", "onnxruntime"]
     missing = [name for name in packages if not importlib.util.find_spec(name)]

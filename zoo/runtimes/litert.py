@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -28,10 +27,10 @@ def write(
     refuse_loops("litert", network)
     int8 = calibration is not None
     operators = tf.lite.OpsSet.TFLITE_BUILTINS_INT8 if int8 else tf.lite.OpsSet.TFLITE_BUILTINS
-    options: dict[str, Any] = {"target_spec": {"supported_ops": [operators]}}
-    if calibration is not None:
-        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
-        options["representative_dataset"] = lambda: _parts(calibration)
+    integers = {
+        "optimizations": [tf.lite.Optimize.DEFAULT],
+        "representative_dataset": lambda: _parts(calibration or ()),
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow warns of its own interpreter, of no one's use
         network.export(
@@ -39,7 +38,8 @@ def write(
             format="litert",
             verbose=False,
             input_signature=keras_signature(network),
-            **options,
+            target_spec={"supported_ops": [operators]},
+            **(integers if int8 else {}),
         )
     if int8:
         _check_integers(network, path)
@@ -91,5 +91,5 @@ def _check_integers(network: keras.Model, path: Path) -> None:
     if floats:
         raise ExportError(
             f"{network.name} has {len(floats)} weights or images that LiteRT does not compute in "
-            f"int8. Received: {floats[0]}"
+            f"int8. Received: tensor={floats[0]!r}"
         )

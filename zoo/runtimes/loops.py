@@ -16,5 +16,5 @@ def refuse_loops(name: str, network: keras.Model) -> None:
     if {"While", "StatelessWhile"} & {operation.type for operation in graph.get_operations()}:
         raise ExportError(
             f"{network.name} has a loop over its bands, which cannot be written as {name}: use "
-            f"savedmodel, or fewer bands. Received: {network.inputs[0].shape[-1]} bands"
+            f"savedmodel, or fewer bands. Received: channels={network.inputs[0].shape[-1]}"
         )

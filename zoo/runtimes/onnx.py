@@ -5,12 +5,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 
 from zoo.runtimes.loops import refuse_loops
 from zoo.runtimes.signatures import INPUTS, Calibration, Engine, concrete_function
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 def write(
@@ -37,7 +40,7 @@ def read(path: Path) -> dict[str, Engine]:
     return {"serve": lambda inputs: session.run(None, dict(zip(names, inputs, strict=True)))[0]}
 
 
-def _convert(network: keras.Model) -> Any:
+def _convert(network: keras.Model) -> "ModelProto":
     """Return the network as an ONNX model.
 
     Not by `keras.Model.export`, which runs all of tf2onnx's optimizers: the one for reshapes gives
@@ -74,7 +77,7 @@ def _convert(network: keras.Model) -> Any:
     return optimize_graph(converted, optimizers=optimizers).make_model(network.name)
 
 
-def _name_sizes(model: Any) -> None:
+def _name_sizes(model: "ModelProto") -> None:
     """Give the free sizes of inputs and output names that say what they are."""
     for value in [*model.graph.input, *model.graph.output]:
         prefix = "restored_" if value.name == "restored" else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -12,6 +12,9 @@ from asykeras.color import rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.resize import bicubic_resize
 from asykeras.types import Tensor
 from zoo.tiling.graph import growth
+
+if TYPE_CHECKING:
+    from tensorflow.types.experimental import ConcreteFunction
 
 # Inputs of a network, each with the same number of images, to restored images.
 Engine = Callable[[list[np.ndarray]], np.ndarray]
@@ -48,13 +51,13 @@ def input_specs(network: keras.Model, dtype: str) -> list[keras.InputSpec]:
     return specs
 
 
-def keras_signature(network: keras.Model) -> list[Any]:
+def keras_signature(network: keras.Model) -> list[keras.InputSpec] | list[list[keras.InputSpec]]:
     """Return the inputs as `keras.Model.export` wants them: as one argument."""
     specs = input_specs(network, "float32")
     return [specs] if len(specs) > 1 else specs
 
 
-def concrete_function(network: keras.Model) -> Any:
+def concrete_function(network: keras.Model) -> "ConcreteFunction":
     """Return the network as a function of TensorFlow, traced for any size."""
     import tensorflow as tf
 

@@ -44,6 +44,11 @@ class Weight:
     file: Path
     card: Card
 
+    @property
+    def title(self) -> str:
+        """Name without any folder."""
+        return Path(self.name).name
+
     def load_into(self, model: keras.Model) -> None:
         """Load the weights into a model of the same architecture.
 

@@ -386,7 +386,7 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path):
 
 SLOW_RUN = """
 import sys, time
-from tests.zoo.test_folder import network, run
+from tests.zoo.app.test_folder import network, run
 from zoo.app import folder
 from zoo.restoring import bands
 whole = folder.restore_bands

@@ -214,7 +214,7 @@ def test_a_taken_port_is_one_sentence():
 @pytest.mark.parametrize("port", ["0", "-1", "70000"])
 def test_a_number_that_is_no_port(port, capsys):
     assert cli.main(["demo", "--no-browser", "--port", port]) == 1
-    expected = f"asykeras: a port is a number from 1 to 65535. Received: {port}\n"
+    expected = f"asykeras: a port is a number from 1 to 65535. Received: port={port}\n"
     assert capsys.readouterr().err == expected
 
 

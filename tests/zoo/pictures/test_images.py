@@ -124,7 +124,7 @@ def test_a_16_bit_png_that_is_cut_short_is_refused(tmp_path):
 
 
 def test_an_unknown_depth_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="depth must be '8' or 'file'. Received: '16'"):
+    with pytest.raises(ValueError, match="depth must be '8' or 'file'. Received: depth='16'"):
         read_image(saved(tmp_path, Image.fromarray(RGB)), depth="16")
 
 

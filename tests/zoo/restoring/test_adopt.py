@@ -136,7 +136,7 @@ def test_the_only_size_of_a_network_that_wants_enlarged_images():
         assert restore(model, PHOTO, scale=2).shape == (90, 102, 3)
     with pytest.raises(ValueError, match="mine takes images of 25 x 25 pixels alone, no multiple"):
         restore(model_of(mean_removed, (25, 25)), PHOTO, scale=2)
-    with pytest.raises(ValueError, match="takes no turned pictures: self_ensemble must be off"):
+    with pytest.raises(ValueError, match="takes no turned pictures. Received: self_ensemble=True"):
         restore(model_of(mean_removed, (24, 16)), PHOTO, scale=1, self_ensemble=True)
 
 
@@ -270,22 +270,28 @@ def with_sigma():
         (lambda: keras.Sequential([convolution()], name="mine"), "mine has no weights yet: fit it"),
         (lambda: Subclassed([convolution()]), "mine has no weights yet: fit it"),
         (channels_first, "mine has the channels first"),
-        (two_images, r"must take an image .* Received: \(None, None, None, 3\), \(None, None, No"),
-        (with_sigma, "mine must either enlarge or take sigma. Received: both"),
+        (
+            two_images,
+            r"must take an image .* Received: inputs=\(None, None, None, 3\), \(None, None, No",
+        ),
+        (with_sigma, "mine must either enlarge or take sigma. Received: scale=2"),
         (lambda: model_of(lambda x: [x + 1, x + 2]), "mine must have one output"),
-        (lambda: model_of(convolution(1)), r"as many channels as it takes. Received: .*, 1\) for"),
+        (
+            lambda: model_of(convolution(1)),
+            r"as many channels as it takes. Received: output=.*, 1\) for",
+        ),
         (
             lambda: model_of(lambda x: layers.Dense(10)(layers.GlobalAveragePooling2D()(x))),
-            r"must return an image of .* Received: \(None, 10\) for",
+            r"must return an image of .* Received: output=\(None, 10\) for",
         ),
         (lambda: model_of(layers.Conv2D(3, 5)), "keep the size .* Received: 60 x 60 pixels for 64"),
         (lambda: model_of(layers.MaxPooling2D()), "Received: 32 x 32 pixels for 64 x 64"),
         (lambda: model_of(layers.Resizing(64, 64)), "must keep the size of an image or enlarge it"),
         (
             lambda: model_of(layers.Rescaling(1 / 255), dtype="uint8"),
-            "must take and return floating point, white at 1. Received: uint8 to float32",
+            "floating point, white at 1. Received: image=uint8, output=float32",
         ),
-        (lambda: model_of(lambda x: ops.cast(x, "uint8")), "Received: float32 to uint8"),
+        (lambda: model_of(lambda x: ops.cast(x, "uint8")), "Received: image=float32, output=uint8"),
         (lambda: built([layers.Dense(10)], (1, 3)), "mine does not say what it takes: give"),
         (lambda: built([layers.Flatten(), layers.Dense(192)]), "must return an image"),
         (lambda: built([lambda x: x, convolution(1)]), "must return an image of as many channels"),
@@ -311,10 +317,10 @@ def test_a_scale_is_a_whole_number(scale):
 
 def test_options_of_opening_are_not_ignored():
     network = open_network(model_of(convolution()), scale=1)
-    with pytest.raises(
-        ValueError, match="scale, dtype and device are for `open_network`. Received"
-    ):
-        restore(network, PHOTO, scale=1)
+    with pytest.raises(ValueError, match="is open already. Received: dtype='float32', device=None"):
+        restore(network, PHOTO, dtype="float32")
+    with pytest.raises(ValueError, match="has the scale 1. Received: scale=2"):
+        restore(network, PHOTO, scale=2)
 
 
 class Breaking(keras.Layer):
@@ -354,6 +360,6 @@ def test_builders_with_layers_of_their_own_say_what_to_import(builder):
 
 
 def test_no_image_at_all_is_refused():
-    with pytest.raises(ValueError, match=r"at least one pixel. Received: \(0, 4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"at least one pixel. Received: shape=\(0, 4, 4, 3\)"):
         restore("srcnn-955-x2", np.zeros((0, 4, 4, 3), np.uint8))
     assert restore("srcnn-955-x2", []) == []

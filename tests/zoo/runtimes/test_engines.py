@@ -106,7 +106,10 @@ def test_the_command_line_has_the_engines(engine, tmp_path):
         ({"engine": "tensorrt"}, "engine must be one of keras, onnxruntime, openvino. Received: "),
         ({"engine": "openvino", "device": "cpu:0"}, "the engine openvino runs on the CPU. Rec"),
         ({"engine": "onnxruntime", "dtype": "bfloat16"}, "onnxruntime computes in float32 here"),
-        ({"engine": "openvino", "dtype": "int8"}, "dtype must be one of .*. Received: 'int8'"),
+        (
+            {"engine": "openvino", "dtype": "int8"},
+            "dtype must be one of .*. Received: dtype='int8'",
+        ),
     ],
 )
 def test_what_an_engine_cannot_do_is_refused(options, message):

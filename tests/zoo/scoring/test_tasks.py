@@ -138,7 +138,7 @@ def test_a_network_must_do_what_is_asked_for():
         list(evaluate(twice, [smooth(20, 24, 3)], SuperResolution(3)))
     with pytest.raises(ValueError, match="srcnn-955-x3 has the scale 3. Received: scale=1"):
         list(evaluate("srcnn-955-x3", [smooth(20, 24, 3)], NOISE))
-    with pytest.raises(ValueError, match="takes images with 3 channels. Received: 5"):
+    with pytest.raises(ValueError, match="takes images with 3 channels. Received: channels=5"):
         list(evaluate(same, [np.zeros((20, 24, 5), np.uint8)], NOISE))
 
 
