@@ -17,9 +17,7 @@ import argparse
 import json
 import os
 import shutil
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -31,7 +29,7 @@ from recipes import srcnn
 from recipes.evaluate import Columns, csv_text, table
 from recipes.publish import showcase
 from recipes.training import run as training
-from zoo.app import command
+from zoo.app.command import Work, command
 from zoo.exports.export import Report, describe
 from zoo.machine.files import make_folder, write_atomically
 from zoo.machine.parts import part_folder
@@ -101,7 +99,7 @@ def train(work: Path, steps: int, quiet: bool) -> None:
     for number, (name, loss) in enumerate(NETWORKS.items(), 1):
         if not quiet:
             print(f"\ntraining {number} of {len(NETWORKS)}: {name}")
-        settings = srcnn.SrcnnSettings(
+        settings = srcnn.SrcnnSettings.of(
             data=str(SAMPLES / "train"),
             workdir=str(work / loss),
             loss=loss,
@@ -195,22 +193,16 @@ def _silent(line: str) -> None:
     """Print nothing."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.demo",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("--out", default="runs/demo", metavar="DIR", help="default: runs/demo")
     parser.add_argument(
         "--steps", type=int, default=STEPS, metavar="N", help=f"of each training; default: {STEPS}"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    return command.run(
-        parser, lambda options: run(Path(options.out), options.steps, options.quiet), arguments
-    )
+    return lambda options: run(Path(options.out), options.steps, options.quiet)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

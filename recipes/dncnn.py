@@ -11,16 +11,15 @@ published: MSE, Adam from 1e-3; ours: a cosine schedule, averaged weights,
 clipped gradients. Meant for a GPU: a step takes about a second on 2 CPU cores.
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import zoo
 from asykeras.degradations import GaussianNoise
+from recipes.data.jpeg import ENCODERS, Artefacts
 from recipes.training.normalization import batch_normalization
 from recipes.training.run import Recipe, command
-from recipes.training.settings import Settings, TrainingError, option
+from recipes.training.settings import Descent, Samples, Settings, TrainingError, Value, option
 from zoo.networks.dncnn import VARIANTS, fold_batch_norm
 from zoo.scoring.tasks import Deblocking, Denoising
 from zoo.store.card import Card, Use
@@ -30,18 +29,18 @@ from zoo.store.card import Card, Use
 class DncnnSettings(Settings):
     """Settings of DnCNN."""
 
+    samples: Samples = Samples(batch=128, patch=40)
+    descent: Descent = Descent(steps=200_000)
     variant: str = option("S", "S: 17 layers, grey; B: 20, grey; C: 20, colour", ("S", "B", "C"))
     sigma: float = option(25.0, "level of the noise in grey levels of 255, the highest if blind")
     sigma_min: float = option(-1.0, "lowest level for a blind network; -1: only --sigma")
     jpeg: str = option("", "LOW:HIGH quality: remove the artefacts of JPEG instead of noise")
-    steps: int = option(200_000, "steps of the optimizer in all")
-    batch: int = option(128, "patches per step")
-    patch: int = option(40, "side of the patch in pixels")
+    jpeg_encoder: str = option("pillow", "what makes these artefacts", ENCODERS)
 
 
 # As the authors' code trained what they released: 50 epochs of 1,600 batches, a tenth of the rate
 # from the 31st. (Their paper names SGD from 0.1 to 0.0001 instead.)
-PUBLISHED = {
+PUBLISHED: dict[str, Value] = {
     "learning_rate": 1e-3,
     "schedule": "constant",
     "milestones": "48000:0.1",
@@ -63,34 +62,34 @@ def recipe(settings: DncnnSettings) -> Recipe:
     channels = VARIANTS[settings.variant][1]
     high = settings.sigma / 255
     blind = settings.sigma_min >= 0
-    qualities = _qualities(settings.jpeg) if settings.jpeg else None
+    artefacts = _artefacts(settings.jpeg, settings.jpeg_encoder) if settings.jpeg else None
     return Recipe(
         build=partial(zoo.DnCNN, settings.variant, normalization=batch_normalization()),
         degradation=partial(
             GaussianNoise,
             (settings.sigma_min / 255, high) if blind else high,
-            seed=settings.seed,
+            seed=settings.start.seed,
         ),
         channels="rgb" if channels == 3 else "grey",
         card=Card(
             "DnCNN",
             {"variant": settings.variant, "batch_norm": False},
-            _use(settings, channels, qualities),
+            _use(settings, channels),
         ),
         publish=fold_batch_norm,
-        task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
-        qualities=qualities,
+        task=Deblocking(artefacts.low) if artefacts else Denoising(25 / 255 if blind else high),
+        artefacts=artefacts,
         trained={"batch_norm": True},
     )
 
 
-def _use(settings: DncnnSettings, channels: int, qualities: tuple[int, int] | None) -> Use:
+def _use(settings: DncnnSettings, channels: int) -> Use:
     """Return what the network is for: one trained for one level from 0.8 to 2 times that level.
 
     The latter was measured with `dncnn-gray-25` against non-local means (tests/zoo/scoring).
     """
     colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
-    if qualities:
+    if settings.jpeg:
         return Use(colours=colours)
     level = settings.sigma / 255
     if settings.sigma_min >= 0:
@@ -98,17 +97,14 @@ def _use(settings: DncnnSettings, channels: int, qualities: tuple[int, int] | No
     return Use(levels=(0.8 * level, 2 * level), level=level, colours=colours)
 
 
-def _qualities(text: str) -> tuple[int, int]:
+def _artefacts(text: str, encoder: str) -> Artefacts:
     low, _, high = text.partition(":")
     if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high) <= 100):
         raise TrainingError(f"--jpeg must be LOW:HIGH from 1 to 100. Received: {text!r}")
-    return int(low), int(high)
+    return Artefacts(int(low), int(high), encoder)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return command(recipe, DncnnSettings, __doc__, PUBLISHED, arguments)
-
+main = command(recipe, DncnnSettings, PUBLISHED)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -12,15 +12,14 @@ The last command gave `dphsir-small`: 30.78 dB on CBSD68 at sigma 25 after 99 mi
 on one core of a CPU with AVX512_BF16 (240 ms a step).
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import zoo
 from asykeras.degradations import GaussianNoise
+from recipes.data.cubes import Windows
 from recipes.training.run import Recipe, command, rebuilt
-from recipes.training.settings import Settings, option
+from recipes.training.settings import Descent, Samples, Settings, Value, option
 from zoo.scoring.tasks import Denoising
 from zoo.store.card import Card, Use
 
@@ -29,19 +28,19 @@ from zoo.store.card import Card, Use
 class DphsirSettings(Settings):
     """Settings of GRUNet."""
 
+    samples: Samples = Samples(batch=16, patch=64)
+    # At 0.001 a run of the small variant stopped learning: the gates of the last unit had closed.
+    descent: Descent = Descent(steps=100_000, learning_rate=3e-4)
     variant: str = option("full", "size of the network", ("full", "small"))
     bands: int = option(3, "bands in training: 1 for grey images, 3 for colour, more for cubes")
     sigma: float = option(70.0, "highest level of the noise in grey levels of 255")
-    steps: int = option(100_000, "steps of the optimizer in all")
-    batch: int = option(16, "patches per step")
-    patch: int = option(64, "side of the patch in pixels")
-    # At 0.001 a run of the small variant stopped learning: the gates of the last unit had closed.
-    learning_rate: float = option(3e-4, "highest learning rate of Adam")
+    bands_axis: str = option("last", "where the bands of cubes are", ("last", "first"))
+    variable: str = option("", "array to take of MATLAB files that hold several cubes")
 
 
 # How the published denoiser with a noise map was trained is not documented. This is the schedule of
 # its authors' other denoisers (80 epochs of 50,000 patches), in one stage with noise of any level.
-PUBLISHED = {
+PUBLISHED: dict[str, Value] = {
     "learning_rate": 1e-4,
     "schedule": "constant",
     "milestones": "140625:0.5,187500:0.1,218750:0.05",
@@ -62,15 +61,16 @@ def recipe(settings: DphsirSettings) -> Recipe:
     """
     if settings.bands < 1:
         raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
+    cubes = Windows(settings.bands, settings.bands_axis, settings.variable)
     colour = {1: "grey", 3: "rgb"}.get(settings.bands, "bands")
     # The network of a cube serves other cubes.
     bands = settings.bands if settings.bands in (1, 3) else None
     return Recipe(
         build=partial(zoo.DPHSIR, settings.bands, settings.variant),
         degradation=partial(
-            GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
+            GaussianNoise, (0.0, settings.sigma / 255), seed=settings.start.seed, return_sigma=True
         ),
-        channels=f"bands:{settings.bands}" if colour == "bands" else colour,
+        channels=cubes if colour == "bands" else colour,
         card=Card(
             "DPHSIR",
             {"bands": bands, "variant": settings.variant},
@@ -82,10 +82,7 @@ def recipe(settings: DphsirSettings) -> Recipe:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return command(recipe, DphsirSettings, __doc__, PUBLISHED, arguments)
-
+main = command(recipe, DphsirSettings, PUBLISHED)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

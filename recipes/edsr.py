@@ -8,15 +8,21 @@ published: L1, flips and quarter turns; ours: a cosine schedule, averaged weight
 gradients. Meant for a GPU: a step takes about a second on 2 CPU cores.
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import zoo
 from asykeras.degradations import BicubicDownscale
 from recipes.training.run import Recipe, command, rebuilt
-from recipes.training.settings import LOSSES, Settings, TrainingError, option
+from recipes.training.settings import (
+    Descent,
+    Objective,
+    Samples,
+    Settings,
+    TrainingError,
+    Value,
+    option,
+)
 from zoo.scoring.tasks import SuperResolution
 from zoo.store.card import Card, Use
 
@@ -25,17 +31,15 @@ from zoo.store.card import Card, Use
 class EdsrSettings(Settings):
     """Settings of EDSR."""
 
-    scale: int = option(2, "upsampling factor: 2, 3 or 4")
+    samples: Samples = Samples(batch=16, patch=96)
+    objective: Objective = Objective(loss="mae")
+    descent: Descent = Descent(steps=300_000, learning_rate=2e-4)
+    scale: int = option(2, "upsampling factor: 2, 3 or 4; the patch is a multiple of it")
     variant: str = option("baseline", "size of the network", ("baseline", "full"))
-    loss: str = option("mae", "what is minimised", LOSSES)
-    steps: int = option(300_000, "steps of the optimizer in all")
-    batch: int = option(16, "patches per step")
-    patch: int = option(96, "side of the clean patch in pixels, a multiple of the scale")
-    learning_rate: float = option(2e-4, "highest learning rate of Adam")
 
 
 # As published, on DIV2K; x3 and x4 start from x2 (--init), with patches of 144 and 192.
-PUBLISHED = {
+PUBLISHED: dict[str, Value] = {
     "learning_rate": 1e-4,
     "schedule": "constant",
     "milestones": "200000:0.5",
@@ -54,9 +58,10 @@ def recipe(settings: EdsrSettings) -> Recipe:
     Raises:
         TrainingError: if the patch is not a multiple of the scale.
     """
-    if settings.patch % settings.scale:
+    if settings.samples.patch % settings.scale:
         raise TrainingError(
-            f"--patch must be a multiple of the scale {settings.scale}. Received: {settings.patch}"
+            f"--patch must be a multiple of the scale {settings.scale}. "
+            f"Received: {settings.samples.patch}"
         )
     build = partial(zoo.EDSR, settings.scale, settings.variant)
     return Recipe(
@@ -74,10 +79,7 @@ def recipe(settings: EdsrSettings) -> Recipe:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return command(recipe, EdsrSettings, __doc__, PUBLISHED, arguments)
-
+main = command(recipe, EdsrSettings, PUBLISHED)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

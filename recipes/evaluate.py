@@ -20,7 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.failures import printable
 from zoo.machine.files import write_atomically
 from zoo.pictures.images import find_images, read_image
@@ -53,9 +53,14 @@ def csv_text(names: Sequence[str], columns: Columns, folder: str) -> str:
     return text.getvalue()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return run(_parser(), tabulate, arguments)
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
+    parser.add_argument("--weights", nargs="+", required=True, metavar="NAME")
+    parser.add_argument("--data", nargs="+", required=True, metavar="DIR")
+    parser.add_argument("--task", required=True, help="x3, sigma25, jpeg10: see above")
+    parser.add_argument("--csv", metavar="FILE", help="write the rows to a CSV file")
+    return tabulate
 
 
 def tabulate(options: argparse.Namespace) -> None:
@@ -85,18 +90,5 @@ def _label(weights: str) -> str:
     return Path(weights.rstrip("/")).name.removesuffix(".weights.h5")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--weights", nargs="+", required=True, metavar="NAME")
-    parser.add_argument("--data", nargs="+", required=True, metavar="DIR")
-    parser.add_argument("--task", required=True, help="x3, sigma25, jpeg10: see above")
-    parser.add_argument("--csv", metavar="FILE", help="write the rows to a CSV file")
-    return parser
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -11,8 +11,6 @@ from every side, the border that the two bicubic passes reach, and the loss is t
 that a pass without padding yields.
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +18,7 @@ import zoo
 from asykeras.degradations import BicubicDegrade
 from asykeras.resize import bicubic_resize
 from recipes.training.run import Recipe, command, rebuilt
-from recipes.training.settings import Settings, TrainingError, option
+from recipes.training.settings import Descent, Samples, Settings, TrainingError, Value, option
 from zoo.networks.srcnn import margin
 from zoo.scoring.tasks import SuperResolution
 from zoo.store.card import Card, Use
@@ -30,17 +28,17 @@ from zoo.store.card import Card, Use
 class SrcnnSettings(Settings):
     """Settings of SRCNN."""
 
+    samples: Samples = Samples(batch=32, patch=88)
+    descent: Descent = Descent(steps=40_000)
     scale: int = option(3, "upsampling factor: 2, 3 or 4")
     variant: str = option("9-5-5", "kernel sizes", ("9-1-5", "9-3-5", "9-5-5"))
-    steps: int = option(40_000, "steps of the optimizer in all")
-    batch: int = option(32, "patches per step")
-    patch: int = option(88, "side of the clean patch in pixels")
+    slow_layers: str = option("", "layers at a tenth of the rate, and all biases; sgd only")
 
 
 # As published: 33 x 33 pixels into the network (patches of 49, 57 and 65 at x2, x3 and x4), the sum
 # of squares of the 17 x 17 pixels of 9-5-5 halved, at a rate of 0.0001. On the mean of squares that
 # is a rate of 0.0001 * 17 * 17 / 2. Differs: He's initial weights instead of a deviation of 0.001.
-PUBLISHED = {
+PUBLISHED: dict[str, Value] = {
     "optimizer": "sgd",
     "learning_rate": 1e-4 * 17 * 17 / 2,
     "slow_layers": "reconstruction",
@@ -58,17 +56,20 @@ def recipe(settings: SrcnnSettings) -> Recipe:
     """Return how SRCNN is trained.
 
     Raises:
-        TrainingError: if nothing is left of a patch without its borders.
+        TrainingError: if nothing is left of a patch without its borders, or for slow layers of an
+            optimizer that has none.
     """
     build = partial(zoo.SRCNN, settings.scale, settings.variant)
     context = 4 * settings.scale  # two low-resolution pixels for each of the two bicubic passes
     smallest = 2 * (context + margin(settings.variant)) + 1
-    if settings.patch < smallest and settings.scale in (2, 3, 4):
+    patch, rule = settings.samples.patch, settings.descent.optimizer
+    if patch < smallest and settings.scale in (2, 3, 4):
         raise TrainingError(
             f"--patch must be at least {smallest} at scale {settings.scale} with "
-            f"{settings.variant}. Received: {settings.patch}"
+            f"{settings.variant}. Received: {patch}"
         )
-
+    if settings.slow_layers and rule != "sgd":
+        raise TrainingError(f"--slow-layers needs --optimizer sgd. Received: {rule}")
     return Recipe(
         build=partial(build, padding="valid"),
         degradation=partial(BicubicDegrade, settings.scale),
@@ -83,13 +84,11 @@ def recipe(settings: SrcnnSettings) -> Recipe:
         context=context,
         prepare=lambda small: bicubic_resize(small, settings.scale),
         ratio=settings.scale,
+        slow_layers=tuple(name for name in settings.slow_layers.split(",") if name),
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return command(recipe, SrcnnSettings, __doc__, PUBLISHED, arguments)
-
+main = command(recipe, SrcnnSettings, PUBLISHED)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,12 +1,9 @@
 """Command line of the benchmarks."""
 
 import argparse
-import sys
-from collections.abc import Sequence
 
 import keras
 
-from recipes import benchmark
 from recipes.benchmark.data import benchmark_data
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
@@ -15,18 +12,13 @@ from recipes.benchmark.pictures import ENGINES, Cells, benchmark_pictures
 from recipes.benchmark.plug import benchmark_plug
 from recipes.benchmark.restore import benchmark_restore
 from recipes.benchmark.train import CASES, Way, benchmark_train
-from zoo.app.command import run
+from zoo.app.command import Work, command
 
 PRECISIONS = ("float32", "bfloat16")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line: a subcommand for each question, with the options that it has."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.benchmark",
-        description=benchmark.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def describe(parser: argparse.ArgumentParser) -> Work:
+    """Add a subcommand for each question, with the options that it has; return what measures."""
     commands = parser.add_subparsers(dest="what", required=True)
     rounds_of = {
         "train": 6,
@@ -63,12 +55,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--compile", action="store_true", help=text)
     text = "one thread per side and its processor time, for a machine that others use too"
     train.add_argument("--one-thread", action="store_true", help=text)
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return run(parser(), measure, arguments)
+    return measure
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -94,5 +81,7 @@ def measure(options: argparse.Namespace) -> None:
         without_data[options.what](options.rounds)
 
 
+main = command(describe, module="recipes.benchmark")
+
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,7 +10,8 @@ import zoo
 from asykeras.degradations import BicubicDegrade
 from recipes.benchmark.ratios import seconds
 from recipes.data.patches import Patches, load_images
-from recipes.training.run import Restorer, jit
+from recipes.training.devices import jit
+from recipes.training.restorer import Restorer
 
 
 def benchmark_data(data: str, steps: int) -> None:

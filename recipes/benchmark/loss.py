@@ -9,7 +9,7 @@ import numpy as np
 import zoo
 from asykeras import AsyMAE, AsyMSE, Quartile
 from recipes.benchmark.ratios import quartiles, ratio
-from recipes.training.run import jit
+from recipes.training.devices import jit
 
 rng = np.random.default_rng(0)
 

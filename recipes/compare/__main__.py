@@ -22,7 +22,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -47,22 +47,58 @@ from recipes.compare.results import Results
 from recipes.compare.sections import write
 from recipes.compare.smoke import generate, smoke_preset
 from recipes.compare.statistics import student
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.scoring.tasks import parse
 
+WINDOW = "uniform"  # of SSIM, where no other is asked for
 NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
 # What a cell decides itself, or this command does for all cells.
 NOT_SETTABLE = (
     *("data", "degraded", "workdir", "loss", "weighting", "quantile", "apply_to", "normalize"),
-    *("balanced", "seed", "scale", "validation", "minutes", "resume", "quiet", "debug", "init"),
-    "preset",
+    *("balanced", "seed", "scale", "validation", "minutes", "resume", "quiet", "init"),
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return run(_parser(), compare, arguments, stopped="stopped; the same command goes on")
+def describe(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--preset", choices=[*PRESETS, "smoke"], help="a protocol")
+    which.add_argument("--network", choices=list(NETWORKS), help="the protocol of its table")
+    parser.add_argument("--data", metavar="DATA", help="holds the folders of images")
+    parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
+    parser.add_argument("--report", metavar="DIR", help="default: WORKDIR/report")
+    parser.add_argument(
+        "--recompute", metavar="DIR", help="write the report DIR again from the scores that it has"
+    )
+    parser.add_argument(
+        "--pictures", metavar="DIR", help="show these in the report, whatever it is scored on"
+    )
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
+    parser.add_argument("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
+    parser.add_argument("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")
+    parser.add_argument("--sigma", type=float, help="level of the noise, in grey levels of 255")
+    parser.add_argument("--train", metavar="DIRS", help="below DATA, with commas, or tfds:...")
+    parser.add_argument("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
+    parser.add_argument("--validation", metavar="DIR", help="for the curves alone; '': none")
+    parser.add_argument("--steps", type=int, metavar="N", help="of each training")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting of the recipe"
+    )
+    parser.add_argument(
+        "--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation"
+    )
+    parser.add_argument("--ablation", nargs="+", metavar="NAME", help="rows; default: all")
+    parser.add_argument(
+        "--window",
+        choices=("uniform", "gaussian"),
+        default=WINDOW,
+        help="of SSIM in the tables (default: uniform, the paper's)",
+    )
+    parser.add_argument("--minutes", type=float, default=0.0, help="stop after this time; 0: never")
+    parser.add_argument("--list", action="store_true", help="print the names of the runs and stop")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    return compare
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -149,11 +185,8 @@ def _tasks(options: argparse.Namespace, preset: Preset) -> tuple[str, ...]:
 
 def _settings(pairs: Sequence[str], network: str) -> dict[str, Setting]:
     """Return the settings of `--set NAME=VALUE`, with the types of the recipe's."""
-    defaults: dict[str, Setting] = {
-        item.name: item.default
-        for item in fields(RECIPES[network][0])
-        if item.name not in NOT_SETTABLE
-    }
+    given = RECIPES[network][0]().flat()
+    defaults = {name: value for name, value in given.items() if name not in NOT_SETTABLE}
     chosen: dict[str, Setting] = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
@@ -246,7 +279,7 @@ def _command(options: argparse.Namespace) -> str:
     names = ("losses", "seeds", "scales", "sigma", "steps", "ablation_seeds", "ablation", "set")
     for key in (*names, "window"):
         value = getattr(options, key)
-        if value not in (None, [], _parser().get_default(key)):
+        if value not in (None, [], WINDOW):
             words.append("--" + key.replace("_", "-"))
             words += [str(item) for item in (value if isinstance(value, list) else [value])]
     for key in ("train", "test", "validation"):
@@ -257,50 +290,7 @@ def _command(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--preset", choices=[*PRESETS, "smoke"], help="a protocol")
-    which.add_argument("--network", choices=list(NETWORKS), help="the protocol of its table")
-    parser.add_argument("--data", metavar="DATA", help="holds the folders of images")
-    parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
-    parser.add_argument("--report", metavar="DIR", help="default: WORKDIR/report")
-    parser.add_argument(
-        "--recompute", metavar="DIR", help="write the report DIR again from the scores that it has"
-    )
-    parser.add_argument(
-        "--pictures", metavar="DIR", help="show these in the report, whatever it is scored on"
-    )
-    parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
-    parser.add_argument("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
-    parser.add_argument("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")
-    parser.add_argument("--sigma", type=float, help="level of the noise, in grey levels of 255")
-    parser.add_argument("--train", metavar="DIRS", help="below DATA, with commas, or tfds:...")
-    parser.add_argument("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
-    parser.add_argument("--validation", metavar="DIR", help="for the curves alone; '': none")
-    parser.add_argument("--steps", type=int, metavar="N", help="of each training")
-    parser.add_argument(
-        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting of the recipe"
-    )
-    parser.add_argument(
-        "--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation"
-    )
-    parser.add_argument("--ablation", nargs="+", metavar="NAME", help="rows; default: all")
-    parser.add_argument(
-        "--window",
-        choices=("uniform", "gaussian"),
-        default="uniform",
-        help="of SSIM in the tables (default: uniform, the paper's)",
-    )
-    parser.add_argument("--minutes", type=float, default=0.0, help="stop after this time; 0: never")
-    parser.add_argument("--list", action="store_true", help="print the names of the runs and stop")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    return parser
-
+main = command(describe, "stopped; the same command goes on")
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

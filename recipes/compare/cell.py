@@ -16,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -34,9 +34,10 @@ from recipes.data.patches import Patches, load_images
 from recipes.training.checkpoints import versions
 from recipes.training.objective import make_loss
 from recipes.training.progress import Stopped
-from recipes.training.run import NETWORK, Recipe, train, unit_range
-from recipes.training.settings import Settings, TrainingError
-from zoo.app import command
+from recipes.training.restorer import unit_range
+from recipes.training.run import NETWORK, Recipe, train
+from recipes.training.settings import Objective, Settings, TrainingError
+from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.machine.locks import locked
 from zoo.scoring.tasks import parse
@@ -74,7 +75,7 @@ def run(folder: Path, minutes: float) -> int:
 def settings_of(folder: Path, job: Job, minutes: float) -> Settings:
     """Return the settings of the recipe for a cell."""
     kind = RECIPES[job["cell"]["network"]][0]
-    return kind(
+    return kind.of(
         **job["cell"]["settings"],
         data=job["paths"]["train"],
         validation=job["paths"]["validation"],
@@ -88,12 +89,13 @@ def train_cell(folder: Path, job: Job, minutes: float) -> None:
     """Train, and note what the losses must have in common."""
     settings = settings_of(folder, job, minutes)
     make_recipe = RECIPES[job["cell"]["network"]][1]
-    images = load_images(settings.data, make_recipe(settings).channels)
-    patches = Patches.of(images, settings.patch, settings.batch, settings.seed)
+    images = load_images(settings.samples.data, make_recipe(settings).channels)
+    samples, seed = settings.samples, settings.start.seed
+    patches = Patches.of(images, samples.patch, samples.batch, seed)
     factor = 1.0
     if changes := job["cell"]["configuration"]["rate"]:
-        factor = mean_weight(replace(settings, **changes), patches)
-        settings = replace(settings, learning_rate=settings.learning_rate * factor)
+        factor = mean_weight(settings.having(**changes).objective, patches)
+        settings = settings.having(learning_rate=settings.descent.learning_rate * factor)
     witness: Witness = {"rate_factor": factor, **first_batch(make_recipe(settings), patches)}
     train(settings, _witnessed(make_recipe(settings), witness))
     write_atomically(folder / "witness.json", json.dumps(witness, indent=2).encode())
@@ -112,14 +114,14 @@ def evaluate_cell(folder: Path, job: Job) -> None:
     write_atomically(folder / "evaluation.json", json.dumps(evaluation, indent=1).encode())
 
 
-def mean_weight(settings: Settings, patches: Patches) -> float:
+def mean_weight(objective: Objective, patches: Patches) -> float:
     """Return the mean factor that a loss puts on the error, over the first batches of training.
 
     The mean of M; of M squared where a squared error is taken of the weighted images. Four digits,
     so that a resumed run finds the very same learning rate.
     """
-    loss = make_loss(settings)
-    squared = settings.apply_to == "images" and settings.loss == "asy_mse"
+    loss = make_loss(objective)
+    squared = objective.apply_to == "images" and objective.loss == "asy_mse"
     means = []
     for step in range(BATCHES):
         weights = convert_to_numpy(loss.weights(unit_range(patches.numpy_batch(step))))
@@ -136,7 +138,7 @@ def first_batch(recipe: Recipe, patches: Patches) -> Witness:
     degraded = keras.tree.flatten(recipe.degradation()(unit_range(clean)))
     values = np.concatenate([convert_to_numpy(part).ravel() for part in degraded])
     return {
-        "first_batch": digest([clean]),
+        "first_batch": digest(keras.tree.flatten(clean)),
         "first_input": values[:: max(1, values.size // SAMPLED)].astype(float).tolist(),
     }
 
@@ -169,15 +171,15 @@ def _witnessed(recipe: Recipe, witness: Witness) -> Recipe:
     return replace(recipe, build=build, degradation=degradation)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m recipes.compare.cell", description=__doc__)
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("folder", type=Path, help="holds cell.json")
     parser.add_argument("--minutes", type=float, default=0.0, help="of training; 0: any")
     parser.add_argument(
         "--child", action="store_true", help="end with the process that holds the standard input"
     )
-    return command.run(parser, _run, arguments)
+    return _run
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -197,4 +199,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from recipes.compare.presets import LOSSES, Preset, Setting
-from recipes.data.patches import folder_name
+from recipes.data.sources import folder_name
 from zoo.scoring.tasks import parse
 
 NAMES = {"mae": "MAE", "mse": "MSE", "asy_mae": "Asy_MAE", "asy_mse": "Asy_MSE"}

@@ -8,7 +8,6 @@ weight is a name of the zoo, a file, or the work folder of a run.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from recipes.compare.presets import PRESETS, Preset
 from recipes.compare.report import REPORT, split
 from recipes.compare.results import Metric, metrics
 from recipes.compare.sections import METRIC_LABEL, TRAINED
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.pictures.images import ImageError
 from zoo.scoring.tasks import parse
@@ -81,18 +80,14 @@ def put(section: str, report: Path) -> None:
     write_atomically(report, ("".join(there.values()) + protocol).encode())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.compare.trained",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("weights", nargs="+", metavar="WEIGHT", help="name, file or work folder")
     parser.add_argument("--preset", required=True, choices=list(PRESETS), help="a protocol")
     parser.add_argument("--data", required=True, metavar="DATA", help="holds the test images")
     parser.add_argument("--report", required=True, metavar="DIR", help="of recipes.compare")
-    return run(parser, put_trained, arguments)
+    return put_trained
 
 
 def put_trained(options: argparse.Namespace) -> None:
@@ -107,4 +102,4 @@ def put_trained(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -8,11 +8,9 @@ BSDS500 calls the folder `val`. Which of its images the 68 are was found by thei
 
 import argparse
 import hashlib
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.files import make_folder, write_atomically
 from zoo.pictures.images import ImageError
 
@@ -52,21 +50,13 @@ def copy_images(source: Path, out: Path) -> None:
         write_atomically(out / name, content)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.data.cbsd68",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("source", metavar="FOLDER", help="test images of BSDS300, val of BSDS500")
     parser.add_argument("--out", required=True, metavar="DIR")
-    return run(
-        parser,
-        lambda options: copy_images(Path(options.source), Path(options.out)),
-        arguments,
-    )
+    return lambda options: copy_images(Path(options.source), Path(options.out))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

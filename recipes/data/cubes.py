@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from recipes.data.image_set import Found, Part
+from recipes.data.image_set import Found, Part, stamp
 from zoo.pictures.errors import reason
 from zoo.pictures.images import ImageError, find_files
 from zoo.store.claims import ContentError
@@ -23,6 +23,34 @@ from zoo.store.npy import open_npy
 
 SUFFIXES = (".npy", ".mat")
 LAYOUT = ("nRow", "nCol", "nBand")  # fields of a MATLAB file beside a flat bands x pixels array
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What cubes are cut into: images of neighbouring bands.
+
+    Attributes:
+        bands: Of a window. Windows overlap by half; the last one ends with the cube.
+        axis: Where the bands of a cube are: `"last"` or `"first"`.
+        variable: Name of the array in MATLAB files that hold several cubes.
+    """
+
+    bands: int
+    axis: str = "last"
+    variable: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse windows that are none.
+
+        Raises:
+            ImageError: for less than one band, or another axis.
+        """
+        if self.bands < 1:
+            raise ImageError(f"a window has 1 band or more. Received: {self.bands}")
+        if self.axis not in ("first", "last"):
+            raise ImageError(
+                f"the bands of a cube are its first or last axis. Received: {self.axis!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -42,30 +70,25 @@ class Cube:
     name: str = ""
 
 
-def cube_part(
-    folder: str | os.PathLike[str], bands: int, bands_axis: str = "last", variable: str = ""
-) -> Part:
-    """Look at the cubes of a folder; each becomes several images of `bands` channels.
+def cube_part(folder: str | os.PathLike[str], windows: Windows) -> Part:
+    """Look at the cubes of a folder; each becomes several images.
 
     Args:
         folder: Folder, searched recursively, or one file.
-        bands: Bands of a window. Windows overlap by half; the last one ends with the cube.
-        bands_axis: `"last"` or `"first"`.
-        variable: Name of the array in MATLAB files that hold several cubes.
+        windows: What the cubes are cut into.
 
     Raises:
         ImageError: if a file holds no cube, several, or one with too few bands.
     """
-    if bands_axis not in ("first", "last"):
-        raise ImageError(f"bands_axis must be 'first' or 'last'. Received: {bands_axis!r}")
+    bands, axis, variable = windows.bands, windows.axis, windows.variable
     paths = find_files(folder, SUFFIXES, "cube")
     found: list[Found] = []
     for path in paths:
         cube = open_cube(path, variable)
-        height, width, total = _layout(cube, bands_axis)
+        height, width, total = _layout(cube, axis)
         if total < bands:
             raise ImageError(
-                f"{path} has {total} bands along its {bands_axis} axis, fewer than {bands}; its "
+                f"{path} has {total} bands along its {axis} axis, fewer than {bands}; its "
                 f"shape is {cube.shape}"
             )
         root = Path(folder)
@@ -75,17 +98,12 @@ def cube_part(
 
     def read() -> Iterator[np.ndarray]:
         for path in paths:
-            cube = read_cube(path, bands_axis, variable)
+            cube = read_cube(path, axis, variable)
             for first in _window_starts(cube.shape[-1], bands):
                 yield cube[..., first : first + bands]
 
-    stamps = [(str(path.absolute()), *_stamp(path)) for path in paths]
-    return Part(found, repr((stamps, bands, bands_axis, variable)), read)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    stamps = [stamp(path) for path in paths]
+    return Part(found, repr((stamps, windows)), read)
 
 
 def _window_starts(total: int, bands: int) -> list[int]:
@@ -227,15 +245,3 @@ def write_mat_like(path: Path, out: Path, arrays: Mapping[str, np.ndarray | None
         write_like(path, out, reversed_axes)
     else:
         write_mat(path, out, arrays)
-
-
-def checked_bands(text: str) -> int:
-    """Return the number of bands of `"bands:31"`.
-
-    Raises:
-        ImageError: if it is no positive number.
-    """
-    number = text.removeprefix("bands:")
-    if not number.isdecimal() or int(number) < 1:
-        raise ImageError(f"bands are asked for as bands:31. Received: {text!r}")
-    return int(number)

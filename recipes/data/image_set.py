@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -44,6 +44,12 @@ class Part:
     found: Sequence[Found]
     identity: str
     read: Callable[[], Iterator[np.ndarray]]
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """Return what of a file changes when another one takes its place."""
+    status = path.stat()
+    return str(path.absolute()), status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +100,7 @@ class ImageSet(Sequence[np.ndarray]):
     def __getitem__(self, index: int) -> np.ndarray: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[np.ndarray]: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: int | slice) -> np.ndarray | Sequence[np.ndarray]:
         """Return one image, or several, as views."""
         if isinstance(index, slice):
             return [self[n] for n in range(*index.indices(len(self)))]
@@ -140,6 +146,7 @@ def in_words(size: int) -> str:
 def collect(
     parts: Sequence[Part],
     convert: Callable[[np.ndarray], np.ndarray],
+    channels: int,
     kind: str,
     memory: int,
     scratch: str | os.PathLike[str] | None,
@@ -150,6 +157,7 @@ def collect(
     Args:
         parts: What was found.
         convert: Brings an image to the channels that are wanted.
+        channels: How many those are.
         kind: Name of that conversion; says which file of an earlier run fits.
         memory: Bytes up to which the array is kept in memory.
         scratch: Folder for the file that holds the array otherwise.
@@ -161,8 +169,8 @@ def collect(
     found = [image for part in parts for image in part.found]
     sizes = np.array([(image.height, image.width) for image in found], dtype=np.int64)
     dtype = np.dtype(np.uint16 if any(image.deep for image in found) else np.uint8)
-    shape = (int(sizes.prod(axis=1).sum()), _channels(kind))
-    images = _converted(parts, convert, dtype, shape[1], quiet)
+    shape = (int(sizes.prod(axis=1).sum()), channels)
+    images = _converted(parts, convert, dtype, channels, quiet)
     total = shape[0] * shape[1] * dtype.itemsize
     if total <= memory:
         pixels, kept = _in_memory(images, shape, dtype), "kept in memory"
@@ -175,10 +183,6 @@ def collect(
         kept = f"streamed from {path} because {in_words(memory)} of memory may be used"
     names = tuple(image.name for image in found)
     return ImageSet(pixels, _starts(sizes), sizes[:, 0], sizes[:, 1], names, kept)
-
-
-def _channels(kind: str) -> int:
-    return int(kind.split(":")[1]) if ":" in kind else {"rgb": 3}.get(kind, 1)
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:

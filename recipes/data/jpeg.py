@@ -1,8 +1,8 @@
 """JPEG artefacts for training, as DnCNN-3 removes them: compressed at a quality per patch.
 
-Under TensorFlow the layer `RandomJpegQuality` of KerasCV does it, with the qualities that it is
-given in place of its own random ones. Elsewhere Pillow does, with the same tables of quality and
-the same halved colours, but an exact cosine transform where TensorFlow's is a fast one. Measured on
+Pillow makes them, or the layer `RandomJpegQuality` of KerasCV, with the qualities that it is given
+in place of its own random ones. Both have the same tables of quality and the same halved colours,
+but Pillow an exact cosine transform where TensorFlow's, behind KerasCV, is a fast one. Measured on
 192 patches of Kodak24, 50x50, qualities 5 to 99: the two differ by 0.6 to 1.3 grey levels of 255 on
 average in colour, 0.2 to 0.9 in grey, where the compression itself changes the patches by 12.5
 (quality 5) to 1.0 (quality 99). Single values differ by up to 5 below quality 95, and by up to 19
@@ -11,59 +11,86 @@ quality 99 in colour, 44.5 instead of 54.6 in grey.
 """
 
 import io
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image
 
+from recipes.data.image_set import ImageSet
 from zoo.pictures.images import ImageError
 
+ENCODERS = ("pillow", "keras_cv")
+Encode = Callable[[np.ndarray, int], np.ndarray]
 
-def compress(patches: np.ndarray, qualities: np.ndarray) -> np.ndarray:
-    """Return patches after compression by Pillow.
 
-    Args:
-        patches: uint8, `(batch, height, width, 1 or 3)`.
-        qualities: Integers from 1 to 100, one per patch.
+@dataclass(frozen=True)
+class Artefacts:
+    """Which artefacts the patches get.
+
+    Attributes:
+        low: Lowest quality.
+        high: Highest quality.
+        encoder: Of `ENCODERS`.
     """
-    degraded = np.empty_like(patches)
-    for n, (patch, quality) in enumerate(zip(patches, qualities, strict=True)):
-        file = io.BytesIO()
-        image = Image.fromarray(patch[..., 0] if patch.shape[-1] == 1 else patch)
-        image.save(file, "JPEG", quality=int(quality), subsampling="4:2:0")
-        with Image.open(file) as decoded:
-            degraded[n] = np.asarray(decoded).reshape(patch.shape)
-    return degraded
+
+    low: int
+    high: int
+    encoder: str = "pillow"
+
+    def check(self, images: ImageSet) -> None:
+        """Find out whether they can be made of some images.
+
+        Raises:
+            ValueError: for qualities that do not lie between 1 and 100, the lowest first.
+            ImageError: for images that are not of 8 bit with 1 or 3 channels.
+        """
+        if not 1 <= self.low <= self.high <= 100:
+            raise ValueError(
+                f"qualities must lie between 1 and 100. Received: {(self.low, self.high)}"
+            )
+        if images.pixels.dtype != np.uint8 or images.pixels.shape[1] not in (1, 3):
+            raise ImageError(
+                "JPEG artefacts are made of 8-bit images with 1 or 3 channels. "
+                f"Received: {images.pixels.dtype} with {images.pixels.shape[1]} channels"
+            )
+
+    def compressor(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Return what gives patches `(batch, height, width, 1 or 3)` back after compression.
+
+        Its second argument has the quality of each patch.
+
+        Raises:
+            ImageError: where KerasCV is asked for and not installed.
+        """
+        encode = _pillow if self.encoder == "pillow" else _keras_cv()
+
+        def compress(patches: np.ndarray, qualities: np.ndarray) -> np.ndarray:
+            degraded = np.empty_like(patches)
+            for n, quality in enumerate(qualities):
+                degraded[n] = encode(patches[n], int(quality))
+            return degraded
+
+        return compress
 
 
-def keras_cv_layer() -> Any:
-    """Return KerasCV's `RandomJpegQuality`.
+def _pillow(patch: np.ndarray, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    image = Image.fromarray(patch[..., 0] if patch.shape[-1] == 1 else patch)
+    image.save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    with Image.open(file) as decoded:
+        return np.asarray(decoded).reshape(patch.shape)
 
-    Raises:
-        ImageError: without KerasCV.
-    """
+
+@cache
+def _keras_cv() -> Encode:
     try:
         from keras_cv.layers import RandomJpegQuality  # an extra
     except ImportError as error:
         raise ImageError(
-            "JPEG artefacts under TensorFlow need KerasCV: pip install keras-cv==0.9.0 "
+            "JPEG artefacts of KerasCV need it: pip install keras-cv==0.9.0 "
             f"({error.name} is missing)"
         ) from None
-    return RandomJpegQuality((0, 100))
-
-
-def compress_tensor(layer: Any, patches: Any, qualities: Any) -> Any:
-    """Return patches after compression by KerasCV's layer, in a graph of TensorFlow.
-
-    Args:
-        layer: From `keras_cv_layer`.
-        patches: uint8 tensor, `(batch, height, width, 1 or 3)`, of known shape.
-        qualities: int32 tensor, `(batch,)`.
-    """
-    import tensorflow as tf
-
-    def one(pair: tuple[Any, Any]) -> Any:
-        return layer.augment_image(pair[0], transformation=pair[1])
-
-    degraded = tf.map_fn(one, (patches, qualities), fn_output_signature=tf.uint8)
-    return tf.ensure_shape(degraded, patches.shape)
+    layer = RandomJpegQuality((0, 100))
+    return lambda patch, quality: np.asarray(layer.augment_image(patch, transformation=quality))

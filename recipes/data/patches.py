@@ -11,30 +11,32 @@ the indices.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from recipes.data import jpeg
+from asykeras.types import Tensor
 from recipes.data.image_set import ALIGNED, Found, ImageSet
-from recipes.data.sources import folder_name as folder_name
-from recipes.data.sources import open_images, pair_order
+from recipes.data.jpeg import Artefacts
+from recipes.data.sources import Channels, open_images, pair_order
 from zoo.pictures.images import DEEP, ImageError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 WORD = 2**32  # the hashes are 32-bit words, held in int64 so that no product overflows
 WORKERS = min(8, max(2, os.cpu_count() or 1))  # that prepare batches in tf.data
 EVERYTHING = 2**62
 
+Batch: TypeAlias = np.ndarray | tuple[np.ndarray, np.ndarray]  # clean, or (clean, degraded)
 
-def load_images(source: str, channels: str) -> list[np.ndarray]:
-    """Decode all training images into memory, as 8 bit.
+
+def load_images(source: str, channels: Channels) -> list[np.ndarray]:
+    """Decode all training images into memory, as 8 bit: arrays `(height, width, channels)`.
 
     Args:
         source: See `recipes.data.sources`.
-        channels: `"luma"`, `"grey"` or `"rgb"`; see `zoo.pictures.images.to_channels`.
-
-    Returns:
-        uint8 arrays `(height, width, 1 or 3)`.
+        channels: As in `recipes.data.sources.open_images`.
 
     Raises:
         ImageError: for a folder without images and for any file that cannot be read.
@@ -65,7 +67,7 @@ class Patches:
     batch: int
     seed: int
     rows: tuple[int, int]  # first row of every batch, and the one after the last
-    qualities: tuple[int, int] | None  # lowest and highest of JPEG
+    artefacts: Artefacts | None  # of JPEG
     left_out: int  # images that are smaller than a patch
 
     @classmethod
@@ -77,7 +79,7 @@ class Patches:
         seed: int,
         degraded: ImageSet | None = None,
         rows: tuple[int, int] | None = None,
-        qualities: tuple[int, int] | None = None,
+        artefacts: Artefacts | None = None,
     ) -> "Patches":
         """Lay out the images for sampling.
 
@@ -90,8 +92,8 @@ class Patches:
                 number from 1 to 8 (`recipes.data.sources.open_pairs`).
             rows: Yield only the rows `first` to `stop - 1` of every batch: what one of several
                 hosts trains on.
-            qualities: Lowest and highest quality, 1 to 100, of JPEG artefacts on a copy of each
-                patch. The quality of a sample follows from the seed and its number.
+            artefacts: Of JPEG, on a copy of each patch. The quality of a sample follows from the
+                seed and its number.
 
         Raises:
             ImageError: if no image is as large as a patch, if partners do not fit the images, or if
@@ -105,7 +107,12 @@ class Patches:
         """
         images = images if isinstance(images, ImageSet) else ImageSet.of(images)
         rows = (0, batch) if rows is None else rows
-        _check(images, batch, degraded, rows, qualities)
+        if not 0 <= rows[0] < rows[1] <= batch:
+            raise ValueError(f"rows must lie within a batch of {batch}. Received: {rows}")
+        if artefacts:
+            artefacts.check(images)
+        if artefacts and degraded:
+            raise ImageError("JPEG artefacts are made from clean images, which have no partners")
         partners, ratio = _partners(images, degraded, size)
         fitting = np.flatnonzero(np.minimum(images.heights, images.widths) >= size)
         if not len(fitting):
@@ -129,7 +136,7 @@ class Patches:
             batch,
             seed,
             rows,
-            qualities,
+            artefacts,
             len(images) - len(fitting),
         )
 
@@ -138,7 +145,7 @@ class Patches:
         """The value that is white in the clean images: 255 or 65535."""
         return int(np.iinfo(self.pixels.dtype).max)
 
-    def numpy_batch(self, step: int) -> Any:
+    def numpy_batch(self, step: int) -> Batch:
         """Return the batch of one step, with NumPy alone."""
         first, stop = self.rows
         samples = np.arange(step * self.batch + first, step * self.batch + stop, dtype=np.int64)
@@ -150,46 +157,46 @@ class Patches:
         width = self.widths[image]
         row = self.starts[image] + top * width
         clean = _cut(self.pixels, row, left, width, turn, self.size)
-        if self.qualities:
-            return clean, jpeg.compress(clean, self._qualities(samples))
+        if self.artefacts:
+            return clean, self.artefacts.compressor()(clean, self._qualities(samples))
         if self.degraded_pixels is None or self.degraded_starts is None:
             return clean
         width, top, left = width // self.ratio, top // self.ratio, left // self.ratio
         row = self.degraded_starts[image] + top * width
         return clean, _cut(self.degraded_pixels, row, left, width, turn, self.size // self.ratio)
 
-    def numpy_batches(self, start: int, stop: int) -> Iterator[Any]:
+    def numpy_batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield the batches of the steps `start` to `stop - 1`."""
         return map(self.numpy_batch, range(start, stop))
 
-    def dataset(self, start: int, stop: int) -> Any:
+    def dataset(self, start: int, stop: int) -> "tf.data.Dataset":
         """Return the same batches as a `tf.data.Dataset`, prepared ahead of the training step.
 
-        JPEG artefacts are those of TensorFlow's encoder here, see `recipes.data.jpeg`.
-
         Raises:
-            ImageError: for JPEG artefacts without KerasCV.
+            ImageError: for artefacts of KerasCV where that is not installed.
         """
         import tensorflow as tf  # not there on machines that train with JAX
 
         first, last = self.rows
         bounds = tf.constant(self.bounds)
         cut = _tensor_cut(self.pixels, self.size)
-        layer = jpeg.keras_cv_layer() if self.qualities else None
+        compress = self.artefacts.compressor() if self.artefacts else None
         if self.degraded_pixels is not None:
             cut_degraded = _tensor_cut(self.degraded_pixels, self.size // self.ratio)
 
-        def choose(words: Any) -> Any:
+        def choose(words: "tf.Tensor") -> "tf.Tensor":
             return tf.searchsorted(bounds, words, side="right", out_type=tf.int64)
 
-        def batch(step: Any) -> Any:
+        def batch(step: "tf.Tensor") -> "tf.Tensor | tuple[tf.Tensor, tf.Tensor]":
             samples = step * self.batch + tf.range(first, last, dtype=tf.int64)
             image, top, left, turn = self._plan(samples, choose, tf.gather)
             width = tf.gather(self.widths, image)
             clean = cut(tf.gather(self.starts, image) + top * width, left, width, turn)
-            if layer is not None:
-                qualities = tf.cast(self._qualities(samples), tf.int32)
-                return clean, jpeg.compress_tensor(layer, clean, qualities)
+            if compress:
+                given = (clean, self._qualities(samples))
+                return clean, tf.ensure_shape(
+                    tf.numpy_function(compress, given, tf.uint8, stateful=False), clean.shape
+                )
             if self.degraded_pixels is None:
                 return clean
             width, top, left = width // self.ratio, top // self.ratio, left // self.ratio
@@ -206,8 +213,11 @@ class Patches:
         return batches.with_options(options)
 
     def _plan(
-        self, samples: Any, choose: Callable[[Any], Any], take: Callable[[Any, Any], Any]
-    ) -> tuple[Any, Any, Any, Any]:
+        self,
+        samples: Tensor,
+        choose: Callable[[Tensor], Tensor],
+        take: Callable[[np.ndarray, Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return image, top, left and turn (0 to 7) of each sample, for NumPy or TensorFlow."""
         image, top, left, turn = (_words(self.seed, samples, stream) for stream in range(4))
         image = choose(image)
@@ -217,34 +227,12 @@ class Patches:
         left = left * columns // WORD * self.ratio
         return image, top, left, turn * 8 // WORD
 
-    def _qualities(self, samples: Any) -> Any:
+    def _qualities(self, samples: Tensor) -> Tensor:
         """Return the quality of JPEG of each sample, for NumPy or TensorFlow."""
-        low, high = self.qualities or (100, 100)
+        artefacts = self.artefacts or Artefacts(100, 100)
         # a seed that is far from any other, so that its words are used for nothing else
         words = _words(self.seed + WORD // 8, samples, 0)
-        return low + words * (high - low + 1) // WORD
-
-
-def _check(
-    images: ImageSet,
-    batch: int,
-    degraded: ImageSet | None,
-    rows: tuple[int, int],
-    qualities: tuple[int, int] | None,
-) -> None:
-    if not 0 <= rows[0] < rows[1] <= batch:
-        raise ValueError(f"rows must lie within a batch of {batch}. Received: {rows}")
-    if qualities is None:
-        return
-    if not 1 <= qualities[0] <= qualities[1] <= 100:
-        raise ValueError(f"qualities must lie between 1 and 100. Received: {qualities}")
-    if degraded:
-        raise ImageError("JPEG artefacts are made from clean images, which have no partners")
-    if images.pixels.dtype != np.uint8 or images.pixels.shape[1] not in (1, 3):
-        raise ImageError(
-            "JPEG artefacts are made of 8-bit images with 1 or 3 channels. "
-            f"Received: {images.pixels.dtype} with {images.pixels.shape[1]} channels"
-        )
+        return artefacts.low + words * (artefacts.high - artefacts.low + 1) // WORD
 
 
 def _partners(images: ImageSet, degraded: ImageSet | None, size: int) -> tuple[list[int], int]:
@@ -288,7 +276,7 @@ def _cut(
     return batch
 
 
-def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Any, Any, Any, Any], Any]:
+def _tensor_cut(pixels: np.ndarray, size: int) -> "Callable[..., tf.Tensor]":
     """Return `_cut` for TensorFlow: a gather from pixels that stay where they are."""
     import tensorflow as tf
 
@@ -297,7 +285,9 @@ def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Any, Any, Any, Any],
     turned_rows = tf.constant(np.stack([_turned(rows, turn) for turn in range(8)]))
     turned_columns = tf.constant(np.stack([_turned(columns, turn) for turn in range(8)]))
 
-    def cut(row: Any, left: Any, width: Any, turn: Any) -> Any:
+    def cut(
+        row: "tf.Tensor", left: "tf.Tensor", width: "tf.Tensor", turn: "tf.Tensor"
+    ) -> "tf.Tensor":
         rows, columns = tf.gather(turned_rows, turn), tf.gather(turned_columns, turn)
         at = (row + left)[:, None, None] + rows * width[:, None, None] + columns
         return tf.ensure_shape(tf.gather(tensor, at), (None, size, size, pixels.shape[1]))
@@ -305,7 +295,7 @@ def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Any, Any, Any, Any],
     return cut
 
 
-def _tensor(pixels: np.ndarray) -> Any:
+def _tensor(pixels: np.ndarray) -> "tf.Tensor":
     """Return an array as a tensor on the CPU, without a copy where TensorFlow can take it over."""
     import tensorflow as tf
 
@@ -315,13 +305,13 @@ def _tensor(pixels: np.ndarray) -> Any:
         return tf.constant(pixels)
 
 
-def _words(seed: int, samples: Any, stream: int) -> Any:
+def _words(seed: int, samples: Tensor, stream: int) -> Tensor:
     """Return one 32-bit hash word per sample number; streams are independent of each other."""
     key = _mix(np.int64((seed * 4 + stream) % WORD))
     return _mix((samples % WORD) ^ int(key))
 
 
-def _mix(x: Any) -> Any:
+def _mix(x: Tensor) -> Tensor:
     """Mix the bits of 32-bit words held in int64 ("lowbias32", Wellons' hash prospector).
 
     Division stands for the right shift, so that NumPy arrays and tensors take the same code; both

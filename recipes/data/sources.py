@@ -12,18 +12,18 @@ A source is a text. Its parts are separated by commas; each is
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 import keras
 import numpy as np
 
-from recipes.data.cubes import checked_bands, cube_part
-from recipes.data.image_set import Found, ImageSet, Part, collect
+from recipes.data.cubes import Windows, cube_part
+from recipes.data.image_set import Found, ImageSet, Part, collect, stamp
 from zoo.machine.failures import printable
 from zoo.machine.memory import available_memory
 from zoo.pictures.images import (
@@ -35,23 +35,24 @@ from zoo.pictures.images import (
     to_channels,
 )
 
-CHANNELS = ("luma", "grey", "rgb")
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+CHANNELS = {"luma": 1, "grey": 1, "rgb": 3}  # what images are made into, and how many that are
 RATIOS = range(1, 9)  # how much larger than its degraded partner a clean image may be
 UNKNOWN = 4 * 2**30  # bytes of memory that are taken to be left where the system does not tell
 THREADS = 4  # that decode; each holds one image
 TFDS = re.compile(r"tfds:([^:]+):((?:[^:\[]|\[[^]]*\])+)(?::(\w+))?")  # train[:10] is a split
 
-Converter = Callable[[np.ndarray], np.ndarray]
+Channels: TypeAlias = str | Windows  # of `CHANNELS`; or cubes, cut into windows
 
 
 def open_images(
     source: str,
-    channels: str,
+    channels: Channels,
     *,
     memory: int | None = None,
     scratch: str | os.PathLike[str] | None = None,
-    bands_axis: str = "last",
-    variable: str = "",
     quiet: bool = True,
 ) -> ImageSet:
     """Decode the images of a source, into memory if they fit and into a mapped file if they do not.
@@ -62,12 +63,9 @@ def open_images(
     Args:
         source: See the top of this file.
         channels: `"luma"`, `"grey"` or `"rgb"` (see `zoo.pictures.images.to_channels`), or
-            `"bands:31"`: cubes, cut into windows of 31 bands that overlap by half, stretched to 16
-            bit.
+            `Windows(31)`: cubes, cut into windows of 31 bands, stretched to 16 bit.
         memory: Bytes of memory that the decoded images may take; default: half of what is left.
         scratch: Folder for the file of images that take more.
-        bands_axis: Where the bands of cubes are: `"last"` or `"first"`.
-        variable: The array to take of MATLAB files that hold several cubes.
         quiet: Print no progress.
 
     Raises:
@@ -79,15 +77,14 @@ def open_images(
         >>> print(images.describe())
         132 images, 0.01 to 3.24 megapixels, 233 MiB decoded, kept in memory
     """
-    parts = _parts(source, channels, bands_axis, variable, quiet)
-    allowed = (available_memory() or UNKNOWN) // 2 if memory is None else memory
-    return collect(parts, _converter(channels), channels, allowed, scratch, quiet)
+    parts = _parts(source, channels, quiet)
+    return _collected(parts, channels, _allowed(memory), scratch, quiet)
 
 
 def open_pairs(
     clean: str,
     degraded: str,
-    channels: str,
+    channels: Channels,
     *,
     memory: int | None = None,
     scratch: str | os.PathLike[str] | None = None,
@@ -115,16 +112,17 @@ def open_pairs(
         >>> clean, degraded = open_pairs("DIV2K/HR", "DIV2K/LR_bicubic/X2", "rgb")
     """
     if channels not in CHANNELS:  # each cube is stretched by its own values, which parts a pair
-        raise ImageError(f"pairs come in one of the channels {CHANNELS}. Received: {channels!r}")
-    both = [_parts(source, channels, "last", "", quiet) for source in (clean, degraded)]
+        raise ImageError(
+            f"pairs come in one of the channels {(*CHANNELS,)}. Received: {channels!r}"
+        )
+    both = [_parts(source, channels, quiet) for source in (clean, degraded)]
     found = [[image for part in parts for image in part.found] for parts in both]
     order = pair_order(*found)
-    allowed = (available_memory() or UNKNOWN) // 2 if memory is None else memory
-    convert = _converter(channels)
-    first = collect(both[0], convert, channels, allowed, scratch, quiet)
+    allowed = _allowed(memory)
+    first = _collected(both[0], channels, allowed, scratch, quiet)
     if first.kept == "kept in memory":
         allowed -= first.pixels.nbytes
-    second = collect(both[1], convert, channels, allowed, scratch, quiet)
+    second = _collected(both[1], channels, allowed, scratch, quiet)
     return first, second.in_order(order)
 
 
@@ -175,25 +173,43 @@ def folder_name(source: str) -> str:
     return "+".join(part if part.startswith("tfds:") else Path(part).name for part in parts)
 
 
-def _converter(channels: str) -> Converter:
-    if channels.startswith("bands:"):
-        return lambda image: image
-    return partial(to_channels, channels=channels)
+def channel_count(channels: Channels) -> int:
+    """Return how many channels an image has then."""
+    return channels.bands if isinstance(channels, Windows) else CHANNELS[channels]
 
 
-def _parts(source: str, channels: str, bands_axis: str, variable: str, quiet: bool) -> list[Part]:
+def _allowed(memory: int | None) -> int:
+    return (available_memory() or UNKNOWN) // 2 if memory is None else memory
+
+
+def _collected(
+    parts: Sequence[Part],
+    channels: Channels,
+    memory: int,
+    scratch: str | os.PathLike[str] | None,
+    quiet: bool,
+) -> ImageSet:
+    def convert(image: np.ndarray) -> np.ndarray:
+        return image if isinstance(channels, Windows) else to_channels(image, channels)
+
+    count = channel_count(channels)
+    return collect(parts, convert, count, str(channels), memory, scratch, quiet)
+
+
+def _parts(source: str, channels: Channels, quiet: bool) -> list[Part]:
     """Look at every part of a source; if there are several, names begin with their number."""
-    if channels not in CHANNELS and not channels.startswith("bands:"):
-        raise ImageError(f"channels must be one of {CHANNELS} or bands:N. Received: {channels!r}")
+    if not isinstance(channels, Windows) and channels not in CHANNELS:
+        raise ImageError(
+            f"channels must be one of {(*CHANNELS,)} or windows of cubes. Received: {channels!r}"
+        )
     parts = []
     for name in source.split(","):
-        if channels.startswith("bands:"):
-            part = cube_part(name, checked_bands(channels), bands_axis, variable)
+        if isinstance(channels, Windows):
+            parts.append(cube_part(name, channels))
         elif name.startswith("tfds:"):
-            part = _tfds_part(name)
+            parts.append(_tfds_part(name))
         else:
-            part = _folder_part(name, quiet)
-        parts.append(part)
+            parts.append(_folder_part(name, quiet))
     if len(parts) == 1:
         return parts
     return [_numbered(part, number) for number, part in enumerate(parts, 1)]
@@ -207,13 +223,9 @@ def _numbered(part: Part, number: int) -> Part:
 def _folder_part(folder: str, quiet: bool) -> Part:
     paths = find_images(folder, lambda remark: None if quiet else print(printable(remark)))
     root = Path(folder) if Path(folder).is_dir() else Path(folder).parent
-    found, stamps = [], []
-    for path in paths:
-        name = path.relative_to(root).with_suffix("").as_posix()
-        found.append(Found(name, *read_header(path)))
-        status = path.stat()
-        stamps.append((str(path.absolute()), status.st_size, status.st_mtime_ns))
-    return Part(found, repr(stamps), lambda: _decoded(paths))
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
+    found = [Found(name, *read_header(path)) for name, path in zip(names, paths, strict=True)]
+    return Part(found, repr([stamp(path) for path in paths]), lambda: _decoded(paths))
 
 
 def _decoded(paths: Sequence[Path]) -> Iterator[np.ndarray]:
@@ -256,7 +268,7 @@ def _tfds_part(source: str) -> Part:
     return Part(found, repr((source, stamps)), lambda: _tfds_decoded(tfds, builder, split, key))
 
 
-def _tfds(source: str) -> Any:
+def _tfds(source: str) -> ModuleType:
     """Return the package `tensorflow_datasets`, with our own builders registered."""
     try:
         import tensorflow as tf  # an extra, as the next one; folders need neither
@@ -281,7 +293,7 @@ def _tfds_fields(source: str) -> tuple[str, str, str]:
     return fields[1], fields[2], fields[3] or ""
 
 
-def _tfds_prepared(tfds: Any, source: str, name: str) -> Any:
+def _tfds_prepared(tfds: ModuleType, source: str, name: str) -> "tfds.core.DatasetBuilder":
     """Return a builder whose data are prepared; downloads them if need be."""
     try:
         builder = tfds.builder(name)
@@ -292,7 +304,9 @@ def _tfds_prepared(tfds: Any, source: str, name: str) -> Any:
     return builder
 
 
-def _tfds_encoded(tfds: Any, builder: Any, split: str, key: str) -> Iterator[tuple[str, bytes]]:
+def _tfds_encoded(
+    tfds: ModuleType, builder: "tfds.core.DatasetBuilder", split: str, key: str
+) -> Iterator[tuple[str, bytes]]:
     """Yield name and file of each image; to read their sizes takes no decoding."""
     wanted = {key: True} | ({"name": True} if "name" in builder.info.features else {})
     decoders = tfds.decode.PartialDecoding(wanted, decoders={key: tfds.decode.SkipDecoding()})
@@ -300,7 +314,9 @@ def _tfds_encoded(tfds: Any, builder: Any, split: str, key: str) -> Iterator[tup
         yield example.get("name", b"").decode(), example[key]
 
 
-def _tfds_decoded(tfds: Any, builder: Any, split: str, key: str) -> Iterator[np.ndarray]:
+def _tfds_decoded(
+    tfds: ModuleType, builder: "tfds.core.DatasetBuilder", split: str, key: str
+) -> Iterator[np.ndarray]:
     decoders = tfds.decode.PartialDecoding({key: True})
     for example in tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)):
         yield example[key]

@@ -9,27 +9,21 @@ been imported.
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 
 import tensorflow_datasets as tfds
 
 import recipes.datasets  # noqa: F401  makes the builders known
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.pictures.images import ImageError
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.datasets",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("name", help="bsds300, or restoration_benchmarks/ and the set")
     parser.add_argument("--manual-dir", help="folder in which the images are")
     parser.add_argument("--data-dir", help="where to put the result (default: TFDS_DATA_DIR)")
-    return run(parser, prepare, arguments)
+    return prepare
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -51,4 +45,4 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from recipes.plan import ROWS
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.pictures.images import find_images, read_header, read_image
 
 MIB = 2**20
@@ -179,13 +179,9 @@ def _written(path: Path, target: Path, form: Form) -> bool:
     return True
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.gpu.pack",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("names", nargs="+", metavar="NAME", help="rows of recipes/plan.py")
     parser.add_argument("--data", type=Path, required=True, help="folder of all data")
     parser.add_argument("--out", type=Path, default=Path(".gpu"), help="default: .gpu")
@@ -196,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--packages", nargs="+", default=[keras, "optree", "namex"], help=text)
     text = "what else travels, such as a run that is to go on"
     parser.add_argument("--more", nargs="+", type=Path, default=[], help=text)
-    return run(parser, _work, arguments)
+    return _work
 
 
 def _work(given: argparse.Namespace) -> None:
@@ -205,4 +201,4 @@ def _work(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

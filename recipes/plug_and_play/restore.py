@@ -17,7 +17,6 @@ Tasks: see `recipes.plug_and_play.degraded`. Denoisers: names and files of the z
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ from recipes.plug_and_play.figure import figure
 from recipes.plug_and_play.record import read_record
 from recipes.plug_and_play.rows import OURS, nearest_row, settings_of
 from recipes.plug_and_play.spectral_metrics import scores
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.files import make_folder, replacing, write_atomically
 from zoo.networks.families import build
 from zoo.pictures.errors import reason
@@ -146,7 +145,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"dphsir_restore: {text}", file=sys.stderr)
+    print(f"restore: {text}", file=sys.stderr)
 
 
 def _kernel(options: argparse.Namespace) -> np.ndarray:
@@ -174,9 +173,37 @@ def network_of(name: str) -> Any:
     return build(weight)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    return run(_parser(), restore_files, arguments)
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
+    add_inputs(parser)
+    add = parser.add_argument
+    add("--task", choices=TASKS, required=True)
+    add("--simulate", action="store_true", help="the files are the truth: degrade them first")
+    add("--baselines", action="store_true", help="also restore by classical methods")
+    add("--level", type=float, help="grey levels that a network for one level was trained for")
+    add("--noise", type=float, default=0.0, help="of the measurement, in grey levels of 255")
+    add("--kernel", metavar="FILE.npy", help="default: Gaussian 8x8 of sigma 3")
+    add("--mask", metavar="FILE.npy", help="1 where known; default: random")
+    add("--scale", type=int, default=2)
+    add("--missing", type=float, default=0.3, help="share of the pixels (inpaint)")
+    add("--bands", type=int, default=0, help="of the picture (cassi, spectral)")
+    add("--step", type=int, default=2, help="columns between bands (cassi)")
+    add("--circular", action="store_true", help="the blur wraps around; implied by --simulate")
+    add("--first", type=float, help="first level in grey levels")
+    add("--last", type=float, help="last level")
+    add("--lam", type=float, help="weight of the prior")
+    add("--iterations", type=int)
+    add("--method", choices=METHODS, help="default: admm, or as tuned")
+    add(
+        "--settings",
+        metavar="FILE",
+        help="of recipes.plug_and_play.tune, for the nearest of its rows",
+    )
+    add("--augment", action="store_true", help="turn the pictures another way in each iteration")
+    add("--tolerance", type=float, default=0.0, help="stop at this root mean square change")
+    add("--seed", type=int, default=0, help="of masks and noise")
+    return restore_files
 
 
 def restore_files(options: argparse.Namespace) -> None:
@@ -216,52 +243,15 @@ def _record(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name not in left_out}
 
 
-def parser_of(command: str, description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options of every command that restores files by plug-and-play."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m recipes.{command}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that restores files by plug-and-play."""
     add = parser.add_argument
     add("inputs", nargs="+", metavar="FILE")
     add("--denoiser", required=True, metavar="NAME", help="weights of the zoo, or tv")
     add("--out", required=True, metavar="DIR")
     add("--bands-axis", choices=("first", "last"), default="last", help="of .mat and .npy")
     add("--variable", default="", help="array of a .mat file with several cubes")
-    return parser
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = parser_of("dphsir_restore", __doc__)
-    add = parser.add_argument
-    add("--task", choices=TASKS, required=True)
-    add("--simulate", action="store_true", help="the files are the truth: degrade them first")
-    add("--baselines", action="store_true", help="also restore by classical methods")
-    add("--level", type=float, help="grey levels that a network for one level was trained for")
-    add("--noise", type=float, default=0.0, help="of the measurement, in grey levels of 255")
-    add("--kernel", metavar="FILE.npy", help="default: Gaussian 8x8 of sigma 3")
-    add("--mask", metavar="FILE.npy", help="1 where known; default: random")
-    add("--scale", type=int, default=2)
-    add("--missing", type=float, default=0.3, help="share of the pixels (inpaint)")
-    add("--bands", type=int, default=0, help="of the picture (cassi, spectral)")
-    add("--step", type=int, default=2, help="columns between bands (cassi)")
-    add("--circular", action="store_true", help="the blur wraps around; implied by --simulate")
-    add("--first", type=float, help="first level in grey levels")
-    add("--last", type=float, help="last level")
-    add("--lam", type=float, help="weight of the prior")
-    add("--iterations", type=int)
-    add("--method", choices=METHODS, help="default: admm, or as tuned")
-    add(
-        "--settings",
-        metavar="FILE",
-        help="of recipes.plug_and_play.tune, for the nearest of its rows",
-    )
-    add("--augment", action="store_true", help="turn the pictures another way in each iteration")
-    add("--tolerance", type=float, default=0.0, help="stop at this root mean square change")
-    add("--seed", type=int, default=0, help="of masks and noise")
-    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

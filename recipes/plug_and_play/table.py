@@ -12,8 +12,6 @@ that `recipes.plug_and_play.classical` has for the task, by the mean over the fi
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,12 @@ import numpy as np
 
 from recipes.plug_and_play.classical import restore
 from recipes.plug_and_play.record import Record, read_record
-from recipes.plug_and_play.restore import network_of, parser_of
+from recipes.plug_and_play.restore import add_inputs, network_of
 from recipes.plug_and_play.rows import OURS, ROWS, Row, methods_of, problem_of, settings_of
 from recipes.plug_and_play.search import Settings
 from recipes.plug_and_play.spectral_metrics import scores
 from recipes.plug_and_play.truths import add_options, read_truth
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.files import make_folder, write_atomically
 from zoo.plug_and_play.denoisers import Denoiser
 
@@ -76,14 +74,15 @@ def table(cells: dict[str, Cell], denoiser: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = parser_of("restoration_table", __doc__)
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
+    add_inputs(parser)
     add_options(parser)
     parser.add_argument(
         "--settings", metavar="FILE", help="of recipes.plug_and_play.tune; default: not tuned"
     )
-    return run(parser, fill_table, arguments)
+    return fill_table
 
 
 def fill_table(options: argparse.Namespace) -> None:
@@ -148,4 +147,4 @@ def _summary(cell: Cell) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,4 +1,4 @@
-r"""Search the settings of plug-and-play and of the classical methods, for `restoration_table`.
+r"""Search the settings of plug-and-play and of the classical methods, for the table.
 
     python -m recipes.plug_and_play.tune zoo/samples/train/[bhl]*.jpg --crop 64 \
         --denoiser dphsir-small --out photographs.json
@@ -13,19 +13,17 @@ goes on from there.
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from recipes.plug_and_play.classical import Method, Problem
 from recipes.plug_and_play.record import Record
-from recipes.plug_and_play.restore import network_of, parser_of
+from recipes.plug_and_play.restore import add_inputs, network_of
 from recipes.plug_and_play.rows import ROWS, methods_of, problem_of
 from recipes.plug_and_play.search import Found, Settings, search
 from recipes.plug_and_play.truths import add_options, read_truth
-from zoo.app.command import run
+from zoo.app.command import Work, command
 
 
 def tune(method: Method, problem: Problem, truths: np.ndarray, begin: Settings) -> Found:
@@ -40,11 +38,12 @@ def mpsnr(truths: np.ndarray, restored: np.ndarray) -> float:
     return float(np.mean(-10 * np.log10(np.maximum(errors, 1e-20))))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = parser_of("plug_and_play.tune", __doc__)
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
+    add_inputs(parser)
     add_options(parser)
-    return run(parser, tune_all, arguments)
+    return tune_all
 
 
 def tune_all(options: argparse.Namespace) -> None:
@@ -79,4 +78,4 @@ def tune_all(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,12 +10,11 @@ half a minute per weight on 2 CPU cores.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.exports.export import export
 from zoo.machine.parts import temporary_folder
 from zoo.restoring.network import Network, open_network
@@ -71,15 +70,13 @@ def score_sets(
     return scores
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.publish.export_table", description=__doc__
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("--weights", nargs="+", default=list_weights(), metavar="NAME")
     parser.add_argument("--data", metavar="DIR", help="folder with set5, set14, ...")
     parser.add_argument("--sets", nargs="+", default=["set5"], metavar="SET")
-    return run(parser, tabulate, arguments)
+    return tabulate
 
 
 def tabulate(options: argparse.Namespace) -> None:
@@ -93,4 +90,4 @@ def tabulate(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

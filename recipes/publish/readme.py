@@ -1,13 +1,13 @@
 """The README's table of weights, made from the cards.
 
-python -m recipes.publish.readme           # print it
-python -m recipes.publish.readme README.md # put it between the marks in a file
+python -m recipes.publish.readme            # print it
+python -m recipes.publish.readme README.md  # put it between the marks in a file
 """
 
-import sys
-from collections.abc import Sequence
+import argparse
 from pathlib import Path
 
+from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.store.weight import list_weights, published_card
 
@@ -45,18 +45,20 @@ def put_into(text: str) -> str:
     return f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END, 1)[1]}"
 
 
-def main(arguments: Sequence[str]) -> int:
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
+    parser.add_argument("files", nargs="*", metavar="FILE", help="default: print the table")
+    return write
+
+
+def write(options: argparse.Namespace) -> None:
     """Print the table, or put it into the files that are named."""
-    if not arguments:
+    if not options.files:
         print(table())
-    for name in arguments:
-        try:
-            write_atomically(name, put_into(Path(name).read_text()).encode())
-        except (OSError, ValueError) as error:
-            print(f"readme: {name}: {error}", file=sys.stderr)
-            return 1
-    return 0
+    for name in options.files:
+        write_atomically(name, put_into(Path(name).read_text()).encode())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main())

@@ -9,13 +9,13 @@ it PSNR and SSIM by the protocols of the tables.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from asykeras import plots
+from zoo.app.command import Work, command
 from zoo.pictures.images import read_image, to_channels, to_uint8
 from zoo.scoring.evaluate import evaluate
 from zoo.scoring.tasks import Denoising, Scores, SuperResolution, Task
@@ -91,23 +91,18 @@ def versions(row: Row, image: np.ndarray) -> Versions:
     return {**pictures, "original": row.task.reference(image)}, scores
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.publish.showcase",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("--out", required=True, metavar="FILE", help=".png, .jpg, .pdf or .svg")
-    options = parser.parse_args(arguments)
-    try:
-        plots.save(draw(), options.out, dpi=110)
-    except (ValueError, ImportError, OSError) as error:
-        print(f"showcase: {error}", file=sys.stderr)
-        return 1
+    return write
+
+
+def write(options: argparse.Namespace) -> None:
+    """Draw the figure and write it."""
+    plots.save(draw(), options.out, dpi=110)
     print(f"wrote {options.out}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,21 +10,20 @@ this file is a sixth to an eighth of its size and fits the network as it is trai
 import argparse
 import importlib
 import json
-import sys
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 
 from recipes.data.patches import Patches
+from recipes.data.sources import channel_count
 from recipes.publish.weight import halved
 from recipes.training.checkpoints import load_newest
 from recipes.training.devices import open_devices
 from recipes.training.run import Recipe, averaged_network, compiled, description
-from recipes.training.settings import TrainingError
-from zoo.app.command import run
+from recipes.training.settings import Settings, TrainingError
+from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
 from zoo.store.weight import SUFFIX, save, save_card
@@ -51,14 +50,12 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
     module = importlib.import_module(f"recipes.{recipe_name}")
     its_run = _read_run(workdir)
     kind = get_type_hints(module.recipe)["settings"]
-    known = {item.name for item in fields(kind)}
-    settings = kind(
-        **{key: value for key, value in its_run["settings"].items() if key in known},
-        workdir=str(workdir),
-    )
-    settings, origin = replace(settings, init=""), settings.init  # the checkpoint holds all of it
+    known = kind().flat()
+    given = {key: value for key, value in its_run["settings"].items() if key in known}
+    origin = given.pop("init", "")  # the checkpoint holds all of it
+    settings = kind.of(**given, workdir=str(workdir))
     recipe: Recipe = module.recipe(settings)
-    with open_devices(settings) as devices:
+    with open_devices(settings.machines, settings.samples.batch) as devices:
         model = compiled(settings, recipe, devices, _blank_patches(recipe, settings))
         reached = load_newest(model, workdir)
         if not reached:
@@ -66,7 +63,7 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         network = averaged_network(recipe, model)
     training = description(settings, 0.0, origin) | {
         "versions": its_run["versions"],
-        "reached": f"{reached:,} of {settings.steps:,} steps",
+        "reached": f"{reached:,} of {settings.descent.steps:,} steps",
     }
     del training["hardware"], training["seconds"]  # those of this machine, not of the run
     arguments = {**recipe.card.arguments, **recipe.trained}
@@ -88,28 +85,21 @@ def _read_run(workdir: Path) -> dict[str, Any]:
         raise TrainingError(f"{workdir} holds no run that can be read: {error}") from None
 
 
-def _blank_patches(recipe: Recipe, settings: Any) -> Patches:
+def _blank_patches(recipe: Recipe, settings: Settings) -> Patches:
     """Return patches of one black image: a model is built from their shape."""
-    channels = {"luma": 1, "grey": 1, "rgb": 3}.get(recipe.channels)
-    count = channels or int(recipe.channels.partition(":")[2])
-    image = np.zeros((settings.patch, settings.patch, count), np.uint8)
-    return Patches.of(
-        [image], settings.patch, settings.batch, settings.seed, qualities=recipe.qualities
-    )
+    samples, seed = settings.samples, settings.start.seed
+    image = np.zeros((samples.patch, samples.patch, channel_count(recipe.channels)), np.uint8)
+    return Patches.of([image], samples.patch, samples.batch, seed, artefacts=recipe.artefacts)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.publish.snapshot",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("workdir", type=Path, help="work folder of the run")
     parser.add_argument("--name", required=True, help="name of the files")
     parser.add_argument("--out", type=Path, default=UNFINISHED, metavar="DIR")
-    return run(parser, _snapshot, arguments)
+    return _snapshot
 
 
 def _snapshot(options: argparse.Namespace) -> None:
@@ -117,4 +107,4 @@ def _snapshot(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,14 +1,4 @@
-r"""Make a published weight of a finished run: measure it, write its card, put both into the zoo.
-
-    python -m recipes.publish runs/srcnn-955-x3 --name srcnn-955-x3 --data DIR --test set5:x3 \
-        --test set5:x3-rounded-luma:32.75:"9-5-5 trained on ImageNet" --test set14:x3
-
-A test is FOLDER:TASK[:PUBLISHED[:NOTE]]; folders are below DIR, and tasks those of
-`recipes.evaluate`. PUBLISHED is a number of the same protocol: one with Y rounded belongs to a task
-with rounded luma. The sample photographs are always measured: a test of the package repeats that
-number. With --half the file holds float16, half the size; what is measured is the network with
-those values, and refused where a figure moves by 0.005 dB.
-"""
+"""A weight of the zoo out of a finished run: what `python -m recipes.publish` does."""
 
 import argparse
 import math
@@ -19,7 +9,7 @@ from pathlib import Path
 
 import h5py
 
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
 from zoo.pictures.errors import ImageError
@@ -133,20 +123,15 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.publish",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def describe(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("workdir", help="work folder of a finished recipe")
     parser.add_argument("--name", required=True, help="name of the weight")
     parser.add_argument("--data", required=True, metavar="DIR", help="folder of the test sets")
     parser.add_argument("--test", action="append", default=[], metavar="TEST", help="see above")
     parser.add_argument("--half", action="store_true", help="store the values as float16")
     parser.add_argument("--note", default="", help="what a user should know, on the card")
-    return run(parser, _publish, arguments)
+    return _publish
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -154,3 +139,6 @@ def _publish(options: argparse.Namespace) -> None:
         options.workdir, options.name, options.data, options.test, options.note, options.half
     )
     print(f"wrote {path}")
+
+
+main = command(describe, module="recipes.publish")

@@ -9,18 +9,17 @@ rate follow from the settings and the number of the step, so that nothing else h
 import json
 import platform
 import sys
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from asykeras._version import __version__
-from recipes.data.patches import folder_name
+from recipes.data.sources import folder_name
 from recipes.training.devices import alone
 from recipes.training.initial import origin
-from recipes.training.settings import NOT_IDENTITY, Settings, TrainingError
+from recipes.training.settings import Run, Settings, TrainingError, Value
 from zoo.machine.files import check_room, replacing, sha256, write_atomically
+from zoo.store.card import Json
 from zoo.store.weight import check_file, file_size
 
 KEPT = 2  # checkpoints that are kept, the newest ones
@@ -28,11 +27,14 @@ FOLDER = "checkpoints"
 SUFFIX = ".weights.h5"
 
 
-def identity(settings: Settings) -> dict[str, Any]:
+def identity(settings: Settings) -> dict[str, Value]:
     """Return the settings that a run and its continuation share; of folders the names alone."""
-    kept = {key: value for key, value in asdict(settings).items() if key not in NOT_IDENTITY}
-    named = {key: folder_name(kept[key]) for key in ("data", "degraded")}
-    return kept | named | {"init": origin(settings.init)}
+    samples = settings.samples
+    return settings.identity() | {
+        "data": folder_name(samples.data),
+        "degraded": folder_name(samples.degraded),
+        "init": origin(settings.start.init),
+    }
 
 
 def versions() -> dict[str, str]:
@@ -56,11 +58,11 @@ def open_workdir(settings: Settings, writes: bool = True) -> Path:
         TrainingError: if it holds another run, holds this one without `--resume`, or cannot be
             written.
     """
-    workdir = Path(settings.workdir)
+    workdir = Path(settings.run.workdir)
     run = workdir / "run.json"
     try:
         if run.exists():
-            _check_same_run(workdir, identity(settings), settings)
+            _check_same_run(workdir, settings)
         elif writes:
             (workdir / FOLDER).mkdir(parents=True, exist_ok=True)
             text = json.dumps({"settings": identity(settings), "versions": versions()}, indent=2)
@@ -70,10 +72,10 @@ def open_workdir(settings: Settings, writes: bool = True) -> Path:
     return workdir
 
 
-def _check_same_run(workdir: Path, this: dict[str, Any], settings: Settings) -> None:
-    there = _settings_there(workdir, settings)
+def _check_same_run(workdir: Path, settings: Settings) -> None:
+    this, there = identity(settings), _settings_there(workdir, settings.run)
     # A run of an earlier version lacks the options that came later: they had their defaults.
-    defaults = {item.name: item.default for item in fields(settings)}
+    defaults = type(settings)().flat()
     differing = [key for key in this if there.get(key, defaults[key]) != this[key]]
     if differing:
         key = differing[0]
@@ -82,8 +84,8 @@ def _check_same_run(workdir: Path, this: dict[str, Any], settings: Settings) -> 
         )
 
 
-def _settings_there(workdir: Path, settings: Settings) -> dict[str, Any]:
-    if not settings.resume:
+def _settings_there(workdir: Path, run: Run) -> dict[str, Json]:
+    if not run.resume:
         raise TrainingError(
             f"{workdir} already holds a run; go on with --resume or choose another --workdir"
         )
@@ -93,16 +95,16 @@ def _settings_there(workdir: Path, settings: Settings) -> dict[str, Any]:
         raise TrainingError(f"{workdir / 'run.json'} is damaged, so its run is unknown") from None
 
 
-def steps_there(settings: Settings) -> int:
+def steps_there(run: Run) -> int:
     """Return the steps of the run that the work folder holds, 0 where it holds none.
 
     Raises:
         TrainingError: if it holds a run and this is not `--resume`, or `run.json` is damaged.
     """
-    workdir = Path(settings.workdir)
+    workdir = Path(run.workdir)
     if not (workdir / "run.json").exists():
         return 0
-    steps = _settings_there(workdir, settings).get("steps")
+    steps = _settings_there(workdir, run).get("steps")
     if not isinstance(steps, int):
         raise TrainingError(f"{workdir / 'run.json'} is damaged, so its steps are unknown")
     return steps
@@ -134,7 +136,7 @@ def _write(model: keras.Model, path: Path, step: int, settings: Settings) -> Non
         digest = sha256(part)
     facts = {
         "step": step,
-        "seed": settings.seed,
+        "seed": settings.start.seed,
         "sha256": digest,
         "settings": identity(settings),
         "versions": versions(),
@@ -178,14 +180,14 @@ def _step(path: Path) -> int:
     return int(path.name.removeprefix("step-").removesuffix(SUFFIX))
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
+def _read_facts(path: Path) -> dict[str, Json]:
     """Return what stands beside a checkpoint, having checked its SHA-256.
 
     Nothing where a kill came between the two files: the weights are whole, by their atomic name.
     """
     if not facts_of(path).exists():
         return {}
-    facts: dict[str, Any] = json.loads(facts_of(path).read_text())
+    facts: dict[str, Json] = json.loads(facts_of(path).read_text())
     if not isinstance(facts, dict):
         raise ValueError("what stands beside it is damaged")
     if facts["sha256"] != sha256(path):

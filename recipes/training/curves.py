@@ -7,12 +7,11 @@ Reads the `training.csv` of the work folders. Every finished run draws its own `
 
 import argparse
 import csv
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from asykeras import plots
-from zoo.app.command import run
+from zoo.app.command import Work, command
 from zoo.machine.files import replacing
 
 STYLES = ("-", "--", "-.", ":")  # runs differ in dashes, so that grey prints can be read
@@ -74,17 +73,13 @@ def draw_curves(workdirs: Sequence[Path], out: Path, quiet: bool = False) -> Non
         plots.save(figure, part)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.training.curves",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
     parser.add_argument("workdirs", nargs="+", type=Path, metavar="WORKDIR", help="of a run")
     parser.add_argument("--out", required=True, type=Path, help="figure to write, .png or .pdf")
-    return run(parser, lambda options: draw_curves(options.workdirs, options.out), arguments)
+    return lambda options: draw_curves(options.workdirs, options.out)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

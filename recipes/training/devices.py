@@ -16,15 +16,18 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
 
 from asykeras.types import Tensor
-from recipes.training.settings import Settings, TrainingError
+from recipes.training.settings import Machines, TrainingError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -41,73 +44,77 @@ class Devices:
     replicas: int
     rows: tuple[int, int]
     writes: bool
-    strategy: Any
+    strategy: "tf.distribute.Strategy | None"
 
-    def scope(self) -> Any:
+    def scope(self) -> AbstractContextManager[None]:
         """Return the context in which model and optimizer have to be made."""
         return self.strategy.scope() if self.strategy else nullcontext()
 
 
 @contextmanager
-def open_devices(settings: Settings) -> Iterator[Devices]:
+def open_devices(machines: Machines, batch: int) -> Iterator[Devices]:
     """Choose the devices for the block; join the other processes.
+
+    Args:
+        machines: What is asked for.
+        batch: Patches per step, over all devices and hosts.
 
     Raises:
         TrainingError: if there are fewer devices than asked for, the batch does not divide by
             them, or the backend cannot do what is asked for.
     """
     backend = keras.backend.backend()
-    if settings.processes < 1 or not 0 <= settings.process_id < settings.processes:
+    if machines.processes < 1 or not 0 <= machines.process_id < machines.processes:
         raise TrainingError(
             "--process-id must be from 0 to --processes - 1. "
-            f"Received: {settings.process_id} of {settings.processes}"
+            f"Received: {machines.process_id} of {machines.processes}"
         )
-    if bool(settings.coordinator) != (settings.processes > 1):
+    if bool(machines.coordinator) != (machines.processes > 1):
         raise TrainingError("--coordinator HOST:PORT and --processes N belong together")
-    if settings.processes > 1 and backend != "jax":
+    if machines.processes > 1 and backend != "jax":
         raise TrainingError(f"several processes need KERAS_BACKEND=jax. Received: {backend}")
-    if settings.devices == "1" and settings.processes == 1:
-        yield Devices(1, (0, settings.batch), True, None)
+    if machines.devices == "1" and machines.processes == 1:
+        yield Devices(1, (0, batch), True, None)
     elif backend == "jax":
         before = keras.distribution.distribution()
         try:
-            yield _open_jax(settings)
+            yield _open_jax(machines, batch)
         finally:
             keras.distribution.set_distribution(before)
     elif backend == "tensorflow":
-        yield _open_tensorflow(settings)
+        yield _open_tensorflow(machines, batch)
     else:
         raise TrainingError(f"--devices needs TensorFlow or JAX. Received: {backend}")
 
 
-def _open_jax(settings: Settings) -> Devices:
-    if settings.processes > 1:
+def _open_jax(machines: Machines, batch: int) -> Devices:
+    if machines.processes > 1:
         import jax  # only on the JAX backend
 
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         # Else two programs may run at once, and their collectives meet in another order elsewhere.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
-        keras.distribution.initialize(settings.coordinator, settings.processes, settings.process_id)
+        keras.distribution.initialize(machines.coordinator, machines.processes, machines.process_id)
         names = keras.distribution.list_devices()
     else:
-        names = _chosen(keras.distribution.list_devices(), settings.devices)
-    _check_batch(settings, len(names))
+        names = _chosen(keras.distribution.list_devices(), machines.devices)
+    _check_batch(batch, len(names))
     data_parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
     keras.distribution.set_distribution(data_parallel)
-    share = settings.batch // settings.processes
-    first = settings.process_id * share
-    return Devices(1, (first, first + share), settings.process_id == 0, None)
+    share = batch // machines.processes
+    first = machines.process_id * share
+    return Devices(1, (first, first + share), machines.process_id == 0, None)
 
 
-def _open_tensorflow(settings: Settings) -> Devices:
+def _open_tensorflow(machines: Machines, batch: int) -> Devices:
     import tensorflow as tf  # only on the TensorFlow backend
 
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     there = [device.name for device in tf.config.list_logical_devices(kind)]
-    names = _chosen(there, settings.devices)
-    _check_batch(settings, len(names))
+    names = _chosen(there, machines.devices)
+    _check_batch(batch, len(names))
     strategy = tf.distribute.MirroredStrategy(names)
-    return Devices(len(names), (0, settings.batch), True, strategy)
+    return Devices(len(names), (0, batch), True, strategy)
 
 
 def accelerated() -> bool:
@@ -120,11 +127,21 @@ def accelerated() -> bool:
     return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
 
 
-def hardware(settings: Settings) -> str:
+def jit(replicas: int = 1) -> str | bool:
+    """Return whether XLA compiles the step.
+
+    Not for TensorFlow on a CPU, where it is slower, nor on several devices, where it fails.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return "auto"
+    return "auto" if accelerated() and replicas == 1 else False
+
+
+def hardware(machines: Machines) -> str:
     """Return what a run computes on: `1 x NVIDIA H100 80GB HBM3`, or the kind of CPU."""
     kinds = _accelerators()
-    if settings.devices != "all" and settings.processes == 1:
-        kinds = kinds[: int(settings.devices)]
+    if machines.devices != "all" and machines.processes == 1:
+        kinds = kinds[: int(machines.devices)]
     if not kinds:
         return f"{platform.machine()}, {os.cpu_count()} CPU cores"
     return ", ".join(f"{count} x {kind}" for kind, count in Counter(kinds).items())
@@ -171,11 +188,9 @@ def _chosen(names: Sequence[str], wanted: str) -> Sequence[str]:
     return names[: int(wanted)]
 
 
-def _check_batch(settings: Settings, count: int) -> None:
-    if settings.batch % count:
-        raise TrainingError(
-            f"--batch must be a multiple of the {count} devices. Received: {settings.batch}"
-        )
+def _check_batch(batch: int, count: int) -> None:
+    if batch % count:
+        raise TrainingError(f"--batch must be a multiple of the {count} devices. Received: {batch}")
 
 
 def own_part(values: Tensor, replicas: int) -> Tensor:
@@ -211,7 +226,9 @@ def clip_over_replicas(optimizer: keras.optimizers.Optimizer, norm: float, repli
 
     apply = optimizer.apply
 
-    def apply_clipped(gradients: list[Tensor], variables: Any = None) -> Any:
+    def apply_clipped(
+        gradients: list[Tensor], variables: list[keras.Variable] | None = None
+    ) -> Tensor:
         context = tf.distribute.get_replica_context()
         total = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         total, _ = tf.clip_by_global_norm(total, norm)

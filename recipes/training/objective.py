@@ -1,55 +1,58 @@
 """What is minimised and by which steps: the loss, the learning rate and the optimizer."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import keras
 
 from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Quartile
 from asykeras.types import Tensor
-from recipes.training.settings import LOSSES, Settings
+from recipes.training.settings import LOSSES, Descent, Objective
+
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
-def make_loss(settings: Settings) -> keras.losses.Loss:
-    """Return the loss that the settings name.
+def make_loss(objective: Objective) -> keras.losses.Loss:
+    """Return the loss that is named.
 
     Raises:
         ValueError: for another name.
     """
-    if settings.loss == "mse":
+    if objective.loss == "mse":
         return keras.losses.MeanSquaredError()
-    if settings.loss == "mae":
+    if objective.loss == "mae":
         return keras.losses.MeanAbsoluteError()
-    asymmetric = {"asy_mse": AsyMSE, "asy_mae": AsyMAE}.get(settings.loss)
+    asymmetric = {"asy_mse": AsyMSE, "asy_mae": AsyMAE}.get(objective.loss)
     if asymmetric is None:
-        raise ValueError(f"loss must be one of {LOSSES}. Received: {settings.loss!r}")
+        raise ValueError(f"loss must be one of {LOSSES}. Received: {objective.loss!r}")
     loss: AsymmetricLoss = asymmetric(
-        Quartile(settings.quantile) if settings.weighting == "quartile" else settings.weighting,
-        apply_to=settings.apply_to,
-        normalize=settings.normalize,
-        balanced=settings.balanced,
+        Quartile(objective.quantile) if objective.weighting == "quartile" else objective.weighting,
+        apply_to=objective.apply_to,
+        normalize=objective.normalize,
+        balanced=objective.balanced,
         data_format="channels_last",
     )
     return loss
 
 
-def schedule(settings: Settings) -> Any:
+def schedule(descent: Descent) -> Rate:
     """Return the learning rate: a number or a schedule of Keras.
 
     Raises:
         ValueError: for milestones that are no rising list of STEP:FACTOR.
     """
-    if settings.milestones:
-        steps, factors = _milestones(settings.milestones)
-        rates = [settings.learning_rate * factor for factor in (1.0, *factors)]
+    if descent.milestones:
+        steps, factors = _milestones(descent.milestones)
+        rates = [descent.learning_rate * factor for factor in (1.0, *factors)]
         return keras.optimizers.schedules.PiecewiseConstantDecay(steps, rates)
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    warmup = max(1, settings.steps // 50)
+    if descent.schedule == "constant":
+        return descent.learning_rate
+    warmup = max(1, descent.steps // 50)
     return keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate / 100,
-        max(1, settings.steps - warmup),
+        descent.learning_rate / 100,
+        max(1, descent.steps - warmup),
         alpha=0.01,
-        warmup_target=settings.learning_rate,
+        warmup_target=descent.learning_rate,
         warmup_steps=warmup,
     )
 
@@ -67,27 +70,31 @@ def _milestones(text: str) -> tuple[list[int], list[float]]:
     return steps, factors
 
 
-def ema_momentum(settings: Settings) -> float:
-    """Return the momentum of the average of the weights: that of the settings, less in short runs.
+def ema_momentum(descent: Descent) -> float:
+    """Return the momentum of the average of the weights: as it is set, less in short runs.
 
     At most 1 - 25 / steps, so that the average spans the last 4 % of the steps. A longer one holds
     weights from before, which do not fit the moving statistics of batch normalisation: after 4,000
     steps with a momentum of 0.999 DnCNN lost 2.3 dB by it (BSD68, sigma 25).
     """
-    return min(settings.ema, max(0.5, 1 - 25 / settings.steps))
+    return min(descent.ema, max(0.5, 1 - 25 / descent.steps))
 
 
-def optimizer(settings: Settings) -> keras.optimizers.Optimizer:
-    """Return the optimizer, with the gradient clipping and the average of the settings."""
+def optimizer(descent: Descent, slow_layers: Sequence[str] = ()) -> keras.optimizers.Optimizer:
+    """Return the optimizer, with its gradient clipping and the average of the weights.
+
+    Args:
+        descent: What is set.
+        slow_layers: See `LayerwiseSGD`.
+    """
     shared = {
-        "global_clipnorm": settings.clip or None,
-        "use_ema": settings.ema > 0,
-        "ema_momentum": ema_momentum(settings) or 0.99,
+        "global_clipnorm": descent.clip or None,
+        "use_ema": descent.ema > 0,
+        "ema_momentum": ema_momentum(descent) or 0.99,
     }
-    if settings.optimizer == "sgd":
-        slow = tuple(name for name in settings.slow_layers.split(",") if name)
-        return LayerwiseSGD(schedule(settings), momentum=0.9, slow_layers=slow, **shared)
-    return keras.optimizers.Adam(schedule(settings), **shared)
+    if descent.optimizer == "sgd":
+        return LayerwiseSGD(schedule(descent), momentum=0.9, slow_layers=slow_layers, **shared)
+    return keras.optimizers.Adam(schedule(descent), **shared)
 
 
 class LayerwiseSGD(keras.optimizers.SGD):
@@ -103,7 +110,7 @@ class LayerwiseSGD(keras.optimizers.SGD):
 
     FACTOR = 0.1
 
-    def __init__(self, *arguments: Any, slow_layers: tuple[str, ...] = (), **options: Any):
+    def __init__(self, *arguments: Any, slow_layers: Sequence[str] = (), **options: Any):
         super().__init__(*arguments, **options)
         self.slow_layers = slow_layers
 
@@ -113,7 +120,9 @@ class LayerwiseSGD(keras.optimizers.SGD):
         slow = [v for v in variables if self.slow_layers and self._is_slow(v)]
         self.slow = [self._var_key(variable) for variable in slow]
 
-    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Any) -> None:
+    def update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         """Update one variable; the momentum holds steps, so the factor belongs into the rate."""
         factor = self.FACTOR if self._var_key(variable) in self.slow else 1.0
         super().update_step(gradient, variable, learning_rate * factor)

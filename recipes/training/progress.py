@@ -13,13 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from recipes.training.checkpoints import save_checkpoint
 from recipes.training.settings import Settings, TrainingError
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 COLUMNS = ("step", "loss", "psnr", "validation_psnr", "images_per_second", "seconds")
 
@@ -57,7 +61,7 @@ class Signals:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _note(self, number: int, frame: Any) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
         signal.signal(number, signal.SIG_DFL)
 
@@ -70,7 +74,7 @@ class Report:
     workdir: Path
     writes: bool
     validate: Callable[[], tuple[float, list[np.ndarray]]] | None
-    board: Any = None  # tensorboardX.SummaryWriter
+    board: "SummaryWriter | None" = None
 
 
 class Progress(keras.callbacks.Callback):
@@ -80,6 +84,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.report, self.signals = report, signals
         self.settings = report.settings
+        self.steps = self.settings.descent.steps
         self.step = self.first = step
         self.begun = self.shown = time.monotonic()
 
@@ -97,7 +102,7 @@ class Progress(keras.callbacks.Callback):
             self._save()
             raise Stopped(self.step, self.signals.received)
         now = time.monotonic()
-        shows = self.report.writes and not self.settings.quiet and sys.stdout.isatty()
+        shows = self.report.writes and not self.settings.run.quiet and sys.stdout.isatty()
         if shows and now - self.shown > 0.5:
             self.shown = now
             self._show(loss, float(logs.get("psnr", float("nan"))), now)
@@ -110,10 +115,10 @@ class Progress(keras.callbacks.Callback):
 
     def _show(self, loss: float, psnr: float, now: float) -> None:
         rate = (self.step - self.first) / (now - self.begun)
-        left = int((self.settings.steps - self.step) / rate)
+        left = int((self.steps - self.step) / rate)
         line = (
-            f"step {self.step}/{self.settings.steps}  loss {loss:.6f}  {psnr:.2f} dB  "
-            f"{rate * self.settings.batch:.0f} images/s  {left // 60}:{left % 60:02d} left"
+            f"step {self.step}/{self.steps}  loss {loss:.6f}  {psnr:.2f} dB  "
+            f"{rate * self.settings.samples.batch:.0f} images/s  {left // 60}:{left % 60:02d} left"
         )
         print(f"\r{line:<78}", end="", flush=True)
 
@@ -128,9 +133,9 @@ class Pieces(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Save first, so that a kill during the validation costs nothing."""
-        every = self.settings.every
+        every = self.settings.descent.every
         first, self.step = self.step, (self.step // every + 1) * every
-        images = (self.step - first) * self.settings.batch
+        images = (self.step - first) * self.settings.samples.batch
         speed = images / (time.monotonic() - self.piece)
         if self.report.writes:
             save_checkpoint(self.model, self.report.workdir, self.step, self.settings)
@@ -145,7 +150,7 @@ class Pieces(keras.callbacks.Callback):
         }
         if self.report.writes:
             log(self.report, row, restored)
-        if 0 < 60 * self.settings.minutes < time.monotonic() - self.begun:
+        if 0 < 60 * self.settings.run.minutes < time.monotonic() - self.begun:
             self.model.stop_training = True
         self.piece = time.monotonic()
 
@@ -167,18 +172,18 @@ def log(report: Report, row: dict[str, float], restored: list[np.ndarray]) -> No
         raise TrainingError(f"{path} cannot be written: {error.strerror}") from None
     if report.board:
         _tell(report.board, row, restored)
-    if not report.settings.quiet:
+    if not report.settings.run.quiet:
         psnr = row["validation_psnr"]
         shown = "" if np.isnan(psnr) else f"  validation {psnr:.3f} dB"
         line = (
-            f"step {row['step']}/{report.settings.steps}  loss {row['loss']:.6f}  "
+            f"step {row['step']}/{report.settings.descent.steps}  loss {row['loss']:.6f}  "
             f"{row['psnr']:.2f} dB{shown}  {row['images_per_second']:.0f} images/s  "
             f"{row['seconds']:.0f} s"
         )
         print(f"\r{line:<78}", flush=True)
 
 
-def _tell(board: Any, row: dict[str, float], restored: list[np.ndarray]) -> None:
+def _tell(board: "SummaryWriter", row: dict[str, float], restored: list[np.ndarray]) -> None:
     for name, value in row.items():
         if name != "step" and np.isfinite(value):
             board.add_scalar(name, value, row["step"])
@@ -187,7 +192,7 @@ def _tell(board: Any, row: dict[str, float], restored: list[np.ndarray]) -> None
     board.flush()
 
 
-def open_board(workdir: Path) -> Any:
+def open_board(workdir: Path) -> "SummaryWriter":
     """Return a writer of TensorBoard's event files in the work folder.
 
     Raises:

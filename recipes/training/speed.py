@@ -4,14 +4,13 @@ Both run the very step of the training, on its own batches, and throw away what 
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
+from recipes.training.batches import Batches
 from recipes.training.settings import TrainingError
 
 WARM = 2  # calls of the device before time is taken: both backends may compile twice
@@ -21,6 +20,9 @@ SPARE = 0.05  # of the time, for a machine that is not always as fast
 SHOWN = 25  # kernels of a profile
 THREADS = ("tf_XLAPjRtCpuClient", "tf_XLAEigen", "tf_Compute")  # of the CPU, that compute
 INTERNAL = ("::", "end: ", "$")  # what the CPU's profiler notes besides kernels
+
+
+Enough = Callable[[list[float]], bool]  # when the calls so far have ended -> whether to stop
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Speed:
 class Watch(keras.callbacks.Callback):
     """Notes when each call of the device has ended, and ends `fit` after enough of them."""
 
-    def __init__(self, enough: Callable[[list[float]], bool]):
+    def __init__(self, enough: Enough):
         super().__init__()
         self.enough, self.ends = enough, [time.monotonic()]
 
@@ -45,7 +47,7 @@ class Watch(keras.callbacks.Callback):
         self.model.stop_training = self.enough(self.ends)
 
 
-def measure(model: keras.Model, batches: Any, seconds: float) -> Speed:
+def measure(model: keras.Model, batches: Batches, seconds: float) -> Speed:
     """Train for some seconds after compiling; return how fast that was.
 
     Args:
@@ -64,7 +66,7 @@ def measure(model: keras.Model, batches: Any, seconds: float) -> Speed:
     return Speed(max(0.0, compiling), rate)
 
 
-def _run(model: keras.Model, batches: Any, enough: Callable[[list[float]], bool]) -> list[float]:
+def _run(model: keras.Model, batches: Batches, enough: Enough) -> list[float]:
     watch = Watch(enough)
     model.fit(batches, steps_per_epoch=ENDLESS, shuffle=False, callbacks=[watch], verbose=0)
     return watch.ends
@@ -93,7 +95,7 @@ def fitting_steps(seconds: float, speed: Speed, every: int, between: float) -> i
     return pieces * every
 
 
-def profile(model: keras.Model, batches: Any, steps: int, folder: Path) -> str:
+def profile(model: keras.Model, batches: Batches, steps: int, folder: Path) -> str:
     """Trace some steps; return where the device's time went, one line per kernel.
 
     Args:
@@ -120,7 +122,7 @@ def profile(model: keras.Model, batches: Any, steps: int, folder: Path) -> str:
     device, kernels = kernel_times(read(newest))
     busy, wall = sum(kernels.values()), 1e3 * (ends[-1] - ends[WARM])
     lines = [f"{device} busy {busy / steps:.3f} ms a step of {wall / steps:.3f} ms, traced"]
-    for name, milliseconds in kernels.most_common(SHOWN):
+    for name, milliseconds in sorted(kernels.items(), key=lambda item: -item[1])[:SHOWN]:
         lines.append(f"{milliseconds / steps:9.3f} ms  {name[:150]}")
     return "\n".join(lines)
 
@@ -129,19 +131,18 @@ Event = tuple[str, str, str, float]  # plane, line, name, milliseconds
 Tracer = tuple[Callable[[str], None], Callable[[], None], Callable[[Path], Iterator[Event]]]
 
 
-def kernel_times(events: Iterator[Event]) -> tuple[str, Counter[str]]:
+def kernel_times(events: Iterator[Event]) -> tuple[str, dict[str, float]]:
     """Return what computed, and the milliseconds of each kernel on it.
 
     A GPU's streams or a TPU's operations where there are any, else the threads of the CPU, summed.
     """
-    times: dict[str, Any] = {"device": Counter(), "CPU threads": Counter()}
+    device, threads = dict[str, float](), dict[str, float]()
     for plane, line, name, milliseconds in events:
         if ("GPU" in plane and "Stream" in line) or ("TPU" in plane and line == "XLA Ops"):
-            times["device"][name] += milliseconds
+            device[name] = device.get(name, 0.0) + milliseconds
         elif line.startswith(THREADS) and not any(mark in name for mark in INTERNAL):
-            times["CPU threads"][name] += milliseconds
-    chosen = "device" if times["device"] else "CPU threads"
-    return chosen, times[chosen]
+            threads[name] = threads.get(name, 0.0) + milliseconds
+    return ("device", device) if device else ("CPU threads", threads)
 
 
 def _tracer() -> Tracer:

@@ -1,5 +1,6 @@
 """The rows of the plan are runs that can start, and TRAINING.md tells the same."""
 
+import argparse
 from importlib import import_module
 from pathlib import Path
 from typing import get_type_hints
@@ -7,7 +8,7 @@ from typing import get_type_hints
 import pytest
 
 from recipes.plan import ROWS
-from recipes.training.settings import parse
+from recipes.training.settings import add_options, chosen
 
 TABLE = (Path(__file__).parents[2] / "recipes/TRAINING.md").read_text()
 IMAGES = {
@@ -21,10 +22,12 @@ IMAGES = {
 def test_a_row_is_a_run_that_can_start(row):
     module = import_module(f"recipes.{row.recipe}")
     kind = get_type_hints(module.recipe)["settings"]
+    parser = argparse.ArgumentParser()
+    add_options(parser, kind())
     words = ["--data", "-", "--workdir", "-", *row.options.split()]
-    settings = parse(kind, None, module.PUBLISHED, words)
+    settings = chosen(kind, module.PUBLISHED, parser.parse_args(words))
     module.recipe(settings).build()
-    assert settings.steps % settings.every == 0
+    assert settings.descent.steps % settings.descent.every == 0
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

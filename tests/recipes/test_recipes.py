@@ -55,7 +55,7 @@ def test_a_run_publishes_a_network_that_loads(name, photos, tmp_path):
 
 
 def test_a_blind_denoiser_draws_its_levels():
-    chosen = dncnn.DncnnSettings(sigma=55.0, sigma_min=5.0, variant="C")
+    chosen = dncnn.DncnnSettings.of(sigma=55.0, sigma_min=5.0, variant="C")
     recipe = dncnn.recipe(chosen)
     assert recipe.degradation().sigma == [5 / 255, 55 / 255]
     assert recipe.channels == "rgb"

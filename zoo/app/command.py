@@ -13,6 +13,7 @@ from zoo.machine.failures import ZooError, sentence
 from zoo.machine.signals import deliver
 
 FAILED, WRONG_USAGE = 1, 2
+Work = Callable[[argparse.Namespace], int | None]
 NO_READER = 128 + 13  # as a shell reports a process that SIGPIPE ended
 # Windows has no SIGHUP.
 _ENDING = [signal.SIGTERM, signal.SIGINT, *filter(None, [getattr(signal, "SIGHUP", None)])]
@@ -32,7 +33,7 @@ class Ended(KeyboardInterrupt):
 
 def run(
     parser: argparse.ArgumentParser,
-    work: Callable[[Any], int | None],
+    work: Work,
     arguments: Sequence[str] | None = None,
     stopped: str = "stopped",
 ) -> int:
@@ -49,14 +50,8 @@ def run(
         stopped: What is said after Ctrl-C.
     """
     parser.add_argument("--debug", action="store_true", help="print the traceback of an error too")
-    return finish(parser.prog, work, parser.parse_args(arguments), stopped)
-
-
-def finish(
-    name: str, work: Callable[[Any], int | None], options: Any, stopped: str = "stopped"
-) -> int:
-    """Do the work of a command with options that are read already; see `run`."""
-    name = name.split()[-1].rpartition(".")[2]  # of "python -m recipes.publish"
+    options = parser.parse_args(arguments)
+    name = parser.prog.split()[-1].rpartition(".")[2]  # of "python -m recipes.publish"
     try:
         with ended_by_signals():
             code = work(options) or 0
@@ -73,6 +68,43 @@ def finish(
             traceback.print_exc()
         _say(f"{name}: {sentence(error)}")
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+
+
+def command(
+    describe: Callable[[argparse.ArgumentParser], Work], stopped: str = "stopped", module: str = ""
+) -> Callable[..., int]:
+    """Make the `main` of a module out of what adds its options to a parser.
+
+    The module's docstring is the text of `--help`, and its name the program, as `python -m` takes
+    it.
+
+    Args:
+        describe: Adds the options; returns the work that is done with them.
+        stopped: What is said after Ctrl-C.
+        module: Name of the module, where it is not the one of `describe`.
+
+    Returns:
+        A function of the words of the command line, those of the process by default, to the exit
+        code; see `run`.
+
+    Example:
+        >>> @command
+        ... def main(parser):
+        ...     parser.add_argument("folder", type=Path)
+        ...     return lambda options: tidy(options.folder)
+    """
+    source = sys.modules[module or describe.__module__]
+    name = source.__spec__.name if source.__spec__ else source.__name__
+
+    def main(arguments: Sequence[str] | None = None) -> int:
+        parser = argparse.ArgumentParser(
+            prog=f"python -m {name.removesuffix('.__main__')}",
+            description=source.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        return run(parser, describe(parser), arguments, stopped)
+
+    return main
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The command from end to end on generated images, its mistakes, and going on."""
 
+import argparse
 import csv
 import json
 import os
@@ -147,9 +148,16 @@ def test_more_seeds_and_an_ablation_add_runs(finished, tmp_path, monkeypatch):
     assert "Failed: srcnn-x2-mse-seed2" in (tmp_path / "report/report.md").read_text()
 
 
+def read(words):
+    """Return the options that a command line gives."""
+    parser = argparse.ArgumentParser()
+    compare.describe(parser)
+    return parser.parse_args(words)
+
+
 def one_cell(tmp_path, **changes):
     """Write the job of one cell and return its folder."""
-    options = compare._parser().parse_args([*FEW, "--workdir", str(tmp_path)])
+    options = read([*FEW, "--workdir", str(tmp_path)])
     preset = compare.chosen_preset(options)
     data = compare._data_folder(options, tmp_path)
     jobs = compare._jobs(compare.plan(preset), preset, data, tmp_path)
@@ -242,7 +250,7 @@ def test_a_missing_library_is_said_before_anything_is_trained(
 def test_options_change_the_protocol():
     arguments = ["--network", "srcnn", "--losses", "asy_mse", "mse", "--scales", "4", "--seeds"]
     more = ["5", "--steps", "50", "--set", "variant=9-5-5", "clip=1", "--test", "set5:bird,baby"]
-    options = compare._parser().parse_args([*arguments, *more])
+    options = read([*arguments, *more])
     preset = compare.chosen_preset(options)
     assert preset.losses == ("mse", "asy_mse")
     assert (preset.tasks, preset.seeds) == (("x4",), 5)

@@ -16,7 +16,7 @@ from recipes.compare.plan import (
 )
 from recipes.compare.presets import LOSSES, PRESETS
 from recipes.training.objective import make_loss
-from recipes.training.settings import Settings
+from recipes.training.settings import Objective
 from zoo.networks.srcnn import margin
 
 TABLE_2 = PRESETS["paper-table-2"]
@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 
 
 def loss_value(configuration, label, restored):
-    loss = make_loss(Settings(loss=configuration.loss, **configuration.changes))
+    loss = make_loss(Objective(loss=configuration.loss, **configuration.changes))
     return float(loss(label, restored))
 
 
@@ -72,7 +72,7 @@ def test_weights_on_images_and_on_the_error_are_one_loss_for_the_absolute_error(
     for weighting in ("reciprocal", "quartile"):
         on = {
             where: float(
-                make_loss(Settings(loss="asy_mae", weighting=weighting, apply_to=where))(
+                make_loss(Objective(loss="asy_mae", weighting=weighting, apply_to=where))(
                     label, restored
                 )
             )
@@ -101,8 +101,8 @@ def test_the_settings_are_those_of_the_recipe(name):
     preset = PRESETS[name]
     kind, recipe = RECIPES[preset.network]
     for cell in plan(preset)[:2]:
-        settings = kind(**specification(cell, preset, "jax")["settings"])
-        assert settings.steps % settings.every == 0
+        settings = kind.of(**specification(cell, preset, "jax")["settings"])
+        assert settings.descent.steps % settings.descent.every == 0
         recipe(settings)  # refuses what does not go together
 
 

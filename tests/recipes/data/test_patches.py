@@ -11,8 +11,9 @@ from PIL import Image
 
 from recipes.data import jpeg
 from recipes.data.image_set import ImageSet
-from recipes.data.patches import Patches, folder_name, load_images
-from recipes.data.sources import open_images
+from recipes.data.jpeg import Artefacts
+from recipes.data.patches import Patches, load_images
+from recipes.data.sources import folder_name, open_images
 from zoo.pictures.images import ImageError
 
 rng = np.random.default_rng(0)
@@ -186,7 +187,7 @@ def test_images_that_are_all_too_small_are_refused():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_artefacts_are_those_of_the_quality_of_each_sample(channels):
     images = [image[..., :channels] for image in IMAGES]
-    clean, degraded = Patches.of(images, 16, 40, seed=2, qualities=(30, 32)).numpy_batch(1)
+    clean, degraded = Patches.of(images, 16, 40, seed=2, artefacts=Artefacts(30, 32)).numpy_batch(1)
     found = set()
     for patch, compressed in zip(clean.squeeze(), degraded.squeeze(), strict=True):
         for quality in range(28, 35):
@@ -202,7 +203,7 @@ def test_artefacts_are_those_of_the_quality_of_each_sample(channels):
 
 
 def test_qualities_cover_their_range_evenly_and_depend_on_the_sample_alone():
-    patches = Patches.of(IMAGES, 8, 16, seed=2, qualities=(5, 99))
+    patches = Patches.of(IMAGES, 8, 16, seed=2, artefacts=Artefacts(5, 99))
     qualities = patches._qualities(np.arange(95_000))
     counts = np.bincount(qualities)[5:]
     assert qualities.min() == 5
@@ -213,7 +214,7 @@ def test_qualities_cover_their_range_evenly_and_depend_on_the_sample_alone():
 
 
 def test_clean_patches_do_not_depend_on_the_artefacts():
-    clean, _ = Patches.of(IMAGES, 8, 16, seed=2, qualities=(5, 99)).numpy_batch(4)
+    clean, _ = Patches.of(IMAGES, 8, 16, seed=2, artefacts=Artefacts(5, 99)).numpy_batch(4)
     np.testing.assert_array_equal(clean, Patches.of(IMAGES, 8, 16, seed=2).numpy_batch(4))
 
 
@@ -223,46 +224,62 @@ def test_kerascv_makes_nearly_the_artefacts_of_pillow(channels):
     pytest.importorskip("keras_cv")
     smooth = rng.normal(size=(64, 64, channels)).cumsum(axis=0).cumsum(axis=1)
     smooth = ((smooth - smooth.min()) / np.ptp(smooth) * 255).astype(np.uint8)
-    patches = Patches.of([smooth], 32, 8, seed=2, qualities=(5, 90))
-    for step, (clean, degraded) in enumerate(patches.dataset(0, 3)):
-        ours, other = patches.numpy_batch(step)
-        np.testing.assert_array_equal(clean, ours)
-        changed = np.abs(other.astype(int) - ours).mean()
-        difference = np.abs(degraded.numpy().astype(int) - other).mean()
-        assert difference < 1.5  # largest mean measured on photographs: 1.03 up to quality 90
+    ours, theirs = (
+        Patches.of([smooth], 32, 8, seed=2, artefacts=Artefacts(5, 90, encoder))
+        for encoder in ("pillow", "keras_cv")
+    )
+    for step in range(3):
+        clean, pillow = ours.numpy_batch(step)
+        same, kerascv = theirs.numpy_batch(step)
+        np.testing.assert_array_equal(clean, same)
+        changed = np.abs(pillow.astype(int) - clean).mean()
+        difference = np.abs(kerascv.astype(int) - pillow).mean()
+        assert 0 < difference < 1.5  # largest mean measured on photographs: 1.03 up to quality 90
         assert difference < changed
 
 
 @tensorflow_only
-def test_without_kerascv_artefacts_are_refused(monkeypatch):
+@pytest.mark.parametrize("encoder", ["pillow", "keras_cv"])
+def test_the_pipeline_of_tensorflow_gives_the_same_artefacts(encoder):
+    if encoder == "keras_cv":
+        pytest.importorskip("keras_cv")
+    patches = Patches.of(IMAGES, 8, 16, seed=2, artefacts=Artefacts(5, 99, encoder))
+    for step, pair in enumerate(patches.dataset(0, 3)):
+        assert [part.shape for part in pair] == [(16, 8, 8, 3)] * 2
+        for found, expected in zip(pair, patches.numpy_batch(step), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_without_kerascv_its_artefacts_are_refused(monkeypatch):
+    jpeg._keras_cv.cache_clear()
     monkeypatch.setitem(sys.modules, "keras_cv", None)
     monkeypatch.setitem(sys.modules, "keras_cv.layers", None)
-    patches = Patches.of(IMAGES, 8, 16, seed=2, qualities=(5, 99))
-    with pytest.raises(ImageError, match="need KerasCV: pip install keras-cv==0.9.0"):
-        patches.dataset(0, 1)
+    patches = Patches.of(IMAGES, 8, 16, seed=2, artefacts=Artefacts(5, 99, "keras_cv"))
+    with pytest.raises(ImageError, match="of KerasCV need it: pip install keras-cv==0.9.0"):
+        patches.numpy_batch(0)
 
 
 def test_artefacts_of_16_bit_images_are_refused():
     deep = [image.astype(np.uint16) for image in IMAGES]
     with pytest.raises(ImageError, match="of 8-bit images .* Received: uint16 with 3 channels"):
-        Patches.of(deep, 8, 16, seed=2, qualities=(5, 99))
+        Patches.of(deep, 8, 16, seed=2, artefacts=Artefacts(5, 99))
 
 
 def test_artefacts_of_pairs_are_refused():
     clean, degraded = pairs(1)
     with pytest.raises(ImageError, match="which have no partners"):
-        Patches.of(clean, 4, 16, seed=2, degraded=degraded, qualities=(5, 99))
+        Patches.of(clean, 4, 16, seed=2, degraded=degraded, artefacts=Artefacts(5, 99))
 
 
 @pytest.mark.parametrize("qualities", [(0, 50), (60, 50), (50, 101)])
 def test_qualities_out_of_range_are_refused(qualities):
     with pytest.raises(ValueError, match="between 1 and 100. Received: "):
-        Patches.of(IMAGES, 8, 16, seed=2, qualities=qualities)
+        Patches.of(IMAGES, 8, 16, seed=2, artefacts=Artefacts(*qualities))
 
 
 def test_the_lowest_quality_changes_most():
     patch = np.repeat(IMAGES[0][None, :16, :16, :1], 2, axis=0)
-    poor, good = jpeg.compress(patch, np.array([1, 100])).astype(int)
+    poor, good = Artefacts(1, 100).compressor()(patch, np.array([1, 100])).astype(int)
     assert np.abs(poor - patch[0]).mean() > 3 * np.abs(good - patch[0]).mean()
 
 

@@ -249,7 +249,7 @@ def test_denoising_is_one_step_at_the_level_of_the_noise():
 def test_what_cannot_be_done_is_one_sentence(words, message, photo, tmp_path, capsys):
     assert run(photo, tmp_path / "out", *words) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith(f"dphsir_restore: {message}")
+    assert said.startswith(f"restore: {message}")
 
 
 def test_a_kernel_that_does_not_sum_to_one_is_refused(photo, tmp_path, capsys):

@@ -48,7 +48,7 @@ def main() -> int:
         cpu = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration()] * logical
         tf.config.set_logical_device_configuration(cpu, parts)
-    settings = Settings(**given)
+    settings = Settings.of(**given)
     recipe = Recipe(
         build=network,
         degradation=partial(GaussianNoise, (0.0, 0.2), seed=1),
@@ -61,7 +61,7 @@ def main() -> int:
         path = train(settings, recipe)
     except TrainingError as error:
         sys.exit(str(error))  # to stderr, with the code 1
-    if settings.process_id == 0:
+    if settings.machines.process_id == 0:
         trained = network()
         trained.load_weights(path.parent / NETWORK)
         np.savez(out, *trained.get_weights())

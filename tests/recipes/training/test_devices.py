@@ -16,8 +16,8 @@ import pytest
 from recipes.training import devices as devices_module
 from recipes.training.devices import hardware, open_devices
 from recipes.training.run import description
-from recipes.training.settings import Settings, TrainingError
-from tests.recipes.distributed_run import photographs
+from recipes.training.settings import Machines, Settings, TrainingError
+from tests.recipes.training.distributed_run import photographs
 
 STEPS, RATE, CLIP, BATCH, PATCH = 6, 0.1, 1.0, 8, 16
 # What another order of the same sums may change. A gradient is a sum over the pixels of a batch,
@@ -51,7 +51,7 @@ def start(tmp_path, name, **changes):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.recipes.distributed_run", json.dumps(given)],
+        [sys.executable, "-m", "tests.recipes.training.distributed_run", json.dumps(given)],
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -130,7 +130,7 @@ def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
 )
 def test_wrong_devices_are_one_sentence(changes, message):
     with pytest.raises(TrainingError) as error:
-        with open_devices(Settings(data="-", workdir="-", **changes)):
+        with open_devices(Machines(**changes), 64):
             pass
     assert message in str(error.value)
 
@@ -158,14 +158,14 @@ def two_gpus(monkeypatch):
 
 @pytest.mark.parametrize(("devices", "count"), [("1", 1), ("2", 2), ("all", 2)])
 def test_a_card_names_the_accelerators_that_a_run_used(two_gpus, devices, count):
-    chosen = Settings(data="-", workdir="-", devices=devices)
+    chosen = Settings.of(data="-", workdir="-", devices=devices)
     assert description(chosen, 1.0)["hardware"] == f"{count} x NVIDIA H100 80GB HBM3"
 
 
 def test_a_card_names_the_cpu_where_there_is_no_accelerator(monkeypatch):
     monkeypatch.setattr(devices_module, "_accelerators", list)
     expected = f"{platform.machine()}, {os.cpu_count()} CPU cores"
-    assert hardware(Settings(data="-", workdir="-")) == expected
+    assert hardware(Machines()) == expected
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_work(tmp_path):

@@ -76,7 +76,7 @@ def test_the_same_scale_is_loaded_whole(trained):
 def test_another_network_is_refused_and_changes_nothing(trained):
     wider = zoo.EDSR(4, blocks=1, filters=8)
     before = wider.get_weights()
-    card = {"builder": "EDSR", "arguments": {"scale": 4, "blocks": 1, "filters": 8}}
+    card = Card("EDSR", {"scale": 4, "blocks": 1, "filters": 8}, Use(scale=4))
     with pytest.raises(WeightsError, match=r"network.weights.h5 does not fit"):
         start_from(wider, str(trained[0]), card)
     assert same(wider.get_weights(), before)

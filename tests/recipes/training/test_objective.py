@@ -1,5 +1,8 @@
 """The rate over the steps, the slow layers of SRCNN, and the published protocols."""
 
+import argparse
+from typing import get_type_hints
+
 import keras
 import numpy as np
 import pytest
@@ -7,15 +10,19 @@ from keras import layers
 
 from recipes import dncnn, dphsir, edsr, srcnn
 from recipes.training.objective import LayerwiseSGD, ema_momentum, make_loss, optimizer, schedule
-from recipes.training.settings import Settings, parse
+from recipes.training.settings import Descent, Samples, TrainingError, add_options, chosen
 
 
-def settings(**changes):
-    return Settings(data="-", workdir="-", **changes)
+def parsed(module, words):
+    """Return the settings that the command line of a recipe gives."""
+    kind = get_type_hints(module.recipe)["settings"]
+    parser = argparse.ArgumentParser()
+    add_options(parser, kind())
+    return chosen(kind, module.PUBLISHED, parser.parse_args(words))
 
 
 def test_the_cosine_rises_and_falls():
-    rate = schedule(settings(steps=1000, learning_rate=1e-3))
+    rate = schedule(Descent(steps=1000, learning_rate=1e-3))
     assert float(rate(0)) == pytest.approx(1e-5)
     assert float(rate(20)) == pytest.approx(1e-3)
     middle = 1e-3 * (0.99 * 0.5 * (1 + np.cos(np.pi * 490 / 980)) + 0.01)
@@ -24,7 +31,7 @@ def test_the_cosine_rises_and_falls():
 
 
 def test_milestones_multiply_the_first_rate():
-    rate = schedule(settings(learning_rate=0.5, milestones="10:0.5,20:0.1"))
+    rate = schedule(Descent(learning_rate=0.5, milestones="10:0.5,20:0.1"))
     assert [float(rate(step)) for step in (0, 10, 11, 20, 21)] == pytest.approx(
         [0.5, 0.5, 0.25, 0.25, 0.05]
     )
@@ -33,14 +40,14 @@ def test_milestones_multiply_the_first_rate():
 @pytest.mark.parametrize("text", ["10", "a:1", "20:0.5,10:0.1", "0:0.5", "10:0.5,10:0.1"])
 def test_wrong_milestones_are_one_sentence(text):
     with pytest.raises(ValueError, match="--milestones must be STEP:FACTOR.* Received: "):
-        schedule(settings(milestones=text))
+        schedule(Descent(milestones=text))
 
 
 def test_slow_layers_and_biases_take_a_tenth_of_the_step():
     image = keras.Input((4, 4, 1))
     model = keras.Model(image, layers.Conv2D(1, 1, name="last")(layers.Conv2D(1, 1)(image)))
     before = model.get_weights()
-    rule = optimizer(settings(optimizer="sgd", slow_layers="last", ema=0, clip=0, milestones="9:1"))
+    rule = optimizer(Descent(optimizer="sgd", ema=0, clip=0, milestones="9:1"), ["last"])
     assert isinstance(rule, LayerwiseSGD)
     rule.build(model.trainable_variables)
     for _ in range(2):  # momentum 0.9: the steps are 1 and 1.9 times the rate
@@ -51,9 +58,10 @@ def test_slow_layers_and_biases_take_a_tenth_of_the_step():
 
 def test_the_published_preset_gives_defaults_that_options_override():
     words = ["--data", "a", "--workdir", "b", "--preset", "published", "--batch", "32"]
-    chosen = parse(edsr.EdsrSettings, None, edsr.PUBLISHED, words)
-    assert (chosen.learning_rate, chosen.milestones, chosen.batch) == (1e-4, "200000:0.5", 32)
-    assert parse(edsr.EdsrSettings, None, edsr.PUBLISHED, words[:4]).learning_rate == 2e-4
+    found = parsed(edsr, words)
+    assert (found.descent.learning_rate, found.descent.milestones) == (1e-4, "200000:0.5")
+    assert found.samples.batch == 32
+    assert parsed(edsr, words[:4]).descent.learning_rate == 2e-4
 
 
 @pytest.mark.parametrize(
@@ -67,9 +75,9 @@ def test_the_published_preset_gives_defaults_that_options_override():
     ],
 )
 def test_the_average_spans_at_most_the_last_steps(ema, steps, momentum):
-    chosen = srcnn.SrcnnSettings(data="-", workdir="-", ema=ema, steps=steps)
-    assert ema_momentum(chosen) == pytest.approx(momentum)
-    rule = optimizer(chosen)
+    descent = Descent(ema=ema, steps=steps)
+    assert ema_momentum(descent) == pytest.approx(momentum)
+    rule = optimizer(descent)
     assert rule.use_ema is (ema > 0)
     assert not ema or rule.ema_momentum == pytest.approx(momentum)
 
@@ -84,8 +92,40 @@ def test_the_average_spans_at_most_the_last_steps(ema, steps, momentum):
     ],
 )
 def test_each_published_protocol_is_a_run_that_can_start(module, kind):
-    chosen = kind(data="-", workdir="-", **module.PUBLISHED)
-    module.recipe(chosen)
-    assert isinstance(make_loss(chosen), keras.losses.Loss)
-    assert optimizer(chosen).use_ema is False
-    assert chosen.steps % chosen.every == 0
+    found = kind.of(data="-", workdir="-", **module.PUBLISHED)
+    slow_layers = module.recipe(found).slow_layers
+    assert slow_layers == (("reconstruction",) if module is srcnn else ())
+    assert isinstance(make_loss(found.objective), keras.losses.Loss)
+    assert optimizer(found.descent, slow_layers).use_ema is False
+    assert found.descent.steps % found.descent.every == 0
+
+
+def test_slow_layers_need_gradient_descent():
+    with pytest.raises(TrainingError, match="--slow-layers needs --optimizer sgd. Received: adam"):
+        srcnn.recipe(srcnn.SrcnnSettings(slow_layers="reconstruction"))
+
+
+# The keys of run.json: what earlier runs wrote, so that they go on.
+IDENTITY = """data degraded loss weighting quantile apply_to normalize balanced steps batch patch
+optimizer learning_rate schedule milestones ema clip precision init seed every""".split()
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        (srcnn.SrcnnSettings, "scale variant slow_layers"),
+        (edsr.EdsrSettings, "scale variant"),
+        (dncnn.DncnnSettings, "variant sigma sigma_min jpeg jpeg_encoder"),
+        (dphsir.DphsirSettings, "variant bands sigma bands_axis variable"),
+    ],
+)
+def test_the_identity_of_a_run_leaves_out_how_it_goes_and_where(kind, own):
+    assert sorted(kind().identity()) == sorted([*IDENTITY, *own.split()])
+
+
+def test_settings_are_changed_by_their_names_whatever_their_subject():
+    found = srcnn.SrcnnSettings.of(data="a", seed=3).having(steps=7, scale=2)
+    assert found.samples == Samples(data="a", batch=32, patch=88)
+    assert (found.start.seed, found.descent.steps, found.scale) == (3, 7, 2)
+    with pytest.raises(TypeError, match="there is no setting 'stepps'"):
+        found.having(stepps=7)

@@ -23,11 +23,14 @@ from asykeras import AsyMAE, AsyMSE, Quartile
 from asykeras.degradations import GaussianNoise
 from recipes import srcnn
 from recipes.data.image_set import ImageSet
+from recipes.data.patches import Patches
 from recipes.training import progress
 from recipes.training import run as training
+from recipes.training.batches import Steps
 from recipes.training.objective import make_loss
-from recipes.training.run import Restorer, averaged
-from recipes.training.settings import Settings, TrainingError
+from recipes.training.restorer import Restorer
+from recipes.training.run import averaged
+from recipes.training.settings import Objective, Settings, TrainingError
 from recipes.training.speed import Speed
 from zoo.scoring.tasks import Denoising
 from zoo.store.card import Card, Use
@@ -38,7 +41,7 @@ IMAGES = [rng.integers(0, 256, (40, 50, 1), dtype=np.uint8) for _ in range(3)]
 
 def settings(tmp_path, **changes):
     few = {"steps": 6, "every": 2, "batch": 2, "patch": 16, "ema": 0.9, "quiet": True}
-    return Settings(**{"data": "-", "workdir": str(tmp_path / "run"), **few, **changes})
+    return Settings.of(**{"data": "-", "workdir": str(tmp_path / "run"), **few, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -275,7 +278,7 @@ def test_the_average_is_that_of_the_formula(tmp_path):
     network = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(1, 1)])
     model = Restorer(network, layers.Rescaling(1.0))
     chosen = settings(tmp_path, ema=0.75, clip=0.0, steps=1000)
-    model.compile(training.optimizer(chosen), "mse")
+    model.compile(training.optimizer(chosen.descent), "mse")
     trained = []
     for _ in range(3):
         model.train_on_batch(rng.integers(0, 256, (2, 8, 8, 1), dtype=np.uint8))
@@ -325,8 +328,8 @@ def test_a_flat_patch_leaves_the_psnr_of_a_piece_finite():
 
 
 def test_steps_of_other_backends_are_the_batches_in_order():
-    patches = training.Patches.of(IMAGES, 8, 4, seed=0)
-    steps = training.Steps(patches, 3, 8)
+    patches = Patches.of(IMAGES, 8, 4, seed=0)
+    steps = Steps(patches, 3, 8)
     next(iter(steps))  # as fit does before it starts over
     assert len(steps) == 5
     for step, (batch,) in zip(range(3, 8), steps, strict=True):
@@ -339,18 +342,18 @@ def test_batches_come_in_order_whichever_is_ready_first():
             time.sleep(0.02 if step % 3 == 0 else 0.0)
             return step
 
-    assert [step for (step,) in training.Steps(Uneven(), 5, 60)] == list(range(5, 60))
+    assert [step for (step,) in Steps(Uneven(), 5, 60)] == list(range(5, 60))
 
 
-def test_losses_by_name(tmp_path):
+def test_losses_by_name():
     options = {"weighting": "quartile", "quantile": 0.75, "apply_to": "images", "balanced": True}
-    loss = make_loss(settings(tmp_path, loss="asy_mae", normalize=True, **options))
+    loss = make_loss(Objective(loss="asy_mae", normalize=True, **options))
     expected = AsyMAE(Quartile(0.75), apply_to="images", normalize=True, balanced=True)
     assert loss.get_config() == expected.get_config()
-    assert type(make_loss(settings(tmp_path, loss="asy_mse"))) is AsyMSE
-    assert type(make_loss(settings(tmp_path, loss="mae"))) is keras.losses.MeanAbsoluteError
+    assert type(make_loss(Objective(loss="asy_mse"))) is AsyMSE
+    assert type(make_loss(Objective(loss="mae"))) is keras.losses.MeanAbsoluteError
     keras.config.set_image_data_format("channels_first")  # whose networks are channels last
-    assert make_loss(settings(tmp_path, loss="asy_mse")).data_format == "channels_last"
+    assert make_loss(Objective(loss="asy_mse")).data_format == "channels_last"
 
 
 def all_finite(item):
