@@ -19,7 +19,7 @@ from typing import Any
 
 import zoo
 from asykeras.degradations import GaussianNoise
-from recipes.training.normalization import batch_normalization
+from recipes.training.normalization import with_fast_normalization
 from recipes.training.run import Recipe, command
 from recipes.training.settings import Settings, TrainingError, option
 from zoo.networks.dncnn import VARIANTS
@@ -64,7 +64,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
     blind = settings.sigma_min >= 0
     qualities = _qualities(settings.jpeg) if settings.jpeg else None
     return Recipe(
-        build=partial(zoo.DnCNN, settings.variant, normalization=batch_normalization()),
+        build=lambda: with_fast_normalization(zoo.DnCNN(variant=settings.variant)),
         degradation=partial(
             GaussianNoise,
             (settings.sigma_min / 255, high) if blind else high,

@@ -63,11 +63,11 @@ def recipe(settings: DphsirSettings) -> Recipe:
         raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
     # The network of a cube serves other cubes.
     published: dict[str, Any] = {
-        "bands": settings.bands if settings.bands in (1, 3) else None,
+        "channels": settings.bands if settings.bands in (1, 3) else None,
         "variant": settings.variant,
     }
     return Recipe(
-        build=partial(zoo.DPHSIR, settings.bands, settings.variant),
+        build=partial(zoo.DPHSIR, channels=settings.bands, variant=settings.variant),
         degradation=partial(
             GaussianNoise, (0.0, settings.sigma / 255), seed=settings.seed, return_sigma=True
         ),

@@ -56,7 +56,7 @@ def recipe(settings: EdsrSettings) -> Recipe:
         raise TrainingError(
             f"--patch must be a multiple of the scale {settings.scale}. Received: {settings.patch}"
         )
-    build = partial(zoo.EDSR, settings.scale, settings.variant)
+    build = partial(zoo.EDSR, settings.scale, variant=settings.variant)
     return Recipe(
         build=build,
         degradation=partial(BicubicDownscale, settings.scale, quantize=True),

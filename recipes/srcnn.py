@@ -58,7 +58,7 @@ def recipe(settings: SrcnnSettings) -> Recipe:
     Raises:
         TrainingError: if nothing is left of a patch without its borders.
     """
-    build = partial(zoo.SRCNN, settings.scale, settings.variant)
+    build = partial(zoo.SRCNN, settings.scale, variant=settings.variant)
     context = 4 * settings.scale  # two low-resolution pixels for each of the two bicubic passes
     smallest = 2 * (context + margin(settings.variant)) + 1
     if settings.patch < smallest and settings.scale in (2, 3, 4):

@@ -22,7 +22,7 @@ BUILDERS = {
     "srcnn": lambda: zoo.SRCNN(2),
     "edsr": lambda: zoo.EDSR(scale=2),
     "dncnn": lambda: zoo.fold_batch_norm(zoo.DnCNN()),
-    "dphsir": lambda: zoo.DPHSIR(bands=3),
+    "dphsir": lambda: zoo.DPHSIR(channels=3),
 }
 
 

@@ -182,7 +182,7 @@ def _network(
     if network.inputs[0].shape[-1] is None and chosen.name != "savedmodel":
         raise ExportError(
             f"the format {chosen.name} needs a fixed number of channels, as in "
-            f"zoo.DPHSIR(bands=3). Received: {network.name} for any number"
+            f"zoo.DPHSIR(channels=3). Received: {network.name} for any number"
         )
     return name, its_card, in_float32(network)
 

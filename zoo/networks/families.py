@@ -21,7 +21,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "SRCNN": SRCNN,
 }
 # Of builders, but none that a file of a stranger may give: it would name another file.
-NOT_OF_CARDS = {"weights", "normalization"}
+NOT_OF_CARDS = {"weights", "name"}
 
 
 def load(name: str, **arguments: Any) -> keras.Model:

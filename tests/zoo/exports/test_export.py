@@ -20,7 +20,7 @@ from tests.zoo.contracts import images
 from zoo.exports import ExportError, check, describe, export
 from zoo.exports.check import Served
 from zoo.exports.samples import photographs
-from zoo.networks.dphsir import QuasiRecurrentUnit
+from zoo.networks.layers import QuasiRecurrentUnit
 from zoo.restoring.restore import super_resolve, to_uint8
 from zoo.runtimes import litert
 from zoo.runtimes.formats import FORMATS
@@ -154,7 +154,7 @@ def test_mdsr_is_exported_one_scale_at_a_time(format, tmp_path):
 @EVERY_FORMAT
 def test_grunet_takes_an_image_and_a_level(format, bands, tmp_path):
     need(format)
-    network, out = zoo.DPHSIR(bands), tmp_path / f"network{ENDINGS[format]}"
+    network, out = zoo.DPHSIR(channels=bands), tmp_path / f"network{ENDINGS[format]}"
     report = export(network, out, format)
     assert report["sigma"] == 25
     assert set(report["inputs"]) == {"image", "sigma"}
@@ -499,7 +499,7 @@ def test_a_file_that_computes_something_else_is_not_kept(wrong, message, tmp_pat
 )
 def test_mistakes_are_one_sentence_and_leave_nothing(out, options, message, tmp_path):
     with pytest.raises(ExportError, match=message) as caught:
-        export(zoo.SRCNN(3, "9-1-5"), tmp_path / out, **options)
+        export(zoo.SRCNN(3, variant="9-1-5"), tmp_path / out, **options)
     assert len(str(caught.value).splitlines()) == 1
     assert left_in(tmp_path) == []
 

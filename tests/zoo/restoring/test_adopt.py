@@ -211,7 +211,7 @@ def test_models_of_other_policies(policy):
 
 
 def test_a_path_is_a_name(tmp_path):
-    zoo.store.weight.save(zoo.SRCNN(2, "9-1-5"), tmp_path / "network.weights.h5", CARD)
+    zoo.store.weight.save(zoo.SRCNN(2, variant="9-1-5"), tmp_path / "network.weights.h5", CARD)
     expected = restore(PHOTO, str(tmp_path))
     np.testing.assert_array_equal(restore(PHOTO, tmp_path), expected)
     np.testing.assert_array_equal(restore(PHOTO, tmp_path / "network.weights.h5"), expected)
