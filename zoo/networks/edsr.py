@@ -84,9 +84,8 @@ def EDSR(
         )
 
     image = keras.Input((None, None, channels), name="image")
-    head = uniform_convolution(channels, filters, "head")(
-        shift(-1, channels, "subtract_mean")(image)
-    )
+    centred = shift(-1, channels, "subtract_mean")(image)
+    head = uniform_convolution(channels, filters, "head")(centred)
     x = residual_blocks(head, blocks, residual_scale)
     x = upsampler(x, scale, "upsample")
     # The last layers compute in float32 under every policy: images in half precision show steps.
