@@ -33,12 +33,12 @@ ENDINGS = {"savedmodel": "", "onnx": ".onnx", "litert": ".tflite", "openvino": "
 EVERY_FORMAT = pytest.mark.parametrize("format", ENDINGS)
 # Builders of small networks, and the scale where the network does not show it.
 SMALL = {
-    "SRCNN": (partial(zoo.SRCNN, 3, "9-1-5"), 3),
-    "SRCNN of RGB": (partial(zoo.SRCNN, 2, "9-1-5", channels=3), 2),
+    "SRCNN": (partial(zoo.SRCNN, 3, variant="9-1-5"), 3),
+    "SRCNN of RGB": (partial(zoo.SRCNN, 2, variant="9-1-5", channels=3), 2),
     "EDSR": (partial(zoo.EDSR, 2, blocks=1, filters=8, residual_scale=0.1), None),
     "EDSR of luma, x4": (partial(zoo.EDSR, 4, blocks=1, filters=8, channels=1), None),
-    "DnCNN merged": (partial(zoo.DnCNN, "S", depth=3, batch_norm=False), None),
-    "DnCNN of RGB": (partial(zoo.DnCNN, "C", depth=3), None),
+    "DnCNN merged": (partial(zoo.DnCNN, variant="S", depth=3, batch_norm=False), None),
+    "DnCNN of RGB": (partial(zoo.DnCNN, variant="C", depth=3), None),
 }
 SLOW = {"SRCNN of RGB", "EDSR of luma, x4", "DnCNN of RGB"}
 OTHER_FORMATS = ("onnx", "litert", "openvino")
