@@ -17,7 +17,7 @@ from functools import partial
 import zoo
 from asykeras.degradations import GaussianNoise
 from recipes.data.jpeg import ENCODERS, Artefacts
-from recipes.training.normalization import batch_normalization
+from recipes.training.normalization import with_fast_normalization
 from recipes.training.run import Recipe, command
 from recipes.training.settings import Descent, Samples, Settings, TrainingError, Value, option
 from zoo.networks.dncnn import VARIANTS, fold_batch_norm
@@ -64,7 +64,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
     blind = settings.sigma_min >= 0
     artefacts = _artefacts(settings.jpeg, settings.jpeg_encoder) if settings.jpeg else None
     return Recipe(
-        build=partial(zoo.DnCNN, settings.variant, normalization=batch_normalization()),
+        build=lambda: with_fast_normalization(zoo.DnCNN(variant=settings.variant)),
         degradation=partial(
             GaussianNoise,
             (settings.sigma_min / 255, high) if blind else high,

@@ -66,17 +66,17 @@ def recipe(settings: DphsirSettings) -> Recipe:
     # The network of a cube serves other cubes.
     bands = settings.bands if settings.bands in (1, 3) else None
     return Recipe(
-        build=partial(zoo.DPHSIR, settings.bands, settings.variant),
+        build=partial(zoo.DPHSIR, channels=settings.bands, variant=settings.variant),
         degradation=partial(
             GaussianNoise, (0.0, settings.sigma / 255), seed=settings.start.seed, return_sigma=True
         ),
         channels=cubes if colour == "bands" else colour,
         card=Card(
             "DPHSIR",
-            {"bands": bands, "variant": settings.variant},
+            {"channels": bands, "variant": settings.variant},
             Use(takes_sigma=True, levels=(0.0, settings.sigma / 255), colours=(colour,)),
         ),
-        publish=rebuilt(partial(zoo.DPHSIR, bands, settings.variant)),
+        publish=rebuilt(partial(zoo.DPHSIR, channels=bands, variant=settings.variant)),
         task=Denoising(25 / 255),
         ratio=0,
     )

@@ -63,7 +63,7 @@ def recipe(settings: EdsrSettings) -> Recipe:
             f"--patch must be a multiple of the scale {settings.scale}. "
             f"Received: {settings.samples.patch}"
         )
-    build = partial(zoo.EDSR, settings.scale, settings.variant)
+    build = partial(zoo.EDSR, settings.scale, variant=settings.variant)
     return Recipe(
         build=build,
         degradation=partial(BicubicDownscale, settings.scale, quantize=True),

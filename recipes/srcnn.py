@@ -59,7 +59,7 @@ def recipe(settings: SrcnnSettings) -> Recipe:
         TrainingError: if nothing is left of a patch without its borders, or for slow layers of an
             optimizer that has none.
     """
-    build = partial(zoo.SRCNN, settings.scale, settings.variant)
+    build = partial(zoo.SRCNN, settings.scale, variant=settings.variant)
     context = 4 * settings.scale  # two low-resolution pixels for each of the two bicubic passes
     smallest = 2 * (context + margin(settings.variant)) + 1
     patch, rule = settings.samples.patch, settings.descent.optimizer

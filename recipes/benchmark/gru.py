@@ -10,7 +10,7 @@ import numpy as np
 
 import zoo
 from recipes.benchmark.ratios import quartiles, ratio, seconds
-from zoo.networks import dphsir
+from zoo.networks import layers
 
 rng = np.random.default_rng(0)
 
@@ -18,13 +18,13 @@ rng = np.random.default_rng(0)
 def benchmark_gru(rounds: int) -> None:
     """Print how much of GRUNet's time goes into the recurrence over the bands, and its memory."""
     for bands, size in ((3, 64), (31, 64), (200, 145)):
-        network = zoo.DPHSIR(bands=bands)
-        plain = zoo.DPHSIR(bands=bands)
+        network = zoo.DPHSIR(channels=bands)
+        plain = zoo.DPHSIR(channels=bands)
         image = rng.random((1, size, size, bands), dtype=np.float32)
         inputs = [image, np.full((1, 1), 25 / 255, np.float32)]
         whole, without = (partial(each.predict_on_batch, inputs) for each in (network, plain))
         whole()
-        with mock.patch.multiple(dphsir, _scan=_no_scan, _unrolled=_no_scan):
+        with mock.patch.multiple(layers, _scan=_no_scan, _unrolled=_no_scan):
             without()  # traced here, with the gates and activations but no loop over the bands
         turns = max(3, rounds // (10 if size > 64 else 1))
         share = 1 - 1 / ratio(whole, without, turns)

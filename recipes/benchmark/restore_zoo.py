@@ -24,7 +24,7 @@ BUILDERS = {
     "srcnn": lambda: zoo.SRCNN(2),
     "edsr": lambda: zoo.EDSR(scale=2),
     "dncnn": lambda: fold_batch_norm(zoo.DnCNN()),
-    "dphsir": lambda: zoo.DPHSIR(bands=3),
+    "dphsir": lambda: zoo.DPHSIR(channels=3),
 }
 
 

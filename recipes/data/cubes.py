@@ -217,7 +217,7 @@ def mat_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], 
         return _hdf5_arrays(path)
     found = {each.name: each for each in mat_variables(path) if each.dtype is not None}
     shapes = {name: each.shape for name, each in found.items()}
-    return shapes, lambda name: read_mat(path, found[name])
+    return shapes, lambda name: np.asarray(read_mat(path, found[name]))
 
 
 def _hdf5_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:

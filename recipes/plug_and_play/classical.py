@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from keras.ops import convert_to_numpy
 
+from recipes.plug_and_play.levels import in_grey_levels, in_image_units
 from recipes.plug_and_play.search import Ladders, Settings
 from zoo.plug_and_play import Restored, Schedule, Solver, Task, total_variation
 from zoo.plug_and_play.denoisers import Denoiser
@@ -96,7 +97,8 @@ def network(denoiser: Denoiser, task: str, schedule: Schedule) -> Method:
     another turn of the pictures in each iteration.
     """
     if task == "denoise":
-        levels = tuple(round(factor * schedule.first, 3) for factor in (0.8, 0.9, 1.0, 1.1, 1.2))
+        grey = in_grey_levels(schedule.first)
+        levels = _levels(*(round(factor * grey, 3) for factor in (0.8, 0.9, 1.0, 1.1, 1.2)))
         return Method(partial(_one_step, denoiser), {"level": schedule.first}, {"level": levels})
     begin = {
         "returns": "v",
@@ -109,8 +111,8 @@ def network(denoiser: Denoiser, task: str, schedule: Schedule) -> Method:
     ladders = {
         "returns": ("x", "v"),
         "lam": _ladder(schedule.lam, 2, 6),
-        "last": _around(schedule.last, (0.5, 1, 2, 3.5, 7, 10, 15, 25)),
-        "first": _around(schedule.first, (10, 20, 50, 80)),
+        "last": _around(schedule.last, _levels(0.5, 1, 2, 3.5, 7, 10, 15, 25)),
+        "first": _around(schedule.first, _levels(10, 20, 50, 80)),
         "method": ("admm", "hqs"),
         "iterations": (schedule.iterations,),
     }
@@ -138,23 +140,7 @@ def classical(task: str) -> dict[str, Method]:
     except ImportError:
         raise ImportError("classical baselines need scikit-image: pip install it") from None
     if task == "denoise":
-        return {
-            "TV": Method(
-                partial(_one_by_one, partial(_total_variation, restoration)),
-                {"weight": 1.0},
-                {"weight": (0.4, 0.5, 0.6, 0.8, 1.0, 1.3)},
-            ),
-            "non-local means": Method(
-                partial(_one_by_one, partial(_non_local_means, restoration)),
-                # The parameters of scikit-image's own example for a known level of the noise.
-                {"h": 0.6, "patch": 5, "distance": 6},
-                {
-                    "h": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-                    "patch": (3, 5, 7),
-                    "distance": (6, 10, 15),
-                },
-            ),
-        }
+        return _of_noise(restoration)
     found: dict[str, Method] = {"TV": _TV}
     if task == "deblur":
         found["Wiener"] = Method(
@@ -179,10 +165,34 @@ def classical(task: str) -> dict[str, Method]:
     return found
 
 
+def _of_noise(restoration: ModuleType) -> dict[str, Method]:
+    return {
+        "TV": Method(
+            partial(_one_by_one, partial(_total_variation, restoration)),
+            {"weight": 1.0},
+            {"weight": (0.4, 0.5, 0.6, 0.8, 1.0, 1.3)},
+        ),
+        "non-local means": Method(
+            partial(_one_by_one, partial(_non_local_means, restoration)),
+            # The parameters of scikit-image's own example for a known level of the noise.
+            {"h": 0.6, "patch": 5, "distance": 6},
+            {
+                "h": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+                "patch": (3, 5, 7),
+                "distance": (6, 10, 15),
+            },
+        ),
+    }
+
+
 def _ladder(middle: float, ratio: float, steps: int) -> tuple[float, ...]:
     """Return values that rise by a ratio, so many on either side of the middle one."""
     rungs = (middle * ratio**step for step in range(-steps, steps + 1))
     return tuple(middle if rung == middle else float(f"{rung:.3g}") for rung in rungs)
+
+
+def _levels(*grey: float) -> tuple[float, ...]:
+    return tuple(in_image_units(level) for level in grey)
 
 
 def _around(value: float, others: tuple[float, ...]) -> tuple[float, ...]:
@@ -195,16 +205,16 @@ _TV = iterations(
     {
         "returns": "v",
         "lam": 0.23,
-        "last": 2.0,
-        "first": 20.0,
+        "last": in_image_units(2),
+        "first": in_image_units(20),
         "method": "admm",
         "iterations": 24,
     },
     {
         "returns": ("x", "v"),
         "lam": _ladder(0.23, 2, 10),
-        "last": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
-        "first": (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0),
+        "last": _levels(0.25, 0.5, 1, 2, 4, 8, 16, 32),
+        "first": _levels(2, 5, 10, 20, 40, 80, 160),
         "method": ("admm", "hqs"),
         "iterations": (24, 60, 120),
     },

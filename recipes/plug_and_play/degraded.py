@@ -28,16 +28,16 @@ from zoo.plug_and_play import (
     Task,
 )
 
-# First and last level in grey levels, and lam: those of the authors (their playground for deblur
+# First and last level, and lam: those of the authors (their playground for deblur
 # and sr, with the eight turns) where they have the task; `bicubic` and `spectral` are as `sr`.
 SCHEDULES: dict[str, tuple[float, float, float]] = {
-    "deblur": (35, 10, 0.23),
-    "sr": (35, 10, 0.23),
-    "bicubic": (35, 10, 0.23),
-    "inpaint": (35, 5, 0.6),
-    "stripes": (5, 4, 0.6),
-    "cassi": (50, 45, 0.23),
-    "spectral": (35, 10, 0.23),
+    "deblur": (35 / 255, 10 / 255, 0.23),
+    "sr": (35 / 255, 10 / 255, 0.23),
+    "bicubic": (35 / 255, 10 / 255, 0.23),
+    "inpaint": (35 / 255, 5 / 255, 0.6),
+    "stripes": (5 / 255, 4 / 255, 0.6),
+    "cassi": (50 / 255, 45 / 255, 0.23),
+    "spectral": (35 / 255, 10 / 255, 0.23),
 }
 TASKS = ("denoise", *SCHEDULES)
 ITERATIONS = 24
@@ -51,7 +51,7 @@ class Options:
         scale: Of sr and bicubic.
         missing: Share of the pixels that inpaint misses.
         striped: Share of the bands in which stripes miss columns.
-        noise: Of the measurement, in grey levels of 255.
+        noise: Of the measurement, in image units.
         kernel: Of deblur and sr.
         mask: Of inpaint, stripes and cassi, instead of a random one.
         seed: Of masks and noise.
@@ -130,9 +130,9 @@ def schedule_of(name: str, noise: float, iterations: int | None = None) -> Sched
     if name == "denoise":
         if noise <= 0:
             raise ValueError("denoise must be told the level of the noise by --noise")
-        return Schedule(noise, noise, iterations or 1, noise=noise / 255)
+        return Schedule(noise, noise, iterations or 1, noise=noise)
     first, last, lam = SCHEDULES[name]
-    return Schedule(first, last, iterations or ITERATIONS, lam, noise / 255)
+    return Schedule(first, last, iterations or ITERATIONS, lam, noise)
 
 
 def simulate(name: str, truth: np.ndarray, options: Options) -> tuple[Task, np.ndarray, np.ndarray]:
@@ -158,7 +158,7 @@ def measure(task: Task, truth: np.ndarray, options: Options) -> np.ndarray:
     """Return what a picture (height, width, bands) becomes, with Gaussian noise, unclipped."""
     measured = np.asarray(convert_to_numpy(task.forward(truth[None])), np.float32)
     noise = np.random.default_rng(options.seed + 1).standard_normal(measured.shape)
-    return (measured + options.noise / 255 * noise).astype(np.float32)
+    return (measured + options.noise * noise).astype(np.float32)
 
 
 def rgb_response(bands: int) -> np.ndarray:

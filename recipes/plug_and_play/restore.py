@@ -36,15 +36,17 @@ from recipes.plug_and_play.degraded import (
     simulate,
 )
 from recipes.plug_and_play.figure import figure
+from recipes.plug_and_play.levels import option, written
 from recipes.plug_and_play.record import read_record
 from recipes.plug_and_play.rows import OURS, nearest_row, settings_of
+from recipes.plug_and_play.search import Settings
 from recipes.plug_and_play.spectral_metrics import scores
 from zoo.app.command import Work, command
 from zoo.machine.files import make_folder, replacing, write_atomically
 from zoo.networks.families import build
 from zoo.pictures.errors import reason
 from zoo.pictures.images import ImageError
-from zoo.plug_and_play import Task, pad_borders, plug_and_play, total_variation
+from zoo.plug_and_play import Schedule, Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.solver import METHODS
 from zoo.store.card import WeightsError
 from zoo.store.claims import ContentError
@@ -63,49 +65,52 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
     if volume.remark:
         _say(volume.remark)
     task, measured, truth = _prepared(volume, options)
-    schedule = schedule_of(options.task, options.noise, options.iterations)
     tuned = options.tuned.get(OURS, {})
-    if "level" in tuned:
-        schedule = replace(schedule, first=tuned["level"], last=tuned["level"])
-    for name in ("first", "last", "lam", "iterations"):
-        given = getattr(options, name)
-        value = tuned.get(name) if given is None else given
-        schedule = schedule if value is None else replace(schedule, **{name: value})
-    padded, inner = measured, (slice(None),) * 4
+    padded, inner = measured, tuple(4 * [slice(None)])
     if options.task == "deblur" and not (options.circular or options.simulate):
         padded, inner = pad_borders(measured, _kernel(options))
     found = plug_and_play(
         task,
         padded,
         options.network,
-        schedule,
+        _schedule(options, tuned),
         method=options.method or tuned.get("method", "admm"),
         augment=options.augment,
         tolerance=options.tolerance,
         truth=None if truth is None or padded is not measured else truth[None],
         group=BANDS_AT_ONCE,
-        level=None if options.level is None else options.level / 255,
+        level=options.level,
     )
     name = Path(options.denoiser).name
     restored = {name: getattr(found, tuned.get("returns", "pictures"))[inner][0]}
     if options.baselines:
-        problem = Problem(options.task, task, measured, _kernel(options), options.noise / 255)
+        problem = Problem(options.task, task, measured, _kernel(options), options.noise)
         restored |= {
             method: restore(each, problem, options.tuned.get(method))[0]
             for method, each in classical(options.task).items()
         }
-    out = Path(options.out)
     enlarged = options.task in ("sr", "bicubic") and not options.simulate
-    scale = options.scale if enlarged else 1
-    write_volume(volume, restored[name], out / path.stem, scale, _say)
-    table: dict[str, dict[str, float]] = {}
-    if truth is not None:
-        begin = np.asarray(task.start(measured))[0]
-        table = {key: scores(truth, each) for key, each in {"input": begin, **restored}.items()}
+    target = Path(options.out) / path.stem
+    write_volume(volume, restored[name], target, options.scale if enlarged else 1, _say)
     drawn = figure(volume, measured[0], restored[name], truth, found)
-    with replacing(out / f"{path.stem}-figure.png") as part:
+    with replacing(target.with_name(f"{path.stem}-figure.png")) as part:
         plots.save(drawn, part)
-    return table
+    if truth is None:
+        return {}
+    pictures = {"input": np.asarray(task.start(measured))[0], **restored}
+    return {key: scores(truth, each) for key, each in pictures.items()}
+
+
+def _schedule(options: argparse.Namespace, tuned: Settings) -> Schedule:
+    """Return what is given, else what was tuned, else the schedule of the task."""
+    schedule = schedule_of(options.task, options.noise, options.iterations)
+    if "level" in tuned:
+        schedule = replace(schedule, first=tuned["level"], last=tuned["level"])
+    for name in ("first", "last", "lam", "iterations"):
+        given = getattr(options, name)
+        value = tuned.get(name) if given is None else given
+        schedule = schedule if value is None else replace(schedule, **{name: value})
+    return schedule
 
 
 def _prepared(
@@ -181,8 +186,8 @@ def main(parser: argparse.ArgumentParser) -> Work:
     add("--task", choices=TASKS, required=True)
     add("--simulate", action="store_true", help="the files are the truth: degrade them first")
     add("--baselines", action="store_true", help="also restore by classical methods")
-    add("--level", type=float, help="grey levels that a network for one level was trained for")
-    add("--noise", type=float, default=0.0, help="of the measurement, in grey levels of 255")
+    add("--level", type=option, help="grey levels that a network for one level was trained for")
+    add("--noise", type=option, default=0.0, help="of the measurement, in grey levels of 255")
     add("--kernel", metavar="FILE.npy", help="default: Gaussian 8x8 of sigma 3")
     add("--mask", metavar="FILE.npy", help="1 where known; default: random")
     add("--scale", type=int, default=2)
@@ -190,8 +195,8 @@ def main(parser: argparse.ArgumentParser) -> Work:
     add("--bands", type=int, default=0, help="of the picture (cassi, spectral)")
     add("--step", type=int, default=2, help="columns between bands (cassi)")
     add("--circular", action="store_true", help="the blur wraps around; implied by --simulate")
-    add("--first", type=float, help="first level in grey levels")
-    add("--last", type=float, help="last level")
+    add("--first", type=option, help="first level in grey levels")
+    add("--last", type=option, help="last level")
     add("--lam", type=float, help="weight of the prior")
     add("--iterations", type=int)
     add("--method", choices=METHODS, help="default: admm, or as tuned")
@@ -240,7 +245,7 @@ def _print_means(everything: dict[str, dict[str, dict[str, float]]]) -> None:
 
 def _record(options: argparse.Namespace) -> dict[str, Any]:
     left_out = ("inputs", "out", "network", "tuned", "debug")
-    return {name: value for name, value in vars(options).items() if name not in left_out}
+    return written({name: each for name, each in vars(options).items() if name not in left_out})
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:

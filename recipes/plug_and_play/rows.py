@@ -7,11 +7,12 @@ import numpy as np
 
 from recipes.plug_and_play.classical import Method, Problem, classical, network
 from recipes.plug_and_play.degraded import Options, gaussian_kernel, schedule_of, simulate
+from recipes.plug_and_play.levels import in_image_units, read
 from recipes.plug_and_play.search import Settings
 from zoo.plug_and_play.denoisers import Denoiser
 
 OURS = "plug-and-play"
-NOISES = (0.5, 2.0)  # of a measurement, in grey levels of 255
+GREY_NOISES = (0.5, 2.0)  # of a measurement, in grey levels of 255, as labels have them
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,15 @@ TASKS = (
     Row("CASSI, one measurement of all bands", "cassi"),
 )
 ROWS = (
-    Row("denoising, sigma 30", "denoise", Options(noise=30)),
+    Row("denoising, sigma 30", "denoise", Options(noise=in_image_units(30))),
     *(
-        Row(f"{row.label}, noise {noise:g}", row.task, replace(row.options, noise=noise))
+        Row(
+            f"{row.label}, noise {grey:g}",
+            row.task,
+            replace(row.options, noise=in_image_units(grey)),
+        )
         for row in TASKS
-        for noise in NOISES
+        for grey in GREY_NOISES
     ),
 )
 
@@ -54,7 +59,7 @@ def problem_of(row: Row, truths: list[np.ndarray]) -> tuple[Problem, np.ndarray]
     made = [simulate(row.task, truth, row.options) for truth in truths]
     measured = np.concatenate([each for _, each, _ in made])
     # The seed of the mask is that of the options: all have the same task.
-    problem = Problem(row.task, made[0][0], measured, gaussian_kernel(), row.options.noise / 255)
+    problem = Problem(row.task, made[0][0], measured, gaussian_kernel(), row.options.noise)
     return problem, np.stack([truth for _, _, truth in made])
 
 
@@ -86,15 +91,23 @@ def nearest_row(task: str, options: Options) -> Row:
 def settings_of(row: Row, denoiser: Denoiser, tuned: dict[str, Any]) -> dict[str, Settings]:
     """Return the settings of each method on a row: as they were tuned, or where a search begins.
 
+    Args:
+        row: Of the table.
+        denoiser: Of plug-and-play.
+        tuned: Cells of a file of `recipes.plug_and_play.tune`; none: not tuned.
+
     Raises:
         ValueError: if there are tuned settings, and not of this method.
     """
+    methods = methods_of(row, denoiser)
+    if not tuned:
+        return {name: dict(method.begin) for name, method in methods.items()}
     found = {}
-    for name, method in methods_of(row, denoiser).items():
-        cell = tuned.get(f"{row.label}/{name}", None if tuned else {"settings": method.begin})
+    for name, method in methods.items():
+        cell = tuned.get(f"{row.label}/{name}")
         if cell is None:
             raise ValueError(f"--settings has none of {name} for {row.label}")
         if set(cell["settings"]) != set(method.begin):
             raise ValueError(f"--settings has others than {name} takes, for {row.label}")
-        found[name] = dict(cell["settings"])
+        found[name] = read(cell["settings"])
     return found

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from recipes.plug_and_play.classical import restore
+from recipes.plug_and_play.levels import written
 from recipes.plug_and_play.record import Record, read_record
 from recipes.plug_and_play.restore import add_inputs, network_of
 from recipes.plug_and_play.rows import OURS, ROWS, Row, methods_of, problem_of, settings_of
@@ -42,7 +43,7 @@ def restore_row(
         pictures[name] = restore(method, problem, settings[name])
     return [
         {
-            "settings": settings,
+            "settings": {name: written(each) for name, each in settings.items()},
             "scores": {name: _rounded(scores(truth, each[k])) for name, each in pictures.items()},
         }
         for k, truth in enumerate(clean)
@@ -100,10 +101,11 @@ def fill_table(options: argparse.Namespace) -> None:
     done = Record(out / "cells.json", record)
     for row in ROWS:
         settings = wanted[row.label]
+        theirs = {name: written(each) for name, each in settings.items()}
         left = [
             stem
             for stem in truths
-            if done.cells.get(f"{stem}/{row.label}", {}).get("settings") != settings
+            if done.cells.get(f"{stem}/{row.label}", {}).get("settings") != theirs
         ]
         for group in _of_one_shape(left, truths):
             found = restore_row([truths[stem] for stem in group], row, denoiser, settings)

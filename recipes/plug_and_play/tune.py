@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.plug_and_play.classical import Method, Problem
+from recipes.plug_and_play.levels import in_grey_levels, read, written
 from recipes.plug_and_play.record import Record
 from recipes.plug_and_play.restore import add_inputs, network_of
 from recipes.plug_and_play.rows import ROWS, methods_of, problem_of
@@ -64,17 +65,18 @@ def tune_all(options: argparse.Namespace) -> None:
                 best = tune(method, problem, clean, begins.get(kin, method.begin))
                 cell = {
                     "task": row.task,
-                    "noise": row.options.noise,
+                    "noise": in_grey_levels(row.options.noise),
                     "method": name,
-                    "settings": best.settings,
+                    "settings": written(best.settings),
                     "mpsnr": round(best.score, 3),
                     "tried": best.tried,
                 }
                 found.add({key: cell})
                 print(
-                    f"{key}: {best.score:.2f} dB, {best.tried} tried, {best.settings}", flush=True
+                    f"{key}: {best.score:.2f} dB, {best.tried} tried, {cell['settings']}",
+                    flush=True,
                 )
-            begins[kin] = found.cells[key]["settings"]
+            begins[kin] = read(found.cells[key]["settings"])
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def test_pytorch_has_the_same_recurrent_unit(direction):
     import torch
 
     from recipes.benchmark.train_torch import Unit
-    from zoo.networks.dphsir import QuasiRecurrentUnit
+    from zoo.networks.layers import QuasiRecurrentUnit
 
     ours, theirs = QuasiRecurrentUnit(4, direction=direction), Unit(3, 4, direction)
     x = np.random.default_rng(0).normal(size=(2, 5, 6, 7, 3)).astype("float32")

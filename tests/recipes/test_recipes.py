@@ -59,7 +59,7 @@ def test_a_blind_denoiser_draws_its_levels():
     recipe = dncnn.recipe(chosen)
     assert recipe.degradation().sigma == [5 / 255, 55 / 255]
     assert recipe.channels == "rgb"
-    assert recipe.build().count_params() == DnCNN("C").count_params()
+    assert recipe.build().count_params() == DnCNN(variant="C").count_params()
 
 
 def test_a_patch_that_the_scale_does_not_divide_is_refused(photos, tmp_path, capsys):

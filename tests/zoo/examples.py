@@ -10,6 +10,7 @@ from keras import layers
 from PIL import Image
 
 from zoo.networks import dphsir
+from zoo.networks import layers as ours
 from zoo.restoring.network import Network
 from zoo.store.card import Card, Use
 from zoo.tiling.reach import Reach
@@ -35,16 +36,16 @@ def card_of(said: dict) -> Card:
 
 def small_grunet(bands: int | None) -> keras.Model:
     """Return a network of GRUNet's layers that is quickly built: two levels of four filters."""
-    unit = dphsir.QuasiRecurrentUnit
+    unit = ours.QuasiRecurrentUnit
     image, sigma = keras.Input((None, None, bands)), keras.Input((1,))
-    x = dphsir._volume(dphsir.MirrorToMultiple(4)(image), sigma)
+    x = dphsir._volume(ours.MirrorToMultiple(4)(image), sigma)
     fine = unit(4, direction="both")(x)
     middle = unit(4, stride=2)(fine)
     coarse = unit(4, stride=2, direction="backward")(middle)
-    x = layers.Concatenate()([middle, unit(4)(dphsir.EnlargeAligned()(coarse))])
-    x = layers.Concatenate()([fine, unit(4)(dphsir.EnlargeAligned()(x))])
+    x = layers.Concatenate()([middle, unit(4)(ours.EnlargeAligned()(coarse))])
+    x = layers.Concatenate()([fine, unit(4)(ours.EnlargeAligned()(x))])
     noise = dphsir._bands_last(unit(1, direction="both", use_bias=True)(x))
-    restored = layers.Add()([image, dphsir.CropTo()([noise, image])])
+    restored = layers.Add()([image, ours.CropTo()([noise, image])])
     return keras.Model([image, sigma], restored, name="small_grunet")
 
 

@@ -212,7 +212,7 @@ def _network(network: keras.Model, chosen: Format) -> keras.Model:
     if network.inputs[0].shape[-1] is None and chosen.name != "savedmodel":
         raise ExportError(
             f"the format {chosen.name} needs a fixed number of channels, as in "
-            f"zoo.DPHSIR(bands=3). Received: model={network.name}"
+            f"zoo.DPHSIR(channels=3). Received: model={network.name}"
         )
     return in_float32(network)
 

@@ -1,13 +1,12 @@
 """DnCNN: convolutions that predict the noise of an image, which is then subtracted."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import layers
 
 from asykeras.types import Tensor
-from zoo.store.weight import load_into
+from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.layers import convolution
 
 # Convolutions and channels of the published networks.
 VARIANTS = {"S": (17, 1), "B": (20, 1), "C": (20, 3), "3": (20, 1)}
@@ -15,12 +14,13 @@ FILTERS = 64
 
 
 def DnCNN(
+    *,
     variant: str = "S",
     depth: int | None = None,
     channels: int | None = None,
     batch_norm: bool = True,
     weights: str | None = None,
-    normalization: type[keras.layers.BatchNormalization] = layers.BatchNormalization,
+    name: str | None = None,
 ) -> keras.Model:
     """Build DnCNN, a residual denoiser.
 
@@ -43,8 +43,7 @@ def DnCNN(
             are merged.
         weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
             ones (He normal).
-        normalization: Layer of the batch normalisation: Keras' own, or for speed one derived from
-            it with the same class name and weights, so that either reads the other's files.
+        name: Of the model; by default the variant's.
 
     Returns:
         Functional model `(None, None, None, channels)` in [0, 1] -> the same shape, unclipped
@@ -59,25 +58,18 @@ def DnCNN(
     mixed-precision policy the normalisation computes in float32 and its variables are float32.
 
     Example:
-        >>> model = zoo.DnCNN("S")
+        >>> model = zoo.DnCNN(variant="S")
         >>> restored = model(noisy)  # (1, 40, 40, 1) -> (1, 40, 40, 1)
 
     Reference: Zhang et al., "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image
     Denoising", TIP 2017, arXiv:1608.03981.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {sorted(VARIANTS)}. Received: {variant!r}")
-    depth = VARIANTS[variant][0] if depth is None else depth
+    one_of("variant", variant, VARIANTS)
+    depth = whole_number("depth", VARIANTS[variant][0] if depth is None else depth, least=3)
     channels = VARIANTS[variant][1] if channels is None else channels
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 3:
-        raise ValueError(f"depth must be an int from 3. Received: {depth!r}")
-    if channels not in (1, 3):
-        raise ValueError(f"channels must be 1 or 3. Received: {channels!r}")
-    norm = normalization if batch_norm else None
-    model = _network(depth, channels, norm, f"dncnn_{variant.lower()}")
-    if weights is not None:
-        load_into(model, weights)
-    return model
+    one_of("channels", channels, (1, 3))
+    model = _network(depth, channels, batch_norm, name or f"dncnn_{variant.lower()}")
+    return with_weights(model, weights)
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
@@ -106,47 +98,35 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     }
     depth = len(convolutions)
     if not norms or set(norms) != {f"bn{number}" for number in range(2, depth)}:
-        raise ValueError(f"model must be a DnCNN with batch normalisation. Received: {model.name}")
-    merged = _network(depth, model.input_shape[-1], None, model.name)
-    for number, convolution in enumerate(convolutions, start=1):
-        arrays = convolution.get_weights()
+        raise ValueError(
+            f"model must be a DnCNN with batch normalisation. Received: model={model.name!r}"
+        )
+    merged = _network(depth, model.input_shape[-1], False, model.name)
+    for number, layer in enumerate(convolutions, start=1):
+        arrays = layer.get_weights()
         if number not in (1, depth):
             arrays = _fold(arrays[0], norms[f"bn{number}"])
         merged.get_layer(f"conv{number}").set_weights(arrays)
     return merged
 
 
-def _network(
-    depth: int, channels: int, normalization: type[keras.layers.Layer] | None, name: str
-) -> keras.Model:
+def _network(depth: int, channels: int, batch_norm: bool, name: str) -> keras.Model:
     image = keras.Input((None, None, channels), name="image")
-    x = _convolution(FILTERS, "conv1", activation="relu")(image)
+    x = convolution(FILTERS, 3, "conv1", activation="relu")(image)
     for number in range(2, depth):
-        x = _middle(x, number, normalization)
+        x = _middle(x, number, batch_norm)
     # The last layers compute in float32 under every policy: images in half precision show steps.
-    residual = _convolution(channels, f"conv{depth}", dtype="float32")(x)
+    residual = convolution(channels, 3, f"conv{depth}", dtype="float32")(x)
     restored = layers.Subtract(name="restored", dtype="float32")([image, residual])
     return keras.Model(image, restored, name=name)
 
 
-def _middle(x: Tensor, number: int, normalization: type[keras.layers.Layer] | None) -> Tensor:
-    if normalization is None:
-        return _convolution(FILTERS, f"conv{number}", activation="relu")(x)
-    x = _convolution(FILTERS, f"conv{number}", use_bias=False)(x)
-    x = normalization(momentum=0.9, epsilon=1e-4, name=f"bn{number}")(x)
+def _middle(x: Tensor, number: int, batch_norm: bool) -> Tensor:
+    if not batch_norm:
+        return convolution(FILTERS, 3, f"conv{number}", activation="relu")(x)
+    x = convolution(FILTERS, 3, f"conv{number}", use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-4, name=f"bn{number}")(x)
     return layers.ReLU(name=f"relu{number}")(x)
-
-
-def _convolution(filters: int, name: str, **kwargs: Any) -> keras.layers.Layer:
-    return layers.Conv2D(
-        filters,
-        3,
-        padding="same",
-        data_format="channels_last",  # whatever keras.json says
-        kernel_initializer="he_normal",
-        name=name,
-        **kwargs,
-    )
 
 
 def _fold(kernel: np.ndarray, norm: keras.layers.Layer) -> list[np.ndarray]:

@@ -1,14 +1,13 @@
 """EDSR: residual blocks without batch normalisation, and pixel shuffle at the end."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers, ops
 
 from asykeras.types import Tensor
-from zoo.store.weight import load_into
+from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.layers import Affine, convolution
 
 # Blocks, filters and residual scale of the published networks (Lim et al., Table 1).
 VARIANTS = {"baseline": (16, 64, 1.0), "full": (32, 256, 0.1)}
@@ -18,12 +17,14 @@ MEANS = {1: (0.4379,), 3: (0.4488, 0.4371, 0.4040)}
 
 def EDSR(
     scale: int,
+    *,
     variant: str = "baseline",
     channels: int = 3,
     blocks: int | None = None,
     filters: int | None = None,
     residual_scale: float | None = None,
     weights: str | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """Build EDSR, a residual network for super-resolution without batch normalisation.
 
@@ -46,6 +47,7 @@ def EDSR(
         residual_scale: Factor of each block's branch, where it is not the variant's.
         weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
             ones: kernels and biases in U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as in the authors' code.
+        name: Of the model; by default the variant's and the scale.
 
     Returns:
         Functional model `(None, None, None, channels)` in [0, 1] -> the same, `scale` times larger,
@@ -68,32 +70,29 @@ def EDSR(
     Reference: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution",
     CVPR Workshops 2017, arXiv:1707.02921.
     """
-    if scale not in (2, 3, 4):
-        raise ValueError(f"scale must be 2, 3 or 4. Received: {scale!r}")
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {sorted(VARIANTS)}. Received: {variant!r}")
-    if channels not in MEANS:
-        raise ValueError(f"channels must be 1 or 3. Received: {channels!r}")
+    one_of("scale", scale, (2, 3, 4))
+    one_of("variant", variant, VARIANTS)
+    one_of("channels", channels, MEANS)
     published = VARIANTS[variant]
-    blocks = _positive("blocks", published[0] if blocks is None else blocks)
-    filters = _positive("filters", published[1] if filters is None else filters)
+    blocks = whole_number("blocks", published[0] if blocks is None else blocks)
+    filters = whole_number("filters", published[1] if filters is None else filters)
     residual_scale = published[2] if residual_scale is None else residual_scale
     if isinstance(residual_scale, bool) or not 0 < residual_scale < math.inf:
         raise ValueError(
-            f"residual_scale must be positive and finite. Received: {residual_scale!r}"
+            "residual_scale must be positive and finite. Received: "
+            f"residual_scale={residual_scale!r}"
         )
 
     image = keras.Input((None, None, channels), name="image")
-    head = convolution(channels, filters, "head")(shift(-1, channels, "subtract_mean")(image))
+    centred = shift(-1, channels, "subtract_mean")(image)
+    head = uniform_convolution(channels, filters, "head")(centred)
     x = residual_blocks(head, blocks, residual_scale)
     x = upsampler(x, scale, "upsample")
     # The last layers compute in float32 under every policy: images in half precision show steps.
-    x = convolution(filters, channels, "tail", dtype="float32")(x)
+    x = uniform_convolution(filters, channels, "tail", dtype="float32")(x)
     restored = shift(+1, channels, "add_mean")(x)
-    model = keras.Model(image, restored, name=f"edsr_{variant}_x{scale}")
-    if weights is not None:
-        load_into(model, weights)
-    return model
+    model = keras.Model(image, restored, name=name or f"edsr_{variant}_x{scale}")
+    return with_weights(model, weights)
 
 
 def shift(sign: int, channels: int, name: str) -> keras.layers.Layer:
@@ -102,37 +101,7 @@ def shift(sign: int, channels: int, name: str) -> keras.layers.Layer:
     return Affine(1.0, offset, name=name, dtype="float32")
 
 
-@keras.saving.register_keras_serializable(package="asykeras")
-class Affine(layers.Layer):
-    """Multiply by a number and add a constant to every channel. `(B, H, W, C)` -> the same.
-
-    In place of `keras.layers.Rescaling`, which needs TensorFlow on every backend.
-
-    Args:
-        scale: Factor.
-        offset: One number per channel, or one for all.
-    """
-
-    def __init__(self, scale: float, offset: float | Sequence[float] = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale = scale
-        self.offset = offset
-
-    def call(self, image: Tensor) -> Tensor:
-        """Return `scale * image + offset`."""
-        scaled = image if self.scale == 1 else image * self.scale
-        return scaled if self.offset == 0.0 else scaled + ops.cast(self.offset, self.compute_dtype)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the shape unchanged."""
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
-
-
-def convolution(
+def uniform_convolution(
     inputs: int,
     filters: int,
     name: str,
@@ -143,24 +112,17 @@ def convolution(
     """Return a zero-padded convolution, initialised with U(-1/sqrt(fan_in), 1/sqrt(fan_in))."""
     # The bias needs the kernel's fan-in, which no initializer of Keras can know from its shape.
     bound = 1 / math.sqrt(size * size * inputs)
-    return layers.Conv2D(
-        filters,
-        size,
-        padding="same",
-        data_format="channels_last",  # whatever keras.json says
-        activation=activation,
-        kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
-        bias_initializer=keras.initializers.RandomUniform(-bound, bound),
-        name=name,
-        dtype=dtype,
+    kernel, bias = (keras.initializers.RandomUniform(-bound, bound) for _ in range(2))
+    return convolution(
+        filters, size, name, activation=activation, kernel=kernel, bias=bias, dtype=dtype
     )
 
 
 def residual_block(x: Tensor, name: str, size: int = 3, scale: float = 1.0) -> Tensor:
     """Add `scale` times convolution, ReLU, convolution to x."""
     filters = x.shape[-1]
-    branch = convolution(filters, filters, f"{name}_conv1", size, activation="relu")(x)
-    branch = convolution(filters, filters, f"{name}_conv2", size)(branch)
+    branch = uniform_convolution(filters, filters, f"{name}_conv1", size, activation="relu")(x)
+    branch = uniform_convolution(filters, filters, f"{name}_conv2", size)(branch)
     if scale != 1:
         branch = Affine(scale, name=f"{name}_scale")(branch)
     return layers.Add(name=name)([x, branch])
@@ -171,7 +133,7 @@ def residual_blocks(x: Tensor, blocks: int, scale: float = 1.0) -> Tensor:
     body = x
     for number in range(1, blocks + 1):
         body = residual_block(body, f"block{number}", scale=scale)
-    body = convolution(x.shape[-1], x.shape[-1], "body_conv")(body)
+    body = uniform_convolution(x.shape[-1], x.shape[-1], "body_conv")(body)
     return layers.Add(name="body")([x, body])
 
 
@@ -180,13 +142,6 @@ def upsampler(x: Tensor, scale: int, name: str) -> Tensor:
     filters = x.shape[-1]
     factors = (2, 2) if scale == 4 else (scale,)
     for step, factor in enumerate(factors, start=1):
-        x = convolution(filters, factor * factor * filters, f"{name}{step}_conv")(x)
+        x = uniform_convolution(filters, factor * factor * filters, f"{name}{step}_conv")(x)
         x = ops.depth_to_space(x, factor, data_format="channels_last")
     return x
-
-
-def _positive(name: str, number: Any) -> int:
-    """Refuse what is not a positive int."""
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(f"{name} must be a positive int. Received: {number!r}")
-    return number

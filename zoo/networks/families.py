@@ -18,7 +18,7 @@ from zoo.store.card import Argument, WeightsError
 from zoo.store.weight import Weight, find
 
 # Arguments of builders that no file of a stranger may give: they would name another file.
-NOT_OF_CARDS = {"weights", "normalization"}
+NOT_OF_CARDS = {"weights", "name"}
 
 
 @dataclass(frozen=True)

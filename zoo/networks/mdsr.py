@@ -2,8 +2,15 @@
 
 import keras
 
-from zoo.networks.edsr import MEANS, convolution, residual_block, residual_blocks, shift, upsampler
-from zoo.store.weight import load_into
+from zoo.networks.building import one_of, with_weights
+from zoo.networks.edsr import (
+    MEANS,
+    residual_block,
+    residual_blocks,
+    shift,
+    uniform_convolution,
+    upsampler,
+)
 
 FILTERS = 64
 # Shared residual blocks of the published networks (Lim et al., Table 1).
@@ -12,9 +19,11 @@ SCALES = (2, 3, 4)
 
 
 def MDSR(
+    *,
     variant: str = "baseline",
     channels: int = 3,
     weights: str | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """Build MDSR, which shares one body among the scales 2, 3 and 4.
 
@@ -30,6 +39,7 @@ def MDSR(
         channels: 3 for RGB, as published, or 1 for luma.
         weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
             ones, initialised as those of `EDSR`.
+        name: Of the model; by default the variant's.
 
     Returns:
         Functional model from `{"x2": image, "x3": image, "x4": image}`, each
@@ -51,16 +61,14 @@ def MDSR(
     Reference: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution",
     CVPR Workshops 2017, arXiv:1707.02921.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {sorted(VARIANTS)}. Received: {variant!r}")
-    if channels not in MEANS:
-        raise ValueError(f"channels must be 1 or 3. Received: {channels!r}")
+    one_of("variant", variant, VARIANTS)
+    one_of("channels", channels, MEANS)
     features = keras.Input((None, None, FILTERS), name="features")
     body = keras.Model(features, residual_blocks(features, VARIANTS[variant]), name="body")
     subtract_mean = shift(-1, channels, "subtract_mean")
-    head = convolution(channels, FILTERS, "head")
+    head = uniform_convolution(channels, FILTERS, "head")
     # The last layers compute in float32 under every policy: images in half precision show steps.
-    tail = convolution(FILTERS, channels, "tail", dtype="float32")
+    tail = uniform_convolution(FILTERS, channels, "tail", dtype="float32")
     add_mean = shift(+1, channels, "add_mean")
 
     images, restored = {}, {}
@@ -72,10 +80,7 @@ def MDSR(
         x = residual_block(x, f"{key}_block2", size=5)
         x = upsampler(body(x), scale, f"{key}_upsample")
         restored[key] = add_mean(tail(x))
-    model = keras.Model(images, restored, name=f"mdsr_{variant}")
-    if weights is not None:
-        load_into(model, weights)
-    return model
+    return with_weights(keras.Model(images, restored, name=name or f"mdsr_{variant}"), weights)
 
 
 def at_scale(model: keras.Model, scale: int) -> keras.Model:
@@ -91,7 +96,6 @@ def at_scale(model: keras.Model, scale: int) -> keras.Model:
     Raises:
         ValueError: for another scale.
     """
-    if scale not in SCALES:
-        raise ValueError(f"scale must be 2, 3 or 4. Received: {scale!r}")
+    one_of("scale", scale, SCALES)
     key = f"x{scale}"
     return keras.Model(model.input[key], model.output[key], name=f"{model.name}_{key}")

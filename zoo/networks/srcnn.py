@@ -1,9 +1,10 @@
 """SRCNN: three convolutions that sharpen a bicubically enlarged image."""
 
 import keras
-from keras import layers, ops
+from keras import ops
 
-from zoo.store.weight import load_into
+from zoo.networks.building import one_of, with_weights
+from zoo.networks.layers import convolution
 
 # Kernel sizes of the three layers; all have the widths 64 and 32 (Dong et al., Sec. 4.3).
 VARIANTS = {"9-1-5": (9, 1, 5), "9-3-5": (9, 3, 5), "9-5-5": (9, 5, 5)}
@@ -11,10 +12,12 @@ VARIANTS = {"9-1-5": (9, 1, 5), "9-3-5": (9, 3, 5), "9-5-5": (9, 5, 5)}
 
 def SRCNN(
     scale: int,
+    *,
     variant: str = "9-5-5",
     channels: int = 1,
     padding: str = "edge",
     weights: str | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """Build SRCNN, the first convolutional network for super-resolution.
 
@@ -32,6 +35,7 @@ def SRCNN(
             `"valid"` shrinks the image by `margin(variant)` on every side, as in training.
         weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
             ones (He normal).
+        name: Of the model; by default the variant's and the scale.
 
     Returns:
         Functional model `(None, None, None, channels)` -> the same shape (`"edge"`), unclipped
@@ -52,47 +56,26 @@ def SRCNN(
     Reference: Dong et al., "Image Super-Resolution Using Deep Convolutional Networks", TPAMI 2016,
     arXiv:1501.00092.
     """
-    if scale not in (2, 3, 4):
-        raise ValueError(f"scale must be 2, 3 or 4. Received: {scale!r}")
-    if channels not in (1, 3):
-        raise ValueError(f"channels must be 1 or 3. Received: {channels!r}")
-    if padding not in ("edge", "valid"):
-        raise ValueError(f"padding must be 'edge' or 'valid'. Received: {padding!r}")
+    one_of("scale", scale, (2, 3, 4))
+    one_of("channels", channels, (1, 3))
+    one_of("padding", padding, ("edge", "valid"))
     border = margin(variant)
     first, second, third = VARIANTS[variant]
 
     image = keras.Input((None, None, channels), name="image")
     x = _border_repeater(channels, border)(image) if padding == "edge" else image
-    x = _convolution(64, first, "relu", "patch_extraction")(x)
-    x = _convolution(32, second, "relu", "mapping")(x)
+    x = convolution(64, first, "patch_extraction", padding="valid", activation="relu")(x)
+    x = convolution(32, second, "mapping", padding="valid", activation="relu")(x)
     # The last layer computes in float32 under every policy: an image in half precision shows steps.
-    restored = _convolution(channels, third, None, "reconstruction", dtype="float32")(x)
-    model = keras.Model(image, restored, name=f"srcnn_{variant.replace('-', '')}_x{scale}")
-    if weights is not None:
-        load_into(model, weights)
-    return model
+    last = convolution(channels, third, "reconstruction", padding="valid", dtype="float32")
+    name = name or f"srcnn_{variant.replace('-', '')}_x{scale}"
+    return with_weights(keras.Model(image, last(x), name=name), weights)
 
 
 def margin(variant: str) -> int:
     """Return the pixels that a valid pass loses on every side: the sum of the kernels' radii."""
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {sorted(VARIANTS)}. Received: {variant!r}")
+    one_of("variant", variant, VARIANTS)
     return sum(size // 2 for size in VARIANTS[variant])
-
-
-def _convolution(
-    filters: int, size: int, activation: str | None, name: str, dtype: str | None = None
-) -> keras.layers.Layer:
-    return layers.Conv2D(
-        filters,
-        size,
-        padding="valid",
-        data_format="channels_last",  # whatever keras.json says
-        activation=activation,
-        kernel_initializer="he_normal",
-        name=name,
-        dtype=dtype,
-    )
 
 
 def _border_repeater(channels: int, size: int) -> keras.Model:

@@ -1,15 +1,15 @@
 """Directories of TIFF: tags with their types and values, from a file and as bytes of a new one."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from zoo.pictures.errors import ImageError
 
 # From a tag to its type and its values: bytes for the types 1 (byte), 2 (text), 6 and 7, else
 # numbers; a rational (5, 10) is two of them.
-Tags = dict[int, tuple[int, Any]]
+Tags = dict[int, tuple[int, bytes | Sequence[float]]]
 
 _CODES = {
     **{1: "s", 2: "s", 3: "H", 4: "I", 5: "II", 6: "s", 7: "s", 8: "h", 9: "i", 10: "ii"},
@@ -47,7 +47,7 @@ def numbers(tags: Tags, tag: int, default: tuple[int, ...] = ()) -> tuple[int, .
     """Return the whole numbers of a tag, the default where it is absent or of another type."""
     kind, values = tags.get(tag, (0, ()))
     if kind == 1 or kind in _WHOLE:
-        return tuple(values) or default
+        return tuple(int(each) for each in values) or default
     return default
 
 
@@ -62,8 +62,8 @@ def directory_bytes(tags: Tags, start: int) -> bytes:
     entries, content = struct.pack("<H", len(tags)), b""
     for tag, (kind, values) in sorted(tags.items()):
         code = _CODES[kind]
-        if code == "s":
-            count, data = len(values), bytes(values)
+        if isinstance(values, bytes):
+            count, data = len(values), values
         else:
             count, data = len(values) // len(code), struct.pack(f"<{len(values)}{code[0]}", *values)
         where = data.ljust(4, b"\0")

@@ -1,7 +1,6 @@
 """What files say about a picture beside its pixels: which side is up, and how large it is."""
 
 import re
-from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -37,7 +36,7 @@ def upright(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (size[1], size[0]) if orientation >= 5 else size
 
 
-def set_size(exif: Any, picture: Picture, scale: int) -> None:
+def set_size(exif: dict[int, int], picture: Picture, scale: int) -> None:
     """Write the new size where EXIF has the old one."""
     for tag, side in (
         (ExifTags.Base.ExifImageWidth, picture.width),

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -26,7 +25,14 @@ from zoo.pictures.formats import kind_in_boxes
 from zoo.pictures.jpeg import LONGEST, jpeg_parts
 from zoo.pictures.picture import Picture
 from zoo.pictures.png import SIGNATURE, Chunks, PngParts, png_parts
-from zoo.pictures.tiff import LAYOUT, TiffMetadata, check_segments, tiff_kind, tiff_metadata
+from zoo.pictures.tiff import (
+    LAYOUT,
+    TiffKind,
+    TiffMetadata,
+    check_segments,
+    tiff_kind,
+    tiff_metadata,
+)
 from zoo.pictures.webp import webp_size
 
 # Pillow's own limit against files that are small on disk and huge in memory.
@@ -56,6 +62,23 @@ _DEEP = {(16, 1): "uint16", (32, 3): "float32"}
 
 
 @dataclass(frozen=True)
+class Extras:
+    """What Pillow says of a file beside its pixels, and writes into the new one.
+
+    Attributes:
+        dpi: Pixels per inch of the columns and the rows, None where nothing is said.
+        profile: Of the colours, None where there is none.
+        xmp: Metadata, None where there are none.
+        progressive: Whether JPEG comes in scans of growing detail.
+    """
+
+    dpi: tuple[float, float] | None = None
+    profile: bytes | None = None
+    xmp: bytes | None = None
+    progressive: bool = False
+
+
+@dataclass(frozen=True)
 class Photo:
     """What the header of a file says.
 
@@ -71,7 +94,7 @@ class Photo:
         inverted: Whether 0 is white in what is read.
         associated: Whether alpha is multiplied into the colours of the file.
         exif: EXIF with the orientation reset, empty where there is none.
-        info: What Pillow says about the file: `dpi`, `icc_profile`, ...
+        extras: What Pillow says about the file.
         png: Of a PNG file, what its chunks say.
         segments: Of a JPEG file, the descriptive ones.
         tiff: Of a TIFF file, what goes into the new one.
@@ -90,7 +113,7 @@ class Photo:
     inverted: bool = False
     associated: bool = False
     exif: Image.Exif = field(default_factory=Image.Exif)
-    info: dict[Any, Any] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
     png: PngParts = field(default_factory=PngParts)
     segments: list[tuple[int, bytes]] = field(default_factory=list)
     tiff: TiffMetadata = field(default_factory=TiffMetadata)
@@ -196,15 +219,19 @@ def _picture(
     )
 
 
-def _exif(info: dict[Any, Any], longest: float = float("inf")) -> tuple[Image.Exif, int, list[str]]:
+def _exif(
+    exif_data: bytes | None, xmp: bytes | str | None, longest: float = float("inf")
+) -> tuple[Image.Exif, int, list[str]]:
     """Return EXIF that says upright, the orientation that it said, and what of it is not kept.
 
     Args:
-        info: What Pillow knows of a file: `exif` and `xmp` are read.
+        exif_data: As a file holds it.
+        xmp: The same; it too may say which side is up.
         longest: Bytes that the format has room for.
     """
     bearer = Image.Image()
-    bearer.info = info
+    given = {"exif": exif_data, "xmp": xmp}
+    bearer.info = {name: each for name, each in given.items() if each is not None}
     try:
         with lenient():
             exif = bearer.getexif()
@@ -240,7 +267,7 @@ def _png(path: Path) -> Photo:
     deep = parts.depth == 16 and parts.colour != 0
     grey = {1: "1", 16: "I;16"}.get(parts.depth, "L")
     mode = {0: grey, 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}[parts.colour]
-    exif, orientation, lost = _exif({"exif": parts.exif or None, "xmp": parts.xmp})
+    exif, orientation, lost = _exif(parts.exif or None, parts.xmp)
     size, dtype = upright(parts.size, orientation), "uint16" if deep else None
     return Photo(
         path=path,
@@ -263,7 +290,7 @@ def _jpeg(path: Path) -> Photo:
     check_length(path, parts.size, parts.most)
     with lenient(), Image.open(path, formats=("JPEG",)) as image:
         remark = f"of {path} only the first picture is kept" if image.format == "MPO" else ""
-        return _of_pillow(path, "JPEG", image, remark, segments=parts.segments)
+        return replace(_of_pillow(path, "JPEG", image, remark), segments=parts.segments)
 
 
 def _webp(path: Path) -> Photo:
@@ -272,15 +299,15 @@ def _webp(path: Path) -> Photo:
     check_length(path, size, most)
     with lenient(), Image.open(path, formats=("WEBP",)) as image:
         _check_frames(path, getattr(image, "n_frames", 1))
-        return _of_pillow(path, "WEBP", image, lossless=lossless)
+        return replace(_of_pillow(path, "WEBP", image), lossless=lossless)
 
 
 def _bmp(path: Path) -> Photo:
     with lenient(), Image.open(path, formats=("BMP",)) as image:
-        tile: Any = image.tile[0]
-        length = path.stat().st_size
-        plain = tile.codec_name == "raw"  # else in runs; of a plain row the bytes are told
-        most = length / tile.args[1] * image.width if plain else length * BMP_RUNS
+        tile, length = image.tile[0], path.stat().st_size
+        most: float = length * BMP_RUNS
+        if tile.codec_name == "raw" and isinstance(tile.args, tuple):  # else in runs
+            most = length / tile.args[1] * image.width  # the bytes of a row are told
         check_length(path, image.size, most)
         with path.open("rb") as file:
             profile = file.read(74)[70:] in (b"DEBM", b"KNIL")  # embedded, linked; in version 5
@@ -294,7 +321,7 @@ def _heif(path: Path) -> Photo:
         several, bits = getattr(image, "n_frames", 1) > 1, int(image.info.get("bit_depth", 8))
         remark = f"of {path} only the first picture is kept" if several else ""
         lost = [f"{bits - 8} of {bits} bit"] if bits > 8 else []
-        return _of_pillow(path, "HEIF", image, remark, lost, bits=bits)
+        return replace(_of_pillow(path, "HEIF", image, remark, lost), bits=bits)
 
 
 def _avif(path: Path) -> Photo:
@@ -310,11 +337,12 @@ def _of_pillow(
     image: Image.Image,
     remark: str = "",
     lost: Sequence[str] = (),
-    **more: Any,
 ) -> Photo:
     """Return what Pillow knows of an 8-bit file."""
     longest = LONGEST - 64 if kind == "JPEG" else float("inf")
-    exif, orientation, exif_lost = _exif(image.info, longest)
+    info = image.info
+    exif, orientation, exif_lost = _exif(info.get("exif"), info.get("xmp"), longest)
+    xmp = info.get("xmp")
     return Photo(
         path=path,
         format=kind,
@@ -322,9 +350,13 @@ def _of_pillow(
         stored=_STORED.get(image.mode, ""),
         orientation=orientation,
         exif=exif,
-        info=dict(image.info),
+        extras=Extras(
+            dpi=info.get("dpi"),
+            profile=info.get("icc_profile"),
+            xmp=xmp if isinstance(xmp, bytes) else None,
+            progressive=bool(info.get("progressive")),
+        ),
         remark=_remark(path, [*exif_lost, *lost], remark),
-        **more,
     )
 
 
@@ -343,26 +375,11 @@ def _tiff(path: Path) -> Photo:
     check_segments(path, tags)
     several = any(_is_smaller(path, page, size) for page in pages)
     kind, samples, mode = tiff_kind(tags), number(tags, 277, 1), _pillow_mode(path, tags)
-    plain = kind.base == "L" and samples == 1
     if kind.base == "P" and len(numbers(tags, 320)) != 3 * 2**kind.bits:
         raise ImageError(f"{path} is damaged: its palette has not {2**kind.bits} colours")
-    dtype = _DEEP.get((kind.bits, kind.sample))
-    if kind.sample == 1 and 0 < kind.bits <= 8 and mode:
-        deep = False
-    elif plain and (dtype or (kind.bits, kind.sample) == (12, 1)) and mode:
-        deep = False
-    else:
-        deep, mode = True, kind.base + "A" * kind.alpha
-        dtype = "uint8" if (kind.bits, kind.sample) == (8, 1) else dtype
-        known = kind.base in ("RGB", "CMYK") or (kind.base == "L" and not kind.others)
-        # libvips takes alpha out of the colours as if white were 255
-        known = known and not (kind.alpha and kind.associated and dtype == "float32")
-        if dtype is None or not known or mode not in MODES:
-            form = {2: ", signed", 3: ", floating point"}.get(kind.sample, "")
-            raise ImageError(
-                f"{path} holds {samples} channels of {kind.bits or 'different'} bit{form}: a kind "
-                "that is not read"
-            )
+    dtype = None if mode and _is_of_pillow(kind, samples) else _tiff_dtype(path, kind, samples)
+    deep = dtype is not None
+    mode = kind.base + "A" * kind.alpha if deep else mode
     if number(tags, 284, 1) == 2 and samples > 1 and (kind.base == "L" or (deep and 324 in tags)):
         raise ImageError(
             f"{path} holds its channels in planes of a kind that is not read: save it with "
@@ -379,7 +396,7 @@ def _tiff(path: Path) -> Photo:
     return Photo(
         path=path,
         format="TIFF",
-        picture=_picture(path, mode, upright(size, orientation), dtype if deep else None),
+        picture=_picture(path, mode, upright(size, orientation), dtype),
         stored=_STORED.get(mode, ""),
         orientation=orientation,
         deep=deep,
@@ -390,6 +407,33 @@ def _tiff(path: Path) -> Photo:
         tiff=metadata,
         remark=_remark(path, lost, *remarks),
     )
+
+
+def _is_of_pillow(kind: TiffKind, samples: int) -> bool:
+    """Whether Pillow, which knows the mode, keeps all of every value."""
+    if kind.sample == 1 and 0 < kind.bits <= 8:
+        return True
+    form = (kind.bits, kind.sample)
+    return kind.base == "L" and samples == 1 and (form in _DEEP or form == (12, 1))
+
+
+def _tiff_dtype(path: Path, kind: TiffKind, samples: int) -> str:
+    """Return the dtype of pixels that are read without Pillow, or by it in two passes.
+
+    Raises:
+        ImageError: for a kind that is not read.
+    """
+    dtype = "uint8" if (kind.bits, kind.sample) == (8, 1) else _DEEP.get((kind.bits, kind.sample))
+    known = kind.base in ("RGB", "CMYK") or (kind.base == "L" and not kind.others)
+    # libvips takes alpha out of the colours as if white were 255
+    known = known and not (kind.alpha and kind.associated and dtype == "float32")
+    if dtype is None or not known or kind.base + "A" * kind.alpha not in MODES:
+        form = {2: ", signed", 3: ", floating point"}.get(kind.sample, "")
+        raise ImageError(
+            f"{path} holds {samples} channels of {kind.bits or 'different'} bit{form}: a kind "
+            "that is not read"
+        )
+    return dtype
 
 
 def _pillow_mode(path: Path, tags: Tags) -> str:

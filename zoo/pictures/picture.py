@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,14 +27,14 @@ class Picture:
     height: int
     width: int
     channels: int
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
     colour: str
     alpha: bool = False
 
     @property
     def white(self) -> float:
         """The value of white."""
-        return float(np.iinfo(self.dtype).max) if self.dtype.kind == "u" else 1.0
+        return 2.0 ** (8 * self.dtype.itemsize) - 1 if self.dtype.kind == "u" else 1.0
 
     def quantize(self, values: np.ndarray) -> np.ndarray:
         """Return values with white at 1 in the picture's dtype.

@@ -11,7 +11,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
@@ -23,6 +24,9 @@ from zoo.pictures.jpeg import check_scans
 from zoo.pictures.photos import MODES, Photo, lenient
 from zoo.pictures.picture import Rows
 from zoo.pictures.png import png_pixels
+
+if TYPE_CHECKING:
+    import pyvips
 
 EXTRA = "pip install 'asykeras[photos]'"
 # Bytes per pixel that a decoder holds, at most: JPEG that comes in several scans keeps all
@@ -244,7 +248,7 @@ def _decoded_as(photo: Photo, raw_mode: str) -> np.ndarray:
         return np.asarray(image).astype(np.uint16)
 
 
-def _with_key(values: np.ndarray, key: Any) -> np.ndarray:
+def _with_key(values: np.ndarray, key: int | tuple[int, ...] | None) -> np.ndarray:
     """Return 16-bit values with alpha, which is 0 where they are the transparent key."""
     alpha = np.where((values == key).all(-1, keepdims=True), 0, 65535).astype(np.uint16)
     return np.concatenate([values, alpha], axis=-1)
@@ -253,7 +257,7 @@ def _with_key(values: np.ndarray, key: Any) -> np.ndarray:
 # ---- libvips
 
 
-def _vips_rows(photo: Photo, pyvips: Any) -> Rows:
+def _vips_rows(photo: Photo, pyvips: ModuleType) -> Rows:
     """Return the function that reads rows of a file by libvips, as it goes down the picture."""
     picture = photo.picture
     image = _vips_image(photo, pyvips, "error")
@@ -286,7 +290,7 @@ def _vips_rows(photo: Photo, pyvips: Any) -> Rows:
     return rows
 
 
-def _check_jpeg(photo: Photo, pyvips: Any | None) -> None:
+def _check_jpeg(photo: Photo, pyvips: ModuleType | None) -> None:
     """Refuse JPEG whose pixels end before their end is told: Pillow makes the rest grey."""
     check_scans(photo.path)
     if pyvips is None:
@@ -298,14 +302,14 @@ def _check_jpeg(photo: Photo, pyvips: Any | None) -> None:
             raise ImageError(f"{photo.path} cannot be read: it is cut short") from error
 
 
-def _vips_image(photo: Photo, pyvips: Any, fail_on: str) -> Any:
+def _vips_image(photo: Photo, pyvips: ModuleType, fail_on: str) -> "pyvips.Image":
     """Return a file as libvips opens it; of a source, since it would keep a file open."""
     source = pyvips.Source.new_from_file(os.fsencode(photo.path))
     access = "random" if photo.deep and photo.orientation in TURNS else "sequential"
     return pyvips.Image.new_from_source(source, "", access=access, fail_on=fail_on)
 
 
-def _pyvips() -> Any | None:
+def _pyvips() -> ModuleType | None:
     """Return the package, None where it or its library is not installed."""
     # Its warnings of harmless oddities would be printed.
     logging.getLogger("pyvips").addHandler(logging.NullHandler())

@@ -148,7 +148,7 @@ def tiff_metadata(path: Path, tags: Tags, orientation: int) -> tuple[TiffMetadat
         if tag in _LOST or (geo and (orientation != 1 or kind != 12 or len(values) % _GEO[tag])):
             lost.append(f"the tag {tag}")
         elif tag not in _OF_PIXELS and kind != 13:  # a place in the old file
-            kept[tag] = (kind, upright_xmp(values) if tag == _XMP else values)
+            kept[tag] = (kind, _upright(tag, values))
     if 274 in tags:
         kept[274] = (3, (1,))
     directories = {}
@@ -161,6 +161,10 @@ def tiff_metadata(path: Path, tags: Tags, orientation: int) -> tuple[TiffMetadat
                 continue
             directories[tag] = {key: inner[key] for key in inner if key != _INTEROPERABILITY}
     return TiffMetadata(number(tags, 259, 1) != 1, kept, directories), lost
+
+
+def _upright(tag: int, values: bytes | Sequence[float]) -> bytes | Sequence[float]:
+    return upright_xmp(values) if tag == _XMP and isinstance(values, bytes) else values
 
 
 def enlarged(metadata: TiffMetadata, picture: Picture, scale: int) -> TiffMetadata:

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -140,13 +140,13 @@ class PaletteRows(PillowRows):
 
 def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
     """Let Pillow write a picture with the metadata of the photograph that it was."""
-    info, options = photo.info, dict[str, Any]()
-    if "dpi" in info and photo.format in ("JPEG", "BMP"):
-        options["dpi"] = info["dpi"]
-    exif = _exif_bytes(photo, scale)
+    extras, exif = photo.extras, _exif_bytes(photo, scale)
+    options: dict[str, int | str | bytes | tuple[float, float] | None] = {}
+    if extras.dpi is not None and photo.format in ("JPEG", "BMP"):
+        options["dpi"] = extras.dpi
     if photo.format == "JPEG":
         options |= {"quality": QUALITY, "subsampling": "4:4:4"}
-        options["progressive"] = bool(info.get("progressive"))
+        options["progressive"] = extras.progressive
         segments = [(0xE1, exif)] * bool(exif) + photo.segments
         # Pillow has no room for long segments, and knows few of them
         encoded = io.BytesIO()
@@ -156,15 +156,13 @@ def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
     if photo.format == "WEBP":
         lossless = photo.lossless
         options |= {"quality": QUALITY, "lossless": lossless, "exact": lossless}
-        options |= {"icc_profile": info.get("icc_profile"), "exif": exif}
-        if isinstance(info.get("xmp"), bytes):
-            options["xmp"] = upright_xmp(info["xmp"])
+        options |= {"icc_profile": extras.profile, "exif": exif}
     if photo.format in ("HEIF", "AVIF"):
-        options |= {"quality": QUALITY, "icc_profile": info.get("icc_profile")}
+        options |= {"quality": QUALITY, "icc_profile": extras.profile}
         options |= {"exif": exif} if exif else {}  # none is not the same as an empty one
         options |= {"chroma": 444} if photo.format == "HEIF" else {"subsampling": "4:4:4"}
-        if isinstance(info.get("xmp"), bytes):
-            options["xmp"] = upright_xmp(info["xmp"])
+    if photo.format in ("WEBP", "HEIF", "AVIF") and extras.xmp is not None:
+        options["xmp"] = upright_xmp(extras.xmp)
     image.save(file, photo.format, **options)
 
 

@@ -1,9 +1,8 @@
 """Tasks that convolve the picture with a kernel: they are solved in the Fourier domain."""
 
-from typing import Any
-
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from asykeras.resize import bicubic_resize
 from asykeras.types import Tensor
@@ -26,11 +25,13 @@ class Blur(Task):
     cut the result.
     """
 
-    def __init__(self, kernel: Any) -> None:
+    def __init__(self, kernel: ArrayLike) -> None:
         super().__init__()
-        self.kernel = checked("kernel", kernel, 2)
+        self.kernel = checked("kernel", kernel, "rows, columns")
         if abs(self.kernel.sum() - 1) > SUM_TOLERANCE:
-            raise ValueError(f"kernel must sum to one. Received: a sum of {self.kernel.sum():g}")
+            raise ValueError(
+                f"kernel must sum to one. Received: kernel.sum()={self.kernel.sum():g}"
+            )
 
     def forward(self, picture: Tensor) -> Tensor:
         """Blur."""
@@ -58,7 +59,8 @@ class Blur(Task):
     def _check_size(self, size: Shape) -> None:
         if any(k > n for k, n in zip(self.kernel.shape, size, strict=True)):
             raise ValueError(
-                f"the kernel of {self.kernel.shape} is larger than the picture of {tuple(size)}"
+                f"kernel must not be larger than the picture of {tuple(size)}. Received: "
+                f"kernel.shape={self.kernel.shape}"
             )
 
     def _filtered(self, picture: Tensor, sign: int) -> Tensor:
@@ -89,10 +91,10 @@ class SuperResolution(Blur):
     analytical solution for l2-l2 problems", TIP 2016.
     """
 
-    def __init__(self, kernel: Any, scale: int) -> None:
+    def __init__(self, kernel: ArrayLike, scale: int) -> None:
         super().__init__(kernel)
         if not isinstance(scale, int) or scale < 2:
-            raise ValueError(f"scale must be an int of 2 or more. Received: {scale!r}")
+            raise ValueError(f"scale must be an int of 2 or more. Received: scale={scale!r}")
         self.scale = scale
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -150,8 +152,8 @@ class BicubicSuperResolution(Task):
         super().__init__()
         if scale not in (2, 3, 4) or any(side % scale for side in shape):
             raise ValueError(
-                "scale must be 2, 3 or 4 and divide height and width. Received: scale "
-                f"{scale} for {tuple(shape)}"
+                "scale must be 2, 3 or 4 and divide height and width. Received: "
+                f"scale={scale!r}, shape={tuple(shape)}"
             )
         self.shape, self.scale = tuple(shape), scale
         self.matrices = [self._matrix(side) for side in shape]
@@ -181,8 +183,8 @@ class BicubicSuperResolution(Task):
         batch, *size, bands = measurement
         if tuple(self.scale * side for side in size) != self.shape:
             raise ValueError(
-                f"the picture is of {self.shape}. Received: a measurement of {tuple(size)} at "
-                f"scale {self.scale}"
+                f"measurement must be 1/{self.scale} of the picture, which is of {self.shape}. "
+                f"Received: measurement.shape={measurement}"
             )
         return (batch, *self.shape, bands)
 
@@ -205,7 +207,9 @@ def filtered(pictures: Tensor, real: Tensor, imaginary: Tensor) -> Tensor:
     return ops.transpose(ops.ifft2(product)[0], (0, 2, 3, 1))
 
 
-def pad_borders(measurement: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, tuple[Any, ...]]:
+def pad_borders(
+    measurement: np.ndarray, kernel: np.ndarray
+) -> tuple[np.ndarray, tuple[slice, ...]]:
     """Mirror a blurred picture at its borders, for a `Blur` of a picture that is not circular.
 
     What lies beyond the border also shone into the measurement; without it the restored picture has

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import keras
 from keras import ops
@@ -39,11 +38,13 @@ def denoiser_of(
         ValueError: if the network has neither one input nor two, or `group` is less than 1.
     """
     if group is not None and group < 1:
-        raise ValueError(f"group must be 1 or more. Received: {group}")
+        raise ValueError(f"group must be 1 or more. Received: group={group}")
     if not isinstance(model, keras.Model):
         return in_groups(model, group)
     if len(model.inputs) not in (1, 2):
-        raise ValueError(f"a denoiser takes image and sigma. Received: {len(model.inputs)} inputs")
+        raise ValueError(
+            f"model must take image and sigma. Received: len(model.inputs)={len(model.inputs)}"
+        )
 
     def whole(pictures: Tensor, sigma: Tensor) -> Tensor:
         if len(model.inputs) == 2:
@@ -97,7 +98,7 @@ def _groups(bands: int, size: int) -> tuple[list[int], list[int]]:
     return firsts, [min(first, bands - size) for first in firsts]
 
 
-def _joined(parts: list[Any], firsts: list[int], starts: list[int]) -> Tensor:
+def _joined(parts: list[Tensor], firsts: list[int], starts: list[int]) -> Tensor:
     whole = zip(parts, firsts, starts, strict=True)
     return ops.concatenate([part[..., first - start :] for part, first, start in whole], axis=-1)
 
@@ -112,24 +113,22 @@ def turned(denoiser: Denoiser, turn: Tensor) -> Tensor:
 
     # Not by `ops.rot90`, whose half turn is wrong on TensorFlow in Keras 3.15.1.
     def mirrored(pictures: Tensor) -> Tensor:
-        sides: list[Any] = [1, 2, (1, 2)]
-        flips = [lambda each, side=side: ops.flip(each, side) for side in sides]
+        flips = [partial(ops.flip, axis=axis) for axis in (1, 2, (1, 2))]
         return ops.switch(turn % 4, [lambda each: each, *flips], pictures)
 
     def transposed(pictures: Tensor) -> Tensor:
         return ops.swapaxes(pictures, 1, 2)
 
     def run(pictures: Tensor, sigma: Tensor) -> Tensor:
-        ways: list[Any]
         seen = mirrored(pictures)
         if seen.shape[1] == seen.shape[2]:  # the network stands in the compiled loop once
             ways = [lambda each: each, transposed]
             clean = denoiser(ops.switch(turn // 4, ways, seen), sigma)
             return mirrored(ops.switch(turn // 4, ways, clean))
-        ways = [
+        whole = [
             lambda each: denoiser(each, sigma),
             lambda each: transposed(denoiser(transposed(each), sigma)),
         ]
-        return mirrored(ops.switch(turn // 4, ways, seen))
+        return mirrored(ops.switch(turn // 4, whole, seen))
 
     return run

@@ -1,9 +1,8 @@
 """Tasks whose operator looks at one pixel, or one spectrum, at a time."""
 
-from typing import Any
-
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from asykeras.types import Tensor
 from zoo.plug_and_play.task import Shape, Task, checked
@@ -40,16 +39,18 @@ class Inpainting(Task):
         ValueError: if nothing is known, or the mask has values outside [0, 1].
     """
 
-    def __init__(self, mask: Any) -> None:
+    def __init__(self, mask: ArrayLike) -> None:
         super().__init__()
         array = np.asarray(mask)
-        array = checked("mask", array[..., None] if array.ndim == 2 else array, 3)
+        array = checked(
+            "mask", array[..., None] if array.ndim == 2 else array, "height, width, bands"
+        )
         if array.min() < 0 or array.max() > 1:
             raise ValueError(
-                f"mask must be in [0, 1]. Received: {array.min():g} to {array.max():g}"
+                f"mask must be in [0, 1]. Received: values from {array.min():g} to {array.max():g}"
             )
         if not array.any():
-            raise ValueError("mask must be above 0 somewhere: nothing of the picture is known")
+            raise ValueError("mask must be above 0 somewhere. Received: no known pixel")
         self.mask = array
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -69,7 +70,8 @@ class Inpainting(Task):
         height, width, bands = self.mask.shape
         if measurement[1:3] != (height, width) or bands not in (1, measurement[3]):
             raise ValueError(
-                f"the mask of {self.mask.shape} does not fit pictures of {measurement[1:]}"
+                f"mask must fit pictures of {measurement[1:]}. Received: "
+                f"mask.shape={self.mask.shape}"
             )
         return measurement
 
@@ -98,14 +100,14 @@ class CompressedSensing(Task):
     imaging", Applied Optics 2008.
     """
 
-    def __init__(self, mask: Any, bands: int, step: int = 2) -> None:
+    def __init__(self, mask: ArrayLike, bands: int, step: int = 2) -> None:
         super().__init__()
-        self.mask = checked("mask", mask, 2)
+        self.mask = checked("mask", mask, "height, width")
         if not self.mask.any():
-            raise ValueError("mask must be above 0 somewhere: no light comes through")
+            raise ValueError("mask must be above 0 somewhere. Received: no light")
         if bands < 1 or step < 0:
             raise ValueError(
-                f"bands must be 1 or more, step 0 or more. Received: {bands} and {step}"
+                f"bands must be 1 or more, step 0 or more. Received: bands={bands}, step={step}"
             )
         self.bands, self.step = bands, step
         ones = np.ones((1, *self.mask.shape, bands), np.float32)
@@ -143,8 +145,8 @@ class CompressedSensing(Task):
         wide = width + self.step * (self.bands - 1)
         if measurement[1:] != (height, wide, 1):
             raise ValueError(
-                f"the sensor is of {(height, wide, 1)}. Received: a measurement of "
-                f"{measurement[1:]}"
+                f"measurement must be of the sensor's {(height, wide, 1)}. Received: "
+                f"measurement.shape={measurement}"
             )
         return (measurement[0], height, width, self.bands)
 
@@ -159,11 +161,13 @@ class SpectralResponse(Task):
         ValueError: if it is not finite or sees nothing.
     """
 
-    def __init__(self, response: Any) -> None:
+    def __init__(self, response: ArrayLike) -> None:
         super().__init__()
-        self.response = checked("response", response, 2)
+        self.response = checked("response", response, "bands, channels")
         if not self.response.any():
-            raise ValueError("response must be other than 0 somewhere: no channel sees a band")
+            raise ValueError(
+                "response must be other than 0 somewhere. Received: no channel sees a band"
+            )
         # R'R = U diag(s) U'
         values, self.basis = np.linalg.eigh(self.response.T.astype(np.float64) @ self.response)
         self.values = np.maximum(values, 0).astype(np.float32)
@@ -187,7 +191,7 @@ class SpectralResponse(Task):
         bands, channels = self.response.shape
         if measurement[3] != channels:
             raise ValueError(
-                f"the response has {channels} channels. Received: a measurement of "
-                f"{measurement[1:]}"
+                f"measurement must have the {channels} channels of the response. Received: "
+                f"measurement.shape={measurement}"
             )
         return (*measurement[:3], bands)

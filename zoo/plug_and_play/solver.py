@@ -1,7 +1,7 @@
 """Plug-and-play restoration: a denoiser as the prior of any linear task."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, Unpack
 
 import keras
 import numpy as np
@@ -9,10 +9,11 @@ from keras import ops
 
 from asykeras.types import Tensor
 from zoo.plug_and_play.denoisers import Denoiser, denoiser_of, turned
-from zoo.plug_and_play.task import Shape, Task
+from zoo.plug_and_play.task import Task, checked
 
 METHODS = ("admm", "hqs")
-LEAST_NOISE = 0.255 / 255  # of a measurement, in image units: the authors' value
+LEAST_NOISE = 0.001  # of a measurement: the authors' value
+AXES = "batch, height, width, channels"
 
 
 @dataclass(frozen=True)
@@ -20,25 +21,25 @@ class Schedule:
     """What the iterations go through: levels of the denoiser and weights of the step to the data.
 
     The levels fall from `first` to `last` in equal steps of their logarithm, and
-    rho_k = lam sigma^2 / sigma_k^2. In code: `zoo.plug_and_play.Schedule(35, 10)`.
+    rho_k = lam sigma^2 / sigma_k^2. All levels are in image units, white at 1. In code:
+    `zoo.plug_and_play.Schedule(35 / 255, 10 / 255)`.
 
     This is the rho of every task. The authors' code halves it in deblurring and super-resolution
     and nowhere else, so their lam of 0.23 is 0.115 here in these two.
 
     Attributes:
-        first: Level of the first iteration, in grey levels of 255.
+        first: Level of the first iteration.
         last: Level of the last.
         iterations: Their number.
         lam: Weight of the prior.
-        noise: Level of the measurement's noise, in image units; 0.001, the authors' value, where
-            it is less.
+        noise: Level of the measurement's noise; 0.001, the authors' value, where it is less.
 
     Raises:
         ValueError: for a level, number or weight that is not above 0, or noise below it.
     """
 
-    first: float = 35.0
-    last: float = 10.0
+    first: float = 35 / 255
+    last: float = 10 / 255
     iterations: int = 24
     lam: float = 0.23
     noise: float = 0.0
@@ -48,13 +49,13 @@ class Schedule:
         for name in ("first", "last", "iterations", "lam"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be above 0. Received: {value!r}")
+                raise ValueError(f"{name} must be above 0. Received: {name}={value!r}")
         if not (np.isfinite(self.noise) and self.noise >= 0):
-            raise ValueError(f"noise must be 0 or more. Received: {self.noise!r}")
+            raise ValueError(f"noise must be 0 or more. Received: noise={self.noise!r}")
 
     def levels(self) -> np.ndarray:
-        """Return sigma_k in image units."""
-        return np.geomspace(self.first, self.last, self.iterations).astype(np.float32) / 255
+        """Return sigma_k."""
+        return np.geomspace(self.first, self.last, self.iterations).astype(np.float32)
 
     def weights(self) -> np.ndarray:
         """Return rho_k."""
@@ -80,6 +81,16 @@ class Restored:
     pictures: np.ndarray
     changes: np.ndarray
     psnr: np.ndarray
+
+
+class SolverOptions(TypedDict, total=False):
+    """What a `Solver` takes by keyword."""
+
+    method: str
+    augment: bool
+    tolerance: float
+    group: int | None
+    level: float | None
 
 
 class Solver:
@@ -108,13 +119,13 @@ class Solver:
             ways in each iteration, as the authors do ("periodic geometric self-ensemble").
         tolerance: Stop when the root mean square change of v falls below it; 0 never stops.
         group: See `denoiser_of`.
-        level: See `denoiser_of`.
+        level: See `denoiser_of`; in image units.
 
     Raises:
         ValueError: for an unknown method, or what `denoiser_of` refuses.
 
     Example:
-        >>> solver = Solver(Blur(kernel), zoo.load(NAME), Schedule(35, 10))
+        >>> solver = Solver(Blur(kernel), zoo.load(NAME), Schedule(35 / 255, 10 / 255))
         >>> restored = solver(blurred)  # (batch, height, width, bands), white at 1
         >>> restored.pictures
 
@@ -136,7 +147,9 @@ class Solver:
         level: float | None = None,
     ) -> None:
         if method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}. Received: {method!r}")
+            raise ValueError(
+                f"method must be one of {', '.join(METHODS)}. Received: method={method!r}"
+            )
         self.task = task
         run = denoiser_of(denoiser, group=group, level=level)
         self.schedule = Schedule() if schedule is None else schedule
@@ -146,9 +159,9 @@ class Solver:
 
     def __call__(
         self,
-        measurement: Any,
-        start: Any = None,
-        truth: Any = None,
+        measurement: Tensor,
+        start: Tensor | None = None,
+        truth: Tensor | None = None,
         schedule: Schedule | None = None,
     ) -> Restored:
         """Restore pictures.
@@ -163,11 +176,10 @@ class Solver:
         Raises:
             ValueError: for values that are not finite, or shapes that do not fit.
         """
-        y = _checked("measurement", measurement)
+        y = checked("measurement", measurement, AXES)
         shape = self.task.picture_shape(y.shape)
-        begin = ops.convert_to_numpy(self.task.start(y)) if start is None else start
-        v = _checked("start", begin, shape)
-        known = v if truth is None else _checked("truth", truth, shape)
+        v = checked("start", self.task.start(y) if start is None else start, AXES, shape)
+        known = v if truth is None else checked("truth", truth, AXES, shape)
         schedule = self.schedule if schedule is None else schedule
         levels = np.stack([schedule.levels(), schedule.weights()])
         outputs = self._loop.predict_on_batch([y, v, known, levels])
@@ -180,20 +192,20 @@ class Solver:
 
 def plug_and_play(
     task: Task,
-    measurement: Any,
+    measurement: Tensor,
     denoiser: keras.Model | Denoiser,
     schedule: Schedule | None = None,
     *,
-    start: Any = None,
-    truth: Any = None,
-    **options: Any,
+    start: Tensor | None = None,
+    truth: Tensor | None = None,
+    **options: Unpack[SolverOptions],
 ) -> Restored:
     """Restore pictures once: `Solver(task, denoiser, schedule, **options)(measurement, ...)`.
 
     Arguments, and what is raised: see `Solver`.
 
     Example:
-        >>> restored = plug_and_play(Blur(kernel), blurred, zoo.load(NAME), Schedule(35, 10))
+        >>> restored = plug_and_play(Blur(kernel), blurred, zoo.load(NAME), Schedule(noise=0.01))
     """
     return Solver(task, denoiser, schedule, **options)(measurement, start, truth)
 
@@ -250,16 +262,3 @@ class _Loop(keras.Model):
         made, x, v, _, changes, *errors = ops.while_loop(goes_on, step, begin)
         # An axis for the batch, which `predict` wants of every output.
         return x, v, *(ops.expand_dims(each, 0) for each in (changes, made, *errors))
-
-
-def _checked(name: str, values: Any, shape: Shape | None = None) -> np.ndarray:
-    array = np.asarray(ops.convert_to_numpy(values), np.float32)
-    if shape is not None and array.shape != shape:
-        raise ValueError(f"{name} must have the shape {shape}. Received: {array.shape}")
-    if array.ndim != 4 or array.size == 0:
-        raise ValueError(
-            f"{name} must be (batch, height, width, channels). Received: shape {array.shape}"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite. Received: NaN or infinite values")
-    return array

@@ -1,6 +1,6 @@
 """What a picture was put through: a linear operator, its adjoint, and the step towards the data."""
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from keras import ops
@@ -87,19 +87,31 @@ class LinearTask(Task):
 
     def __init__(
         self,
-        forward: Any,
-        adjoint: Any,
-        picture_shape: Any,
+        forward: Callable[[Tensor], Tensor],
+        adjoint: Callable[[Tensor], Tensor],
+        picture_shape: Callable[[Shape], Shape],
         iterations: int = 200,
         tolerance: float = 1e-6,
     ) -> None:
         super().__init__(iterations, tolerance)
-        self.forward = forward  # type: ignore[method-assign]
-        self.adjoint = adjoint  # type: ignore[method-assign]
-        self.picture_shape = picture_shape  # type: ignore[method-assign]
+        self._functions = forward, adjoint, picture_shape
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Return A x."""
+        return self._functions[0](picture)
+
+    def adjoint(self, measurement: Tensor) -> Tensor:
+        """Return A' y."""
+        return self._functions[1](measurement)
+
+    def picture_shape(self, measurement: Shape) -> Shape:
+        """Return the shape of the picture of a measurement."""
+        return self._functions[2](measurement)
 
 
-def conjugate_gradients(operator: Any, target: Tensor, iterations: int, tolerance: float) -> Tensor:
+def conjugate_gradients(
+    operator: Callable[[Tensor], Tensor], target: Tensor, iterations: int, tolerance: float
+) -> Tensor:
     """Return x with operator(x) = target, for a symmetric positive definite operator.
 
     Args:
@@ -127,15 +139,25 @@ def conjugate_gradients(operator: Any, target: Tensor, iterations: int, toleranc
     return ops.while_loop(goes_on, step, begin)[1]
 
 
-def checked(name: str, values: Any, ndim: int) -> np.ndarray:
-    """Return values as a finite float32 array with a number of axes.
+def checked(name: str, values: Tensor, axes: str, shape: Shape | None = None) -> np.ndarray:
+    """Return values as a finite float32 array.
+
+    Args:
+        name: What messages call them.
+        values: Of any kind of array or tensor.
+        axes: Names of the axes that they must have, with commas.
+        shape: That they must have, None for any.
 
     Raises:
         ValueError: if they are not; in one sentence with the name.
     """
-    array = np.asarray(values, np.float32)
-    if array.ndim != ndim or array.size == 0:
-        raise ValueError(f"{name} must have {ndim} axes and values. Received: shape {array.shape}")
+    array = np.asarray(ops.convert_to_numpy(values), np.float32)
+    received = f"Received: {name}.shape={array.shape}"
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}. {received}")
+    if array.ndim != axes.count(",") + 1 or array.size == 0:
+        raise ValueError(f"{name} must be ({axes}). {received}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite. Received: NaN or infinite values")
+        count = array.size - np.isfinite(array).sum()
+        raise ValueError(f"{name} must be finite. Received: {count} NaN or infinite values")
     return array

@@ -25,7 +25,8 @@ def total_variation(strength: float = 1.0, iterations: int = 50) -> Denoiser:
     """
     if strength <= 0 or iterations < 1:
         raise ValueError(
-            f"strength and iterations must be above 0. Received: {strength} and {iterations}"
+            "strength and iterations must be above 0. Received: "
+            f"strength={strength!r}, iterations={iterations!r}"
         )
 
     def denoise(pictures: Tensor, sigma: Tensor) -> Tensor:

@@ -74,29 +74,34 @@ def fetch(
             "that can"
         ) from None
     try:
-        _Transfer(url, part, progress or (lambda done, total: None), size).run()
+        _receive(_Transfer(url, part, progress or (lambda done, total: None), size), target)
+        found = sha256(part)
+        if found != expected:
+            text = f"{url} is another file: SHA-256 {expected} expected, {found} found"
+            raise DownloadError(text)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _receive(transfer: "_Transfer", target: Path) -> None:
+    """Run a transfer; what a cut connection has brought is kept for the next."""
+    url, part = transfer.url, transfer.part
+    try:
+        transfer.run()
     except urllib.error.HTTPError as error:
-        part.unlink()
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from None
     except DownloadError:
-        part.unlink()
         raise
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         os.replace(part, _left_behind(target))
         reason = getattr(error, "reason", None) or error
         raise DownloadError(f"{url} could not be fetched: {reason}") from None
     except OSError as error:
-        part.unlink()
         raise DownloadError(f"{part} could not be written: {error.strerror}") from None
     except ValueError as error:  # of an address or an answer that is none
-        part.unlink()
         raise DownloadError(f"{url} could not be fetched: {error}") from None
-    found = sha256(part)
-    if found != expected:
-        part.unlink()
-        raise DownloadError(f"{url} is another file: SHA-256 {expected} expected, {found} found")
-    os.replace(part, target)
-    return target
 
 
 def _claim(target: Path) -> Path:

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -47,7 +46,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         yield file
 
 
-def child(group: h5py.Group, name: str) -> Any:
+def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
     """Return the entry of a group.
 
     Raises:
@@ -63,7 +62,7 @@ def child(group: h5py.Group, name: str) -> Any:
     raise KeyError(name)
 
 
-def referred(file: h5py.File, reference: Any) -> Any:
+def referred(file: h5py.File, reference: h5py.Reference) -> h5py.Group | h5py.Dataset:
     """Return what an object reference stands for.
 
     Raises:
@@ -203,7 +202,7 @@ def _check_chunks(array: h5py.Dataset) -> None:
     size = math.prod(array.chunks) * array.dtype.itemsize
     filters = [layout.get_filter(number)[0] for number in range(layout.get_nfilters())]
     place = filters.index(h5py.h5z.FILTER_DEFLATE)
-    found: list[Any] = []
+    found: list[h5py.h5d.StoreInfo] = []
     array.id.chunk_iter(found.append)
     for chunk in found:
         if chunk.size > length:

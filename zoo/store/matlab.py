@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -38,6 +38,10 @@ _CLASSES = {
 _COMPLEX, _LOGICAL = 0x800, 0x200
 _CUT = "it is cut short or damaged"
 
+# Numbers are arrays, text is a str, a cell array a list, a struct a dict (several: a list of them);
+# what else there is (sparse arrays, objects, functions) is None.
+Value: TypeAlias = "np.ndarray | str | list[Value] | dict[str, Value] | None"
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -54,7 +58,7 @@ class Variable:
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype[Any] | None
+    dtype: np.dtype[np.generic] | None
     start: int
     length: int
     size: int
@@ -79,11 +83,8 @@ def mat_variables(path: Path) -> list[Variable]:
         return found
 
 
-def read_mat(path: Path, variable: Variable) -> Any:
+def read_mat(path: Path, variable: Variable) -> Value:
     """Return the value of a variable.
-
-    Numbers are arrays, text is a str, a cell array a list, a struct a dict (several: a list of
-    them); what else there is (sparse arrays, objects, functions) is None.
 
     Raises:
         ContentError: if it is damaged, nested too deep, or does not fit into the memory.
@@ -204,7 +205,7 @@ def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
         at += step
 
 
-def _value(data: memoryview, order: str, depth: int) -> Any:
+def _value(data: memoryview, order: str, depth: int) -> Value:
     """Return the value of a matrix; see `read_mat`."""
     if not data:  # an empty cell
         return np.zeros((0, 0))
@@ -246,7 +247,7 @@ def _text(kind: int, data: memoryview, order: str) -> str:
     return codes.tobytes().decode("utf-32-le", "replace")
 
 
-def _struct(parts: list[tuple[int, memoryview]], count: int, order: str, depth: int) -> Any:
+def _struct(parts: list[tuple[int, memoryview]], count: int, order: str, depth: int) -> Value:
     """Return the fields of a struct, or of each of several."""
     if len(parts) < 2 or len(parts[0][1]) < 4:
         raise ContentError(_CUT)
@@ -261,7 +262,7 @@ def _struct(parts: list[tuple[int, memoryview]], count: int, order: str, depth: 
     values = [_value(part, order, depth + 1) for _, part in parts[2:]]
     if len(values) != count * len(names):
         raise ContentError(_CUT)
-    every = [
+    every: list[Value] = [
         dict(zip(names, values[at : at + len(names)], strict=True))
         for at in range(0, len(values), max(len(names), 1))
     ]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import keras
 from keras import tree
@@ -14,6 +14,9 @@ from zoo.machine.failures import ZooError
 # What sides may have to be multiples of, usual ones first, and two primes to multiply them by.
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 9, 18, 27, 5, 10, 20, 25)
 PRIMES = (67, 131)
+# What a layer is called with: tensors, alone or in lists, numbers, texts, slices.
+Arguments: TypeAlias = tuple[Tensor, ...]
+Options: TypeAlias = dict[str, Tensor]
 
 
 class TilingError(ZooError):
@@ -22,11 +25,11 @@ class TilingError(ZooError):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer in a network's graph; without a layer, output and input are the same."""
+    """One call of a layer in a network's graph; where it is None, output and input are the same."""
 
-    layer: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    layer: keras.Operation
+    args: Arguments
+    kwargs: Options
     output: Tensor
 
     @property
@@ -128,7 +131,7 @@ class _Traced(keras.Layer):
         super().__init__()
         self.network = network
 
-    def call(self, inputs: Any) -> Tensor:
+    def call(self, inputs: Tensor) -> Tensor:
         return self.network(inputs)
 
 
@@ -148,7 +151,7 @@ def record(network: keras.Model) -> Graph:
         raise TilingError(f"{network.name} is no graph of layers from an image to an image")
     calls: list[Call] = []
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(layer: keras.Operation, *args: Tensor, **kwargs: Tensor) -> Tensor:
         output = layer(*args, **kwargs)
         now = Call(layer, args, kwargs, output)
         if isinstance(layer, keras.Model):
@@ -167,7 +170,9 @@ def record(network: keras.Model) -> Graph:
 
 
 def rebuilt(
-    graph: Graph, inputs: Sequence[Tensor], apply: Callable[[Call, Any, Any], Tensor] | None = None
+    graph: Graph,
+    inputs: Sequence[Tensor],
+    apply: Callable[[Call, Arguments, Options], Tensor] | None = None,
 ) -> Tensor:
     """Return the output of a graph on other inputs; its layers are shared.
 
@@ -178,7 +183,7 @@ def rebuilt(
     """
     new = {id(old): tensor for old, tensor in zip(graph.inputs, inputs, strict=True)}
 
-    def renewed(value: Any) -> Any:
+    def renewed(value: Tensor) -> Tensor:
         return new[id(value)] if isinstance(value, keras.KerasTensor) else value
 
     for call in graph.calls:
@@ -192,5 +197,5 @@ def rebuilt(
     return new[id(graph.output)]
 
 
-def _itself(layer: Any) -> Any:
+def _itself(layer: keras.Operation) -> keras.Operation:
     return layer

@@ -1,55 +1,30 @@
 """The reach of a network: which pixels of the image a pixel of the output depends on.
 
 It is derived from the graph of the network, layer by layer, so that an image can be restored in
-tiles that overlap by exactly what the network looks at. A layer that is not known here may look at
-the whole image: `reach` then refuses, and the image has to be restored in one piece.
+tiles that overlap by exactly what the network looks at. Layers of Keras are known here, all others
+say it themselves (`zoo.tiling.field.Tiled`). A layer of which nothing is known may look at the
+whole image: `reach` then refuses, and the image has to be restored in one piece.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import keras
 from keras import tree
 
 from asykeras.types import Tensor
+from zoo.tiling.field import BICUBIC, BILINEAR, Field, Fields, Placed, Tiled, joined, union
 from zoo.tiling.graph import Call, Graph, TilingError, record, sizes
 
-# Layers and operations whose output at a place depends on the inputs at that place alone.
+# Layers and operations of Keras whose output at a place depends on the inputs at that place alone.
 POINTWISE = {
-    *("Activation", "Add", "Affine", "Average", "Dropout", "ELU", "GaussianDropout"),
+    *("Activation", "Add", "Average", "Dropout", "ELU", "GaussianDropout"),
     *("GaussianNoise", "Identity", "LeakyReLU", "Maximum", "Minimum", "Multiply", "ReLU"),
     *("Rescaling", "SpatialDropout2D", "Subtract"),
     *("Abs", "Cast", "Clip", "Divide", "Elu", "Gelu", "LeakyRelu", "OnesLike", "Relu", "Sigmoid"),
-    *("Silu", "Softplus", "Tanh", "ZerosLike", "CropTo"),
+    *("Silu", "Softplus", "Tanh", "ZerosLike"),
 }
-
-
-@dataclass(frozen=True)
-class Field:
-    """What a position along one axis of a tensor depends on.
-
-    Position i depends on the pixels from `i / scale - before` to `i / scale + after` of the image.
-
-    Attributes:
-        axis: Axis of the tensor.
-        scale: Positions per pixel of the image.
-        before: Pixels, see above.
-        after: Pixels, see above.
-        copies: Where not 0, the axis holds so many copies of the first or last position instead.
-    """
-
-    axis: int
-    scale: Fraction = Fraction(1)
-    before: Fraction = Fraction(0)
-    after: Fraction = Fraction(0)
-    copies: int = 0
-
-
-Fields = tuple[Field, Field]  # of the rows and of the columns
-# The first and the last position, from the one below a place on, that interpolation looks at.
-BILINEAR, BICUBIC = (0, 1), (-1, 2)
 
 
 @dataclass(frozen=True)
@@ -93,8 +68,9 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
     graph = record(network)
     known = follow(graph, enlarge)
     rows, columns = _output(known, graph)
-    multiples = [call.layer.multiple for call in graph.calls if call.kind == "MirrorToMultiple"]
+    saying = [call.layer for call in graph.calls if isinstance(call.layer, Tiled)]
     scales = [field.scale for pair in known.values() for field in pair]
+    multiples = (layer.tiling_multiple for layer in saying)
     step = math.lcm(*(scale.denominator for scale in scales), *multiples)
     found = sizes(network)
     if not rows.scale == columns.scale == found.growth * enlarge or step % found.multiple:
@@ -103,7 +79,7 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
         margin=-(-max(_margin(rows), _margin(columns)) // step) * step,
         scale=int(rows.scale),
         step=step,
-        placed=any(call.kind == "EnlargeAligned" for call in graph.calls),
+        placed=any(isinstance(layer, Placed) for layer in saying),
         floats=max((_floats(call, known, bands) for call in graph.calls), default=2.0 * bands),
     )
 
@@ -118,7 +94,7 @@ def follow(graph: Graph, enlarge: int) -> dict[int, Fields]:
     Raises:
         TilingError: for a layer that may look at the whole image.
     """
-    start = Field(1) if enlarge == 1 else _interpolated(Field(1), enlarge, BICUBIC)
+    start = Field(1) if enlarge == 1 else Field(1).interpolated(enlarge, BICUBIC)
     known = {id(graph.inputs[0]): (start, replace(start, axis=2))}
     for call in graph.calls:
         given = [known[id(each)] for each in call.inputs() if id(each) in known]
@@ -131,21 +107,26 @@ def _after(call: Call, given: list[Fields]) -> Fields:
     """Return the fields of a call's output."""
     if call.layer is None:
         return given[0]
-    kind = call.kind
     if getattr(call.layer, "data_format", "channels_last") != "channels_last":
         raise TilingError(f"its layer {call.layer.name!r} has the channels first")
-    if kind in POINTWISE:
+    if isinstance(call.layer, Tiled):
+        return call.layer.tiling_fields(given)
+    known = _is_of_keras(call.layer)
+    if known and call.kind in POINTWISE:
         _refuse_maps(call)
-        return _joined(call, given)
-    if kind in RULES:
-        return RULES[kind](call, given)
-    raise TilingError(f"its layer {call.layer.name!r} ({kind}) may look at the whole image")
+        return joined(call.layer.name, given)
+    if known and call.kind in RULES:
+        return RULES[call.kind](call, given)
+    raise TilingError(f"its layer {call.layer.name!r} ({call.kind}) may look at the whole image")
 
 
-def _joined(call: Call, given: list[Fields]) -> Fields:
-    """Return the fields of a place that depends on the same place of all inputs."""
-    rows, columns = (_union(call, [pair[side] for pair in given]) for side in (0, 1))
-    return rows, columns
+def _is_of_keras(layer: keras.Operation) -> bool:
+    """Whether a layer is one of Keras, or is derived from one and has its name."""
+    kinds = type(layer).__mro__
+    return any(
+        kind.__name__ == kinds[0].__name__ and kind.__module__.startswith("keras.")
+        for kind in kinds
+    )
 
 
 def _refuse_maps(call: Call) -> None:
@@ -166,47 +147,30 @@ def _by_channel(call: Call, given: list[Fields]) -> Fields:
         axes = {each % rank for each in (axis if isinstance(axis, list | tuple) else [axis])}
     if axes & {field.axis for field in given[0]}:
         raise TilingError(f"its layer {layer.name!r} ({call.kind}) may look at the whole image")
-    return _joined(call, given)
-
-
-def _union(call: Call, fields: Sequence[Field]) -> Field:
-    if len({(field.axis, field.scale, field.copies) for field in fields}) != 1:
-        raise TilingError(f"its layer {call.layer.name!r} joins images of different size")
-    before, after = (max(getattr(each, end) for each in fields) for end in ("before", "after"))
-    return replace(fields[0], before=before, after=after)
-
-
-def _window(field: Field, kernel: int, stride: int, padding: int) -> Field:
-    """Return the field of a window of `kernel` positions, the first `padding` before its place."""
-    return replace(
-        field,
-        scale=field.scale / stride,
-        before=field.before + padding / field.scale,
-        after=field.after + (kernel - 1 - padding) / field.scale,
-    )
+    return joined(layer.name, given)
 
 
 def _convolution(call: Call, given: list[Fields]) -> Fields:
     layer = call.layer
-    windows = []
-    for side, field in enumerate(given[0]):
-        kernel = (layer.kernel_size[side] - 1) * layer.dilation_rate[side] + 1
-        windows.append(_strided(field, kernel, layer.strides[side], layer.padding))
-    return windows[0], windows[1]
+    dilated = zip(layer.kernel_size, layer.dilation_rate, strict=True)
+    return _strided(layer, given[0], [(size - 1) * rate + 1 for size, rate in dilated])
 
 
 def _pooling(call: Call, given: list[Fields]) -> Fields:
-    layer = call.layer
+    return _strided(call.layer, given[0], call.layer.pool_size)
+
+
+def _strided(layer: keras.Layer, fields: Fields, kernels: Sequence[int]) -> Fields:
+    """Return the fields of windows; where they begin is the same for all multiples of a stride."""
     rows, columns = (
-        _strided(field, layer.pool_size[side], layer.strides[side], layer.padding)
-        for side, field in enumerate(given[0])
+        field.window(kernel, stride, _padded(layer, kernel, stride))
+        for field, kernel, stride in zip(fields, kernels, layer.strides, strict=True)
     )
     return rows, columns
 
 
-def _strided(field: Field, kernel: int, stride: int, padding: str) -> Field:
-    """Return the field of a window; where it begins is the same for all multiples of a stride."""
-    return _window(field, kernel, stride, max(kernel - stride, 0) // 2 if padding == "same" else 0)
+def _padded(layer: keras.Layer, kernel: int, stride: int) -> int:
+    return max(kernel - stride, 0) // 2 if layer.padding == "same" else 0
 
 
 def _transposed(call: Call, given: list[Fields]) -> Fields:
@@ -214,35 +178,18 @@ def _transposed(call: Call, given: list[Fields]) -> Fields:
     layer, sides = call.layer, []
     if layer.output_padding is not None or set(layer.dilation_rate) != {1}:
         raise TilingError(f"its layer {layer.name!r} is padded or dilated")
-    for side, field in enumerate(given[0]):
-        kernel, stride = layer.kernel_size[side], layer.strides[side]
-        padding = max(kernel - stride, 0) // 2 if layer.padding == "same" else 0
+    for field, kernel, stride in zip(given[0], layer.kernel_size, layer.strides, strict=True):
+        padding = _padded(layer, kernel, stride)
         scale = field.scale * stride
         before = field.before + (kernel - 1 - padding) / scale
-        sides.append(
-            replace(field, scale=scale, before=before, after=field.after + padding / scale)
-        )
+        after = field.after + padding / scale
+        sides.append(replace(field, scale=scale, before=before, after=after))
     return sides[0], sides[1]
 
 
-def _recurrent_unit(call: Call, given: list[Fields]) -> Fields:
-    """`QuasiRecurrentUnit` of GRUNet: it recurs over the bands, and pads both sides alike."""
-    size, stride = call.layer.kernel_size, call.layer.stride
-    rows, columns = (_window(field, size, stride, size // 2) for field in given[0])
-    return rows, columns
-
-
-def _repeated(field: Field, factor: int) -> Field:
-    """Return the field where every position is written `factor` times."""
-    if field.copies:
-        return replace(field, copies=field.copies * factor)
-    scale = field.scale * factor
-    return replace(field, scale=scale, before=field.before + (factor - 1) / scale)
-
-
 def _depth_to_space(call: Call, given: list[Fields]) -> Fields:
-    rows, columns = (_repeated(field, call.layer.block_size) for field in given[0])
-    return rows, columns
+    rows, columns = given[0]
+    return rows.repeated(call.layer.block_size), columns.repeated(call.layer.block_size)
 
 
 def _upsampling(call: Call, given: list[Fields]) -> Fields:
@@ -251,39 +198,8 @@ def _upsampling(call: Call, given: list[Fields]) -> Fields:
     if taps is None and layer.interpolation != "nearest":
         raise TilingError(f"its layer {layer.name!r} interpolates over the whole image")
     rows, columns = (
-        _interpolated(field, layer.size[side], taps) if taps else _repeated(field, layer.size[side])
-        for side, field in enumerate(given[0])
-    )
-    return rows, columns
-
-
-def _interpolated(field: Field, factor: int, taps: tuple[int, int]) -> Field:
-    """Return the field where positions are enlarged, the centres of the outer ones kept in place.
-
-    Position i lies at c = (i + 0.5) / factor - 0.5 of the old ones, and is made of those from
-    `floor(c) + taps[0]` to `floor(c) + taps[1]`.
-    """
-    places = [Fraction(i, factor) for i in range(factor)]
-    floors = [math.floor(place + Fraction(1, 2 * factor) - Fraction(1, 2)) for place in places]
-    pairs = list(zip(places, floors, strict=True))
-    return replace(
-        field,
-        scale=field.scale * factor,
-        before=field.before + max(place - (low + taps[0]) for place, low in pairs) / field.scale,
-        after=field.after + max(low + taps[1] - place for place, low in pairs) / field.scale,
-    )
-
-
-def _enlarge_aligned(call: Call, given: list[Fields]) -> Fields:
-    """`EnlargeAligned` of GRUNet: 2k lies between k - 1 and k, 2k + 1 between k and k + 1."""
-    rows, columns = (
-        replace(
-            field,
-            scale=2 * field.scale,
-            before=field.before + 1 / field.scale,
-            after=field.after + 1 / (2 * field.scale),
-        )
-        for field in given[0]
+        field.interpolated(factor, taps) if taps else field.repeated(factor)
+        for field, factor in zip(given[0], layer.size, strict=True)
     )
     return rows, columns
 
@@ -293,9 +209,7 @@ def _repeat(call: Call, given: list[Fields]) -> Fields:
     factor, axis = config["repeats"], config["axis"]
     if not isinstance(factor, int):
         raise TilingError(f"its layer {call.layer.name!r} repeats some places more than others")
-    rows, columns = (
-        _repeated(field, factor) if field.axis == axis else field for field in given[0]
-    )
+    rows, columns = (field.repeated(factor) if field.axis == axis else field for field in given[0])
     return rows, columns
 
 
@@ -319,21 +233,21 @@ def _concatenate(call: Call, given: list[Fields]) -> Fields:
     sides = []
     for side, field in enumerate(given[0]):
         along = [pair[side] for pair in given]
-        sides.append(_bordered(call, along) if field.axis == axis else _union(call, along))
+        sides.append(
+            _bordered(call, along) if field.axis == axis else union(call.layer.name, along)
+        )
     return sides[0], sides[1]
 
 
 def _bordered(call: Call, fields: list[Field]) -> Field:
     if len(fields) != 3 or fields[1].copies or not (fields[0].copies and fields[2].copies):
         raise TilingError(f"its layer {call.layer.name!r} puts images side by side")
-    return _window(fields[1], 1, 1, fields[0].copies)
+    return fields[1].window(1, padding=fields[0].copies)
 
 
 def _padding(call: Call, given: list[Fields]) -> Fields:
-    rows, columns = (
-        _window(field, 1, 1, call.layer.padding[side][0]) for side, field in enumerate(given[0])
-    )
-    return rows, columns
+    (rows, columns), ((top, _), (left, _)) = given[0], call.layer.padding
+    return rows.window(1, padding=top), columns.window(1, padding=left)
 
 
 def _moved(call: Call, given: list[Fields]) -> Fields:
@@ -359,13 +273,10 @@ RULES: dict[str, Callable[[Call, list[Fields]], Fields]] = {
     "Dense": _by_channel,
     "DepthToSpace": _depth_to_space,
     "DepthwiseConv2D": _convolution,
-    "EnlargeAligned": _enlarge_aligned,
     "ExpandDims": _moved,
     "GetItem": _get_item,
     "LayerNormalization": _by_channel,
     "MaxPooling2D": _pooling,
-    "MirrorToMultiple": lambda call, given: given[0],
-    "QuasiRecurrentUnit": _recurrent_unit,
     "PReLU": _by_channel,
     "Repeat": _repeat,
     "SeparableConv2D": _convolution,
@@ -395,9 +306,8 @@ def _floats(call: Call, known: dict[int, Fields], bands: int) -> float:
         return 0.0
     tensors = [each for each in [*call.inputs(), call.output] if id(each) in known]
     sizes = [_values(tensor, known[id(tensor)], bands) for tensor in tensors]
-    # A recurrent unit holds its gates and the states of its recurrence besides.
-    gates = 12 * sizes[-1] if call.kind == "QuasiRecurrentUnit" else 0.0
-    return sum(sizes) + gates
+    held = call.layer.tiling_held if isinstance(call.layer, Tiled) else 0
+    return sum(sizes) + held * sum(sizes[-1:])
 
 
 def _values(tensor: Tensor, fields: Fields, bands: int) -> float:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from recipes.plug_and_play import table as restoration_table
+from recipes.plug_and_play.levels import written
 from recipes.plug_and_play.rows import ROWS, settings_of
 from recipes.plug_and_play.table import restore_row, table
 from zoo.plug_and_play import total_variation
@@ -97,7 +98,9 @@ def test_other_settings_are_restored_again(photo, tmp_path, monkeypatch):
     found = []
     for balance in (1e-4, 1e-2):
         methods["Wiener"] = {"balance": balance}
-        cells = {f"{rows[0].label}/{name}": {"settings": each} for name, each in methods.items()}
+        cells = {
+            f"{rows[0].label}/{name}": {"settings": written(each)} for name, each in methods.items()
+        }
         file.write_text(json.dumps({"options": {"images": ["else.png"]}, "cells": cells}))
         assert run(photo, out, "--settings", str(file)) == 0
         (cell,) = json.loads((out / "cells.json").read_text())["cells"].values()

@@ -9,6 +9,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from recipes.plug_and_play import table as restoration_table
 from recipes.plug_and_play import tune
+from recipes.plug_and_play.levels import read
 from recipes.plug_and_play.rows import ROWS
 
 rng = np.random.default_rng(0)
@@ -56,7 +57,7 @@ def test_what_is_tuned_is_what_the_table_uses(tmp_path, monkeypatch, capsys):
     )
     words = [photo(tmp_path, "b.png"), *words, str(tmp_path / "out"), "--settings", str(settings)]
     assert restoration_table.main(words) == 0
-    assert used == [cell["settings"] for cell in cells.values()]
+    assert used == [read(cell["settings"]) for cell in cells.values()]
     # The photograph that was tuned on cannot be scored.
     words[0] = str(tmp_path / "a.png")
     capsys.readouterr()
@@ -78,7 +79,7 @@ def test_a_second_start_searches_what_is_left(tmp_path, monkeypatch):
     assert tune.main(words) == 0
     assert json.loads((tmp_path / "settings.json").read_text())["cells"][left] == gone
     # It began with what the other level of noise ended with.
-    assert begins == [content["cells"][left.replace("noise 2", "noise 0.5")]["settings"]]
+    assert begins == [read(content["cells"][left.replace("noise 2", "noise 0.5")]["settings"])]
 
 
 def test_files_of_several_sizes_are_refused(tmp_path, capsys):

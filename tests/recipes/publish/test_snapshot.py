@@ -39,7 +39,7 @@ def test_the_averaged_weights_are_kept_in_the_form_that_is_trained(run, tmp_path
     finished = np.asarray(zoo.load(str(run))(noisy, training=False))
     again = np.asarray(fold_batch_norm(kept)(noisy, training=False))
     assert 0 < np.abs(again - finished).max() < 17 * 2**-11
-    started = zoo.DnCNN("S")
+    started = zoo.DnCNN(variant="S")
     load_into(started, str(tmp_path / "mine.weights.h5"))
     for mine, there in zip(started.get_weights(), kept.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, there)

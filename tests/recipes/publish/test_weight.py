@@ -45,7 +45,7 @@ def test_the_card_is_that_of_the_file(words, dtype, run, tmp_path):
         assert kernel.dtype == dtype
         expected = np.asarray(network.weights[0])
         np.testing.assert_array_equal(kernel, expected.astype(dtype))
-    again = zoo.SRCNN(2, "9-1-5")
+    again = zoo.SRCNN(2, variant="9-1-5")
     load_into(again, str(file))
     for found, wanted in zip(again.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(found, wanted.astype(dtype).astype("float32"))

@@ -7,7 +7,7 @@ from keras import ops
 
 import zoo
 from recipes.training.normalization import BatchNormalization as Fused
-from recipes.training.normalization import batch_normalization
+from recipes.training.normalization import with_fast_normalization
 from zoo.networks.dncnn import fold_batch_norm
 
 rng = np.random.default_rng(0)
@@ -112,13 +112,18 @@ def test_a_mask_is_kept():
     np.testing.assert_array_equal(ours(x, training=True, mask=mask), expected)
 
 
-def test_files_are_keras_own_but_for_the_class(tmp_path):
+@fused_only
+def test_files_are_keras_own_but_for_the_class(tmp_path, monkeypatch):
+    monkeypatch.setattr("recipes.training.normalization.accelerated", lambda: False)
     keras.utils.set_random_seed(0)
-    model = zoo.DnCNN("S", depth=4, normalization=Fused)
+    begun = zoo.DnCNN(variant="S", depth=4)
+    model = with_fast_normalization(begun)
+    for ours, theirs in zip(model.get_weights(), begun.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     model(rng.random((2, 8, 8, 1), dtype="float32"), training=True)
     model.save_weights(tmp_path / "model.weights.h5")
     model.save(tmp_path / "model.keras")
-    plain = zoo.DnCNN("S", depth=4, weights=str(tmp_path / "model.weights.h5"))
+    plain = zoo.DnCNN(variant="S", depth=4, weights=str(tmp_path / "model.weights.h5"))
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert type(again.get_layer("bn2")) is Fused
     assert [each.path for each in plain.variables] == [each.path for each in model.variables]
@@ -128,9 +133,9 @@ def test_files_are_keras_own_but_for_the_class(tmp_path):
         np.testing.assert_allclose(other(image), model(image), atol=1e-5)
 
 
-def test_the_layer_is_chosen_by_backend_and_device(monkeypatch):
-    monkeypatch.setattr("recipes.training.normalization.accelerated", lambda: True)
-    assert batch_normalization() is keras.layers.BatchNormalization
-    monkeypatch.setattr("recipes.training.normalization.accelerated", lambda: False)
-    expected = Fused if TENSORFLOW else keras.layers.BatchNormalization
-    assert batch_normalization() is expected
+@pytest.mark.parametrize("accelerator", [False, True])
+def test_the_layer_is_chosen_by_backend_and_device(accelerator, monkeypatch):
+    monkeypatch.setattr("recipes.training.normalization.accelerated", lambda: accelerator)
+    model = with_fast_normalization(zoo.DnCNN(depth=4))
+    expected = Fused if TENSORFLOW and not accelerator else keras.layers.BatchNormalization
+    assert [type(model.get_layer(name)) for name in ("bn2", "bn3")] == [expected, expected]

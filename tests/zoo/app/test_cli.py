@@ -21,7 +21,7 @@ from zoo.store import weight as weights
 def published(tmp_path, monkeypatch):
     """A published weight of random numbers with a true card; returns the card's path."""
     monkeypatch.setattr(weights, "PUBLISHED", tmp_path)
-    network = zoo.SRCNN(3, "9-1-5")
+    network = zoo.SRCNN(3, variant="9-1-5")
     card = {"builder": "SRCNN", "arguments": {"scale": 3, "variant": "9-1-5"}}
     card["use"] = {"scale": 3, "enlarge_first": True}
     opened = zoo.open_network(network, scale=3)
@@ -160,7 +160,7 @@ def denoiser(tmp_path, monkeypatch):
     folder = tmp_path / "dphsir"
     folder.mkdir()
     use = {"takes_sigma": True, "levels": [0, 70]}
-    card = {"builder": "DPHSIR", "arguments": {"bands": 1}, "use": use}
+    card = {"builder": "DPHSIR", "arguments": {"channels": 1}, "use": use}
     weights.save(small_grunet(1), folder / "network.weights.h5", card_of(card))
     return folder
 

@@ -21,7 +21,7 @@ from zoo.exports import check
 from zoo.exports import export as export_module
 from zoo.exports.export import describe, export
 from zoo.exports.samples import photographs
-from zoo.networks.dphsir import QuasiRecurrentUnit
+from zoo.networks.layers import QuasiRecurrentUnit
 from zoo.networks.mdsr import at_scale
 from zoo.pictures.images import to_uint8
 from zoo.restoring.network import Network
@@ -40,12 +40,12 @@ ENDINGS = {"savedmodel": "", "onnx": ".onnx", "litert": ".tflite", "openvino": "
 EVERY_FORMAT = pytest.mark.parametrize("format", ENDINGS)
 # Builders of small networks, and the scale where the network does not show it.
 SMALL = {
-    "SRCNN": (partial(zoo.SRCNN, 3, "9-1-5"), 3),
-    "SRCNN of RGB": (partial(zoo.SRCNN, 2, "9-1-5", channels=3), 2),
+    "SRCNN": (partial(zoo.SRCNN, 3, variant="9-1-5"), 3),
+    "SRCNN of RGB": (partial(zoo.SRCNN, 2, variant="9-1-5", channels=3), 2),
     "EDSR": (partial(zoo.EDSR, 2, blocks=1, filters=8, residual_scale=0.1), None),
     "EDSR of luma, x4": (partial(zoo.EDSR, 4, blocks=1, filters=8, channels=1), None),
-    "DnCNN merged": (partial(zoo.DnCNN, "S", depth=3, batch_norm=False), None),
-    "DnCNN of RGB": (partial(zoo.DnCNN, "C", depth=3), None),
+    "DnCNN merged": (partial(zoo.DnCNN, variant="S", depth=3, batch_norm=False), None),
+    "DnCNN of RGB": (partial(zoo.DnCNN, variant="C", depth=3), None),
 }
 SLOW = {"SRCNN of RGB", "EDSR of luma, x4", "DnCNN of RGB"}
 OTHER_FORMATS = ("onnx", "litert", "openvino")
@@ -169,7 +169,7 @@ def test_mdsr_is_exported_one_scale_at_a_time(format, tmp_path):
 @EVERY_FORMAT
 def test_grunet_takes_an_image_and_a_level(format, bands, tmp_path):
     need(format)
-    network, out = zoo.DPHSIR(bands), tmp_path / f"network{ENDINGS[format]}"
+    network, out = zoo.DPHSIR(channels=bands), tmp_path / f"network{ENDINGS[format]}"
     report = export(network, out, format=format)
     assert report["task"] == "sigma25"
     assert set(report["inputs"]) == {"image", "sigma"}
@@ -517,7 +517,7 @@ def test_a_file_that_computes_something_else_is_not_kept(wrong, message, tmp_pat
 )
 def test_mistakes_are_one_sentence_and_leave_nothing(out, options, message, tmp_path):
     with pytest.raises(ExportError, match=message) as caught:
-        export(zoo.SRCNN(3, "9-1-5"), tmp_path / out, **options)
+        export(zoo.SRCNN(3, variant="9-1-5"), tmp_path / out, **options)
     assert len(str(caught.value).splitlines()) == 1
     assert left_in(tmp_path) == []
 

@@ -8,13 +8,8 @@ import pytest
 
 from tests.zoo.contracts import BuilderContract, images, run
 from tests.zoo.examples import small_grunet
-from zoo.networks.dphsir import (
-    DPHSIR,
-    CropTo,
-    EnlargeAligned,
-    MirrorToMultiple,
-    QuasiRecurrentUnit,
-)
+from zoo.networks.dphsir import DPHSIR
+from zoo.networks.layers import CropTo, EnlargeAligned, MirrorToMultiple, QuasiRecurrentUnit
 
 rng = np.random.default_rng(0)
 # JAX compiles each operation for each shape: ten seconds and more for every test of the network.
@@ -29,13 +24,13 @@ class DPHSIRContract(BuilderContract):
 
 
 class TestDPHSIRWithOneBand(DPHSIRContract):
-    builder = staticmethod(partial(DPHSIR, bands=1))
+    builder = staticmethod(partial(DPHSIR, channels=1))
     channels = 1
 
 
 @pytest.mark.slow
 class TestSmallDPHSIR(DPHSIRContract):
-    builder = staticmethod(partial(DPHSIR, bands=1, variant="small"))
+    builder = staticmethod(partial(DPHSIR, channels=1, variant="small"))
     channels = 1
     parameters = 3_530_547
 
@@ -94,7 +89,9 @@ def enlarge(volume):
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
 @pytest.mark.parametrize(("kernel_size", "stride", "use_bias"), [(3, 2, False), (1, 1, True)])
 def test_a_unit_is_a_convolution_and_a_loop(bands, direction, kernel_size, stride, use_bias):
-    unit = QuasiRecurrentUnit(2, kernel_size, stride, direction, use_bias)
+    unit = QuasiRecurrentUnit(
+        2, kernel_size=kernel_size, stride=stride, direction=direction, use_bias=use_bias
+    )
     volume = rng.normal(size=(2, bands, 6, 5, 3))
     unit.build(volume.shape)
     unit.set_weights([rng.normal(size=each.shape) for each in unit.weights])
@@ -135,7 +132,15 @@ def test_mirroring_fills_up_to_the_multiple(size):
 @pytest.mark.parametrize(
     "layer",
     [
-        QuasiRecurrentUnit(3, 5, 2, "both", True, dtype="float64", name="unit"),
+        QuasiRecurrentUnit(
+            3,
+            kernel_size=5,
+            stride=2,
+            direction="both",
+            use_bias=True,
+            dtype="float64",
+            name="unit",
+        ),
         EnlargeAligned(name="enlarge", dtype="float64"),
         MirrorToMultiple(4, name="mirror", dtype="float64"),
         CropTo(name="crop", dtype="float64"),
@@ -178,24 +183,24 @@ def written_out(model, image, sigma, halvings=4):
 
 @pytest.mark.parametrize("bands", [1, 3])
 def test_the_network_is_the_published_one(bands):
-    model = DPHSIR(bands)
+    model = DPHSIR(channels=bands)
     inputs = [images(16, 32, bands), np.array([[0.1], [0.5]], np.float32)]
     np.testing.assert_allclose(run(model, inputs)[0], written_out(model, *inputs), atol=1e-5)
 
 
 @on_jax_slow
 def test_the_small_network_has_a_level_less():
-    model = DPHSIR(1, "small")
+    model = DPHSIR(channels=1, variant="small")
     inputs = [images(8, 16, 1), np.array([[0.1], [0.5]], np.float32)]
     np.testing.assert_allclose(run(model, inputs)[0], written_out(model, *inputs, 3), atol=1e-5)
-    with pytest.raises(ValueError, match=r"one of \['full', 'small'\]. Received: 'tiny'"):
-        DPHSIR(1, "tiny")
+    with pytest.raises(ValueError, match="'full' or 'small'. Received: variant='tiny'"):
+        DPHSIR(channels=1, variant="tiny")
 
 
 def test_any_number_of_bands_shares_the_weights():
     any_bands = DPHSIR()
     for bands in (1, 3, 31):
-        fixed = DPHSIR(bands)
+        fixed = DPHSIR(channels=bands)
         fixed.set_weights(any_bands.get_weights())
         inputs = [images(6, 5, bands), np.full((2, 1), 0.1, np.float32)]
         expected = run(fixed, inputs)[0]
@@ -210,7 +215,7 @@ def test_predict_equals_a_call():
 
 
 def test_a_mirrored_image_is_restored_as_if_it_had_been_larger():
-    model, image = DPHSIR(1), images(10, 16, 1)
+    model, image = DPHSIR(channels=1), images(10, 16, 1)
     larger = np.pad(image, [(0, 0), (0, 6), (0, 0), (0, 0)], "symmetric")
     sigma = np.full((2, 1), 0.1, np.float32)
     expected = run(model, [larger, sigma])[0][:, :10]
@@ -218,15 +223,17 @@ def test_a_mirrored_image_is_restored_as_if_it_had_been_larger():
 
 
 def test_the_noise_level_matters():
-    model, image = DPHSIR(1), images(8, 8, 1)
+    model, image = DPHSIR(channels=1), images(8, 8, 1)
     low, high = (run(model, [image, np.full((2, 1), level)])[0] for level in (0.0, 0.2))
     assert np.abs(low - high).max() > 1e-3
 
 
 @pytest.mark.parametrize("bands", [0, -1, 3.0, True, "31"])
 def test_other_numbers_of_bands_are_refused(bands):
-    with pytest.raises(ValueError, match=f"bands must be a positive int or None. .*{bands!r}"):
-        DPHSIR(bands)
+    with pytest.raises(
+        ValueError, match=f"channels must be an int from 1. Received: channels={bands!r}"
+    ):
+        DPHSIR(channels=bands)
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
@@ -258,7 +265,7 @@ def test_few_bands_train_as_a_whole_under_xla(bands):
 
 
 def test_units_refuse_other_arguments():
-    with pytest.raises(ValueError, match="direction must be .* Received: 'up'"):
+    with pytest.raises(ValueError, match="direction must be .* Received: direction='up'"):
         QuasiRecurrentUnit(2, direction="up")
-    with pytest.raises(ValueError, match="kernel_size must be odd. Received: 2"):
+    with pytest.raises(ValueError, match="kernel_size must be odd. Received: kernel_size=2"):
         QuasiRecurrentUnit(2, kernel_size=2)

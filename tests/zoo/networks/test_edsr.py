@@ -37,7 +37,7 @@ class TestSmallEDSR(BuilderContract):
     ],
 )
 def test_the_other_networks_have_the_published_number_of_parameters(variant, scale, parameters):
-    assert EDSR(scale, variant).count_params() == parameters
+    assert EDSR(scale, variant=variant).count_params() == parameters
 
 
 def shuffle(x, factor):
@@ -75,7 +75,7 @@ def test_the_network_is_the_published_one(scale, residual_scale):
 
 
 def test_the_full_network_scales_its_branches_by_a_tenth():
-    assert EDSR(2, "full", blocks=1, filters=4).get_layer("block1_scale").scale == 0.1
+    assert EDSR(2, variant="full", blocks=1, filters=4).get_layer("block1_scale").scale == 0.1
 
 
 @pytest.mark.parametrize(("channels", "mean"), [(3, MEAN), (1, [0.4379])])
@@ -102,13 +102,22 @@ def test_kernels_and_biases_begin_uniform_within_the_root_of_the_fan_in(name, fa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scale": 8}, "scale must be 2, 3 or 4. Received: 8"),
-        ({"scale": 2, "variant": "large"}, "variant must be one of .* Received: 'large'"),
-        ({"scale": 2, "channels": 2}, "channels must be 1 or 3. Received: 2"),
-        ({"scale": 2, "blocks": 0}, "blocks must be a positive int. Received: 0"),
-        ({"scale": 2, "filters": 6.5}, "filters must be a positive int. Received: 6.5"),
-        ({"scale": 2, "residual_scale": 0}, "residual_scale must be positive .* Received: 0"),
-        ({"scale": 2, "residual_scale": float("nan")}, "residual_scale must be .* Received: nan"),
+        ({"scale": 8}, "scale must be 2, 3 or 4. Received: scale=8"),
+        (
+            {"scale": 2, "variant": "large"},
+            "variant must be 'baseline' or 'full'. Received: variant='large'",
+        ),
+        ({"scale": 2, "channels": 2}, "channels must be 1 or 3. Received: channels=2"),
+        ({"scale": 2, "blocks": 0}, "blocks must be an int from 1. Received: blocks=0"),
+        ({"scale": 2, "filters": 6.5}, "filters must be an int from 1. Received: filters=6.5"),
+        (
+            {"scale": 2, "residual_scale": 0},
+            "residual_scale must be positive .* Received: residual_scale=0",
+        ),
+        (
+            {"scale": 2, "residual_scale": float("nan")},
+            "residual_scale must be .* Received: residual_scale=nan",
+        ),
     ],
 )
 def test_other_arguments_are_refused(arguments, message):

@@ -20,10 +20,10 @@ from zoo.plug_and_play.denoisers import turned
 
 rng = np.random.default_rng(0)
 BOX = np.full((3, 3), 1 / 9)
-SHORT = Schedule(first=30, last=15, iterations=9, lam=0.4, noise=0.05)
+SHORT = Schedule(first=30 / 255, last=15 / 255, iterations=9, lam=0.4, noise=0.05)
 
 # The authors' lam would leave the equations so nearly singular that float32 cannot solve them.
-EXACT = Schedule(first=30, last=15, iterations=9, lam=1000)
+EXACT = Schedule(first=30 / 255, last=15 / 255, iterations=9, lam=1000)
 
 
 def shrink(pictures, sigma):
@@ -40,9 +40,9 @@ def in_numpy(task, y, start, schedule, method, augment=False):
     matrix = np.stack(columns, axis=1).astype(np.float64)
     v, u, found = start.astype(np.float64), np.zeros(shape), []
     noise = max(schedule.noise, 0.001)
-    levels = 255 * schedule.levels().astype(np.float64)
+    levels = schedule.levels().astype(np.float64)
     for k, level in enumerate(levels):
-        rho = schedule.lam * noise**2 / (level / 255) ** 2
+        rho = schedule.lam * noise**2 / level**2
         normal = matrix.T @ matrix + rho * np.eye(matrix.shape[1])
         right = matrix.T @ y.ravel() + rho * (v - u).ravel()
         x = np.linalg.solve(normal, right).reshape(shape)
@@ -50,9 +50,9 @@ def in_numpy(task, y, start, schedule, method, augment=False):
         down, right = (1, -1)[augment and k % 2 > 0], (1, -1)[augment and k % 4 > 1]
         seen = seen[:, ::down, ::right]
         if augment and k % 8 > 3:
-            v = shrink(seen.swapaxes(1, 2), level / 255).swapaxes(1, 2)
+            v = shrink(seen.swapaxes(1, 2), level).swapaxes(1, 2)
         else:
-            v = shrink(seen, level / 255)
+            v = shrink(seen, level)
         v = v[:, ::down, ::right]
         u = u + x - v if method == "admm" else u
         found.append((x, v))
@@ -84,7 +84,7 @@ def test_iterations_equal_those_in_numpy(task, method, schedule, augment):
 
 
 def test_the_schedule_is_that_of_the_paper():
-    schedule = Schedule(30, 15, iterations=24)
+    schedule = Schedule(30 / 255, 15 / 255, iterations=24)
     levels = schedule.levels() * 255
     assert levels[0] == pytest.approx(30)
     assert levels[-1] == pytest.approx(15)
@@ -124,8 +124,8 @@ def test_a_solver_is_compiled_once_and_takes_other_sizes():
 def test_a_warm_start_goes_on():
     task = Blur(BOX)
     y = ops.convert_to_numpy(task.forward(rng.random((1, 6, 6, 1)).astype("float32")))
-    both = Schedule(20, 20, iterations=6, noise=0.05)
-    half = Schedule(20, 20, iterations=3, noise=0.05)
+    both = Schedule(20 / 255, 20 / 255, iterations=6, noise=0.05)
+    half = Schedule(20 / 255, 20 / 255, iterations=3, noise=0.05)
     first = plug_and_play(task, y, shrink, half, method="hqs").pictures
     second = plug_and_play(task, y, shrink, half, method="hqs", start=first).pictures
     whole = plug_and_play(task, y, shrink, both, method="hqs").pictures
@@ -217,7 +217,7 @@ def test_a_call_takes_another_schedule_without_another_trace():
     task = Blur(BOX)
     y, start = rng.random((2, 1, 6, 8, 1)).astype("float32")
     solver, traced = Solver(task, denoise), []
-    for schedule in (SHORT, Schedule(40, 10, iterations=9, lam=2, noise=0.03)):
+    for schedule in (SHORT, Schedule(40 / 255, 10 / 255, iterations=9, lam=2, noise=0.03)):
         found = solver(y, start, schedule=schedule)
         expected = plug_and_play(task, y, shrink, schedule, start=start)
         np.testing.assert_allclose(found.pictures, expected.pictures, rtol=0, atol=1e-6)
@@ -225,20 +225,20 @@ def test_a_call_takes_another_schedule_without_another_trace():
     assert traced[0] == traced[1]
     # Without noise x is the picture, with it v.
     for noise, picture in ((0.0, "x"), (0.05, "v")):
-        found = solver(y, start, schedule=Schedule(30, 15, iterations=9, noise=noise))
+        found = solver(y, start, schedule=Schedule(30 / 255, 15 / 255, iterations=9, noise=noise))
         np.testing.assert_array_equal(found.pictures, getattr(found, picture))
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "pnp"}, "method must be one of admm, hqs. Received: 'pnp'"),
+        ({"method": "pnp"}, "method must be one of admm, hqs. Received: method='pnp'"),
         ({"measurement": np.full((1, 4, 4, 1), np.nan)}, "measurement must be finite"),
         ({"measurement": np.ones((4, 4, 1))}, r"measurement must be \(batch, height, width, chan"),
         ({"start": np.ones((1, 4, 5, 1))}, r"start must have the shape \(1, 4, 4, 1\)\. Received"),
         ({"truth": np.ones((1, 4, 4, 2))}, r"truth must have the shape \(1, 4, 4, 1\)\. Received"),
         ({"start": np.full((1, 4, 4, 1), np.inf)}, "start must be finite"),
-        ({"group": 0}, "group must be 1 or more. Received: 0"),
+        ({"group": 0}, "group must be 1 or more. Received: group=0"),
     ],
 )
 def test_bad_input_is_one_sentence(options, message):
@@ -250,11 +250,11 @@ def test_bad_input_is_one_sentence(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"first": 0}, "first must be above 0. Received: 0"),
-        ({"last": float("nan")}, "last must be above 0. Received: nan"),
+        ({"first": 0}, "first must be above 0. Received: first=0"),
+        ({"last": float("nan")}, "last must be above 0. Received: last=nan"),
         ({"iterations": 0}, "iterations must be above 0"),
         ({"lam": -1}, "lam must be above 0"),
-        ({"noise": -0.1}, "noise must be 0 or more. Received: -0.1"),
+        ({"noise": -0.1}, "noise must be 0 or more. Received: noise=-0.1"),
     ],
 )
 def test_bad_schedules_are_one_sentence(options, message):

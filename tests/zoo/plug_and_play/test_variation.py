@@ -26,12 +26,16 @@ def test_it_is_a_prior_that_restores():
     clean[:, 8:20, 10:25] = 1
     task = Blur(np.full((5, 5), 1 / 25))
     blurred = ops.convert_to_numpy(task.forward(clean))
-    found = plug_and_play(task, blurred, total_variation(), Schedule(20, 2), truth=clean)
+    found = plug_and_play(
+        task, blurred, total_variation(), Schedule(20 / 255, 2 / 255), truth=clean
+    )
     error = np.mean((blurred - clean) ** 2)
     assert found.psnr[-1] > -10 * np.log10(error) + 6
     assert found.psnr[-1] > found.psnr[0]
 
 
 def test_nothing_is_no_strength():
-    with pytest.raises(ValueError, match="strength and iterations must be above 0. Received: 0"):
+    with pytest.raises(
+        ValueError, match="strength and iterations must be above 0. Received: strength=0"
+    ):
         total_variation(0)

@@ -213,7 +213,7 @@ def test_models_of_other_policies(policy):
 
 
 def test_a_path_is_a_name(tmp_path):
-    save(zoo.SRCNN(2, "9-1-5"), tmp_path / "network.weights.h5", card_of(CARD))
+    save(zoo.SRCNN(2, variant="9-1-5"), tmp_path / "network.weights.h5", card_of(CARD))
     expected = restore(str(tmp_path), PHOTO)
     np.testing.assert_array_equal(restore(tmp_path, PHOTO), expected)
     np.testing.assert_array_equal(restore(tmp_path / "network.weights.h5", PHOTO), expected)

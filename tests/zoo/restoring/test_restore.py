@@ -172,7 +172,7 @@ def test_floating_point_is_not_clipped():
 def test_nan_goes_no_further_than_the_network_looks():
     values = np.zeros((40, 40, 1), np.float32)
     values[0, 0] = np.nan
-    restored = restore(zoo.DnCNN("S", depth=3, batch_norm=False), values, scale=1, tile=8)
+    restored = restore(zoo.DnCNN(variant="S", depth=3, batch_norm=False), values, scale=1, tile=8)
     assert np.isnan(restored[0, 0])
     restored[:4, :4] = 0  # where it may be NaN: some engines' ReLU makes it 0
     assert np.isfinite(restored).all()

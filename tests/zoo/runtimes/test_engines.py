@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 NETWORKS = [
     pytest.param(lambda: zoo.EDSR(2, blocks=1, filters=8), None, id="EDSR"),
     pytest.param(lambda: zoo.DnCNN(depth=3, batch_norm=False), None, id="DnCNN"),
-    pytest.param(lambda: zoo.DPHSIR(bands=2), 0.1, id="GRUNet"),
+    pytest.param(lambda: zoo.DPHSIR(channels=2), 0.1, id="GRUNet"),
 ]
 
 
@@ -121,7 +121,7 @@ def test_what_an_engine_cannot_do_is_refused(options, message):
 @OTHERS
 def test_networks_with_loops_are_refused(engine):
     with pytest.raises(ValueError, match="has a loop over its bands"):
-        open_network(zoo.DPHSIR(bands=9), engine=engine)
+        open_network(zoo.DPHSIR(channels=9), engine=engine)
 
 
 @on_tensorflow

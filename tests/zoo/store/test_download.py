@@ -218,7 +218,7 @@ def test_the_cache_is_where_the_platform_has_caches(monkeypatch):
 @pytest.fixture
 def published(server, tmp_path, monkeypatch):
     """A published weight that has to be downloaded; yields its card."""
-    network = zoo.SRCNN(2, "9-1-5")
+    network = zoo.SRCNN(2, variant="9-1-5")
     card = {"builder": "SRCNN", "arguments": {"scale": 2, "variant": "9-1-5"}}
     weights.save(network, tmp_path / "far.weights.h5", card_of({**card, "url": f"{server}/file"}))
     monkeypatch.setattr(weights, "PUBLISHED", tmp_path)
@@ -266,4 +266,4 @@ def test_a_weight_that_cannot_be_fetched_is_an_error_not_a_random_network(publis
     with pytest.raises(zoo.WeightsError, match="the server answers 503 Busy"):
         zoo.load("far")
     with pytest.raises(zoo.WeightsError, match="the server answers 503 Busy"):
-        zoo.SRCNN(2, "9-1-5", weights="far")
+        zoo.SRCNN(2, variant="9-1-5", weights="far")

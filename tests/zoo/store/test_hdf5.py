@@ -104,7 +104,7 @@ def test_a_cube_that_is_not_in_its_file_is_refused(make, libver, secret):
 
 @pytest.mark.parametrize("make", WRONG)
 def test_weights_that_are_not_in_their_file_are_refused(make, secret):
-    network, path = zoo.SRCNN(2, "9-1-5"), secret / "network.weights.h5"
+    network, path = zoo.SRCNN(2, variant="9-1-5"), secret / "network.weights.h5"
     network.save_weights(path)
     before = network.get_weights()
     with h5py.File(path, "a") as file:
@@ -117,7 +117,7 @@ def test_weights_that_are_not_in_their_file_are_refused(make, secret):
 
 @pytest.mark.parametrize("make", OUTSIDE)
 def test_checkpoints_that_are_not_in_their_file_are_skipped(make, secret, capsys):
-    network, folder = zoo.SRCNN(2, "9-1-5"), secret / "checkpoints"
+    network, folder = zoo.SRCNN(2, variant="9-1-5"), secret / "checkpoints"
     network.compile("adam", "mse")
     network.optimizer.build(network.trainable_variables)
     folder.mkdir()

@@ -22,7 +22,7 @@ CARD = {"builder": "SRCNN", "arguments": {"scale": 2, "variant": "9-1-5"}}
 
 @pytest.fixture
 def network():
-    return zoo.SRCNN(2, "9-1-5")
+    return zoo.SRCNN(2, variant="9-1-5")
 
 
 @pytest.fixture
@@ -48,12 +48,14 @@ def test_the_card_says_what_the_file_is(saved, network):
 
 
 def test_a_builder_takes_a_file(saved, network):
-    again = zoo.SRCNN(2, "9-1-5", padding="valid", weights=str(saved / "network.weights.h5"))
+    again = zoo.SRCNN(
+        2, variant="9-1-5", padding="valid", weights=str(saved / "network.weights.h5")
+    )
     assert equal(again, network)
 
 
 def test_a_builder_takes_a_work_folder(saved, network):
-    assert equal(zoo.SRCNN(3, "9-1-5", weights=str(saved)), network)
+    assert equal(zoo.SRCNN(3, variant="9-1-5", weights=str(saved)), network)
 
 
 def test_other_arguments_than_the_card_s_are_taken(saved, network):
@@ -86,7 +88,7 @@ def test_a_truncated_file_is_refused(saved, network):
 def test_weights_of_another_variant_are_refused_with_the_first_layer_that_differs(saved):
     message = "does not fit srcnn_955_x2: the first layer that differs is 'mapping', .*5, 5.*1, 1"
     with pytest.raises(zoo.WeightsError, match=message):
-        zoo.SRCNN(2, "9-5-5", weights=str(saved / "network.weights.h5"))
+        zoo.SRCNN(2, variant="9-5-5", weights=str(saved / "network.weights.h5"))
 
 
 def test_weights_of_another_builder_are_refused_with_the_first_layer_that_differs(tmp_path):
@@ -146,12 +148,11 @@ def test_a_card_that_does_not_fit_is_refused(saved, change, message):
         zoo.load(str(saved))
 
 
-@pytest.mark.parametrize("key", ["weights", "normalization"])
-def test_a_card_names_no_other_file_and_no_code(saved, key):
+@pytest.mark.parametrize("key", ["weights", "name"])
+def test_a_card_names_no_other_file_and_no_model(saved, key):
     card = json.loads((saved / "network.json").read_text())
-    builder = "DnCNN" if key == "normalization" else "SRCNN"
     arguments = {"arguments": card["arguments"] | {key: str(saved / "network.weights.h5")}}
-    (saved / "network.json").write_text(json.dumps({**card, "builder": builder, **arguments}))
+    (saved / "network.json").write_text(json.dumps({**card, **arguments}))
     with pytest.raises(zoo.WeightsError, match=f"{key} is no argument of a card"):
         zoo.load(str(saved))
 

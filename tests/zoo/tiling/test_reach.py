@@ -10,6 +10,7 @@ from asykeras.resize import bicubic_resize
 from tests.zoo.examples import small_grunet
 from zoo.networks.dncnn import DnCNN
 from zoo.networks.mdsr import at_scale
+from zoo.tiling.field import Placed, Tiled
 from zoo.tiling.graph import TilingError, growth, record, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach
@@ -80,7 +81,7 @@ def test_the_margin_is_what_is_touched(network):
 @pytest.mark.parametrize("variant", ["9-1-5", "9-5-5"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_bicubic_enlargement_adds_to_the_margin(variant, scale):
-    network = zoo.SRCNN(scale, variant)
+    network = zoo.SRCNN(scale, variant=variant)
     found = reach(network, enlarge=scale)
     assert found.scale == scale
     # Rounding up after the sum may cost a pixel.
@@ -88,7 +89,7 @@ def test_bicubic_enlargement_adds_to_the_margin(variant, scale):
 
 
 def test_published_depths():
-    assert reach(DnCNN("S", batch_norm=False)).margin == 17
+    assert reach(DnCNN(variant="S", batch_norm=False)).margin == 17
     # head, 2 x 16 blocks, body, half a pixel each of upsampler and tail
     assert reach(zoo.EDSR(2)).margin == 36
     assert reach(at_scale(zoo.MDSR(), 3)).margin == 44  # two blocks of 5x5 more
@@ -115,6 +116,90 @@ def test_models_inside_models_are_looked_through():
 def test_a_layer_that_may_see_all_is_named(step, match):
     with pytest.raises(TilingError, match=match):
         reach(chain(step))
+
+
+class Negative(keras.Layer, Tiled):
+    """A layer of one's own that looks at one place and says no more."""
+
+    def call(self, image):
+        return 1 - image
+
+
+class Blur(keras.Layer, Tiled):
+    """One that looks further down than up, and to the right."""
+
+    tiling_multiple = 4
+    tiling_held = 7
+
+    def call(self, image):
+        padded = ops.pad(image, [(0, 0), (1, 3), (0, 2), (0, 0)])
+        rows = ops.stack([padded[:, i : i + ops.shape(image)[1]] for i in range(5)])
+        columns = ops.sum(rows, axis=0)
+        return columns[:, :, :-2] + columns[:, :, 2:]
+
+    def tiling_fields(self, inputs):
+        rows, columns = inputs[0]
+        return rows.window(5, padding=1), columns.window(3)
+
+
+def test_a_layer_of_ones_own_says_its_reach():
+    network = chain(Negative(), Blur(), layers.Conv2D(1, 3, padding="same"))
+    found = reach(network)
+    assert touched(network) == 4
+    assert (found.margin, found.step, found.placed) == (4, 4, False)
+    assert reach(chain(Blur())).floats == 1 + 1 + 7
+    image = np.random.default_rng(0).uniform(size=(40, 24, 1)).astype("float32")
+    expected = ops.convert_to_numpy(network(image[None]))[0]
+    tiled = zoo.restore(image, network, scale=1, tile=8)
+    np.testing.assert_allclose(tiled, expected, atol=1e-5)
+
+
+class Slope(keras.Layer, Placed):
+    """One whose output depends on the place: brighter towards the last row."""
+
+    def call(self, image):
+        return self.brighter(image, 0.0)
+
+    def brighter(self, image, first):
+        rows = ops.arange(ops.shape(image)[1], dtype="float32")[None, :, None, None]
+        return image + ops.reshape(first, (-1, 1, 1, 1)) + rows
+
+    def tiling_part(self, shrunk):
+        return SlopePart(shrunk)
+
+
+class SlopePart(Slope):
+    def __init__(self, shrunk):
+        super().__init__()
+        self.shrunk = shrunk
+
+    def call(self, inputs):
+        image, place = inputs
+        return self.brighter(image, place[:, 0] / self.shrunk)
+
+
+def test_a_layer_of_ones_own_is_told_its_place():
+    network = chain(convolution(3), Slope())
+    assert reach(network).placed
+    image = np.random.default_rng(0).uniform(size=(1, 12, 20, 1)).astype("float32")
+    place = np.array([[4, 12, 0, 20]], "float32")
+    expected = ops.convert_to_numpy(network(image))[:, 6:]
+    part = ops.convert_to_numpy(placed_network(network)([image[:, 4:], place]))[:, 2:]
+    np.testing.assert_allclose(part, expected, atol=1e-5)
+
+
+def test_a_layer_that_has_a_name_of_keras_is_not_taken_for_it():
+    class ReLU(keras.Layer):
+        def call(self, image):
+            return image - ops.mean(image)
+
+    with pytest.raises(TilingError, match=r"\(ReLU\) may look at the whole image"):
+        reach(chain(ReLU()))
+
+    class Conv2D(layers.Conv2D):
+        """Derived, under the same name, as one that computes faster."""
+
+    assert reach(chain(Conv2D(1, 3, padding="same"))).margin == 1
 
 
 @pytest.mark.parametrize(

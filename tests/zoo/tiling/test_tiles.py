@@ -109,8 +109,8 @@ def whole(network, image, enlarge=1, sigma=None):
 
 NETWORKS = {
     "SRCNN x3": (lambda: zoo.load("srcnn-955-x3"), 3, 1),
-    "SRCNN 9-1-5 x2": (lambda: zoo.SRCNN(2, "9-1-5"), 2, 1),
-    "DnCNN": (lambda: zoo.DnCNN("S", depth=7, batch_norm=False), 1, 1),
+    "SRCNN 9-1-5 x2": (lambda: zoo.SRCNN(2, variant="9-1-5"), 2, 1),
+    "DnCNN": (lambda: zoo.DnCNN(variant="S", depth=7, batch_norm=False), 1, 1),
     "EDSR x2": (lambda: zoo.EDSR(2, blocks=2, filters=16), 2, 3),
     "EDSR x4": (lambda: zoo.EDSR(4, blocks=1, filters=8), 4, 3),
 }
@@ -155,7 +155,7 @@ def misplaced(engine):
 @pytest.mark.parametrize(
     ("build", "scale", "side"),
     [
-        (lambda: zoo.DnCNN("S", batch_norm=False), 1, 83),
+        (lambda: zoo.DnCNN(variant="S", batch_norm=False), 1, 83),
         (lambda: zoo.EDSR(2), None, 131),
         (lambda: at_scale(zoo.MDSR(), 3), None, 131),
         (lambda: at_scale(zoo.MDSR(), 4), None, 131),
@@ -192,7 +192,7 @@ def test_tiles_of_published_weights_equal_the_whole_image(name, engine):
 @pytest.mark.parametrize(("channels", "tile"), [(1, 48), (1, 200), (3, 200)])
 def test_tiles_of_grunet_equal_the_whole_image(channels, tile):
     keras.utils.set_random_seed(0)
-    network = zoo.DPHSIR(channels)
+    network = zoo.DPHSIR(channels=channels)
     image = rng.uniform(size=(457, 401, channels)).astype(np.float32)
     found = restore(network, image, sigma=0.1, tile=tile)
     np.testing.assert_allclose(found, whole(network, image, sigma=0.1), atol=1e-5)
@@ -200,7 +200,7 @@ def test_tiles_of_grunet_equal_the_whole_image(channels, tile):
 
 def test_a_smaller_margin_shows_a_seam():
     keras.utils.set_random_seed(0)
-    network = open_network(zoo.DnCNN("S", depth=7, batch_norm=False), scale=1)
+    network = open_network(zoo.DnCNN(variant="S", depth=7, batch_norm=False), scale=1)
     image = rng.uniform(size=(37, 43, 1)).astype(np.float32)
     narrow = dataclasses.replace(network.reach, margin=network.reach.margin - 1)
     seam = restore(dataclasses.replace(network, reach=narrow), image, tile=8)

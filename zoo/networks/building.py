@@ -1,0 +1,42 @@
+"""What all builders do alike: they refuse arguments, and load weights."""
+
+from collections.abc import Collection
+
+import keras
+
+from zoo.store.weight import load_into
+
+
+def one_of(name: str, value: int | str, choices: Collection[int] | Collection[str]) -> None:
+    """Refuse an argument that is none of some.
+
+    Raises:
+        ValueError: in one sentence that names them.
+    """
+    if value not in tuple(choices):  # also what cannot be hashed
+        *others, last = map(repr, choices)
+        raise ValueError(
+            f"{name} must be {', '.join(others)} or {last}. Received: {name}={value!r}"
+        )
+
+
+def whole_number(name: str, value: int, least: int = 1) -> int:
+    """Return an argument that is an int of at least so much.
+
+    Raises:
+        ValueError: if it is not, in one sentence.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be an int from {least}. Received: {name}={value!r}")
+    return value
+
+
+def with_weights(model: keras.Model, weights: str | None) -> keras.Model:
+    """Return the model with the weights of a file or a name, or, for None, as it is.
+
+    Raises:
+        WeightsError: if they do not fit.
+    """
+    if weights is not None:
+        load_into(model, weights)
+    return model
