@@ -49,7 +49,6 @@ def publish(
     weight = find(workdir)
     planned = [read_test(text) for text in tests] + [_sample_test(weight.card.use)]
     content = halved(weight.file) if half else weight.file.read_bytes()
-    PUBLISHED.mkdir(exist_ok=True)
     with temporary_folder() as folder:
         part = folder / f"{name}{SUFFIX}"
         part.write_bytes(content)
@@ -60,8 +59,9 @@ def publish(
         for test in planned:
             measured.append(_measured(test, network, data))
             if half:
-                _check_cost(test, measured[-1].psnr - _measured(test, whole, data).psnr)
+                _check_cost(measured[-1], measured[-1].psnr - _measured(test, whole, data).psnr)
             print(f"{measured[-1]!s:32} {measured[-1].psnr:.3f} dB", flush=True)
+    PUBLISHED.mkdir(exist_ok=True)
     target = PUBLISHED / part.name
     write_atomically(target, content)
     card = replace(made.card, tests=measured).with_more(

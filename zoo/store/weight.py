@@ -86,6 +86,10 @@ def find(name: str | os.PathLike[str]) -> Weight:
 
     A published file that does not come with the package is downloaded into the cache, once.
 
+    Args:
+        name: A published name, a `.weights.h5` file with its card beside it, or the work folder of
+            a finished recipe.
+
     Raises:
         WeightsError: if there is no such thing, its card cannot be read, its file not be fetched,
             or it is not the file of its card, by its SHA-256.
