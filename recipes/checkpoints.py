@@ -21,7 +21,9 @@ from recipes.devices import alone
 from recipes.initial import origin
 from recipes.settings import NOT_IDENTITY, Settings, TrainingError
 from zoo.files import check_room, replacing, sha256, write_atomically
-from zoo.weights import check_file, file_size
+from zoo.machine.failures import printable
+from zoo.pictures.errors import reason
+from zoo.weights import check_file, file_size, load_whole
 
 KEPT = 2  # checkpoints that are kept, the newest ones
 FOLDER = "checkpoints"
@@ -78,7 +80,8 @@ def _check_same_run(workdir: Path, this: dict[str, Any], settings: Settings) -> 
     if differing:
         key = differing[0]
         raise TrainingError(
-            f"{workdir} holds another run: its {key} is {there.get(key)!r}, not {this[key]!r}"
+            f"{workdir} holds another run: its {key} is {repr(there.get(key))[:80]}, not "
+            f"{this[key]!r}"
         )
 
 
@@ -156,15 +159,15 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
         try:
             step, facts = _step(path), _read_facts(path)
             check_file(path)
-            model.load_weights(path)
+            load_whole(model, path)
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
-            print(f"skipped the damaged checkpoint {path.name}: {error}", file=sys.stderr)
+            _say(f"skipped the damaged checkpoint {path.name}: {reason(error)}")
             continue
-        if facts.get("versions", versions()) != versions():
-            print(
-                f"{path.name} was written by {facts['versions']}, this is {versions()}: the run "
-                "goes on, not to the same bits",
-                file=sys.stderr,
+        written_by = facts.get("versions", versions())
+        if written_by != versions():
+            _say(
+                f"{path.name} was written by {str(written_by)[:200]}, this is {versions()}: the "
+                "run goes on, not to the same bits"
             )
         return step
     if found:
@@ -172,6 +175,10 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
             f"no checkpoint in {workdir / FOLDER} is whole; remove them to start anew"
         )
     return 0
+
+
+def _say(line: str) -> None:
+    print(printable(line), file=sys.stderr)
 
 
 def _step(path: Path) -> int:
@@ -188,7 +195,7 @@ def _read_facts(path: Path) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads(facts_of(path).read_text())
     if not isinstance(facts, dict):
         raise ValueError("what stands beside it is damaged")
-    if facts["sha256"] != sha256(path):
+    if facts.get("sha256") != sha256(path):
         raise ValueError("its SHA-256 is not the one that was written down")
     return facts
 

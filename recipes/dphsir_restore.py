@@ -167,7 +167,7 @@ def network_of(name: str) -> Any:
     """
     if name == "tv":
         return total_variation()
-    if usage(locate(name)[1]).scale != 1:
+    if usage(locate(name)[1], name).scale != 1:
         raise WeightsError(f"{name} enlarges: it is no denoiser")
     return zoo.load(name)
 

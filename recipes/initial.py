@@ -9,7 +9,10 @@ import keras
 
 import zoo
 from zoo.files import sha256
+from zoo.machine.failures import printable
 from zoo.weights import SUFFIX, load_into, locate
+
+LONGEST = 80  # letters that a file tells of its steps
 
 
 def start_from(network: keras.Model, init: str, card: dict[str, Any]) -> str:
@@ -52,10 +55,10 @@ def _other_scale(init: str, card: dict[str, Any]) -> int | None:
         return None  # any file may be loaded where it fits, without a card
     found = locate(init)[1]
     theirs, ours = ({**c["arguments"], "scale": None} for c in (found, card))
-    scales = [c["arguments"].get("scale") for c in (found, card)]
-    if found["builder"] != card["builder"] or theirs != ours or scales[0] in (None, scales[1]):
+    scale, wanted = (c["arguments"].get("scale") for c in (found, card))
+    if found["builder"] != card["builder"] or theirs != ours or scale == wanted:
         return None
-    return int(scales[0])
+    return scale if isinstance(scale, int) else None
 
 
 @lru_cache
@@ -86,7 +89,8 @@ def _steps(file: Path) -> str:
             facts = json.loads((file.parent / name).read_text())
             training = facts.get("training", facts)
             reached = training.get("reached") or training.get("stopped")
-            return str(reached or f"{training['settings']['steps']:,} steps")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            told = str(reached or f"{training['settings']['steps']:,} steps")
+            return printable(told[:LONGEST])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return ""

@@ -27,6 +27,7 @@ from recipes.training import Recipe, averaged_network, compiled, description
 from zoo.app.command import run
 from zoo.files import sha256, write_atomically
 from zoo.machine.parts import temporary_folder
+from zoo.pictures.errors import reason
 from zoo.weights import SUFFIX, read_card, save
 
 UNFINISHED = Path(__file__).with_name("unfinished")
@@ -89,8 +90,8 @@ def _read_run(workdir: Path) -> dict[str, Any]:
     try:
         run: dict[str, Any] = json.loads((workdir / "run.json").read_text())
         return {"settings": dict(run["settings"]), "versions": dict(run["versions"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{workdir} holds no run that can be read: {error}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise TrainingError(f"{workdir} holds no run that can be read: {reason(error)}") from None
 
 
 def _blank_patches(recipe: Recipe, settings: Any) -> Patches:

@@ -44,7 +44,7 @@ def load(name: str, **arguments: Any) -> keras.Model:
     file, card = locate(name)
     builder = BUILDERS.get(card["builder"])
     if builder is None:
-        raise WeightsError(f"{name}: its card names an unknown builder {card['builder']!r}")
+        raise WeightsError(f"{name}: its card names an unknown builder {card['builder'][:80]!r}")
     try:
         if forbidden := NOT_OF_CARDS & set(card["arguments"]):
             raise ValueError(f"{min(forbidden)} is no argument of a card")

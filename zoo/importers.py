@@ -6,7 +6,7 @@ PyTorch is imported when such a file is read; it is the extra `import`.
 
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ import h5py
 import keras
 import numpy as np
 
-from zoo.dncnn import DnCNN
+from zoo.dncnn import FILTERS, DnCNN
 from zoo.dphsir import DPHSIR
 from zoo.edsr import EDSR
 from zoo.pictures.errors import reason
@@ -100,6 +100,8 @@ def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, dict[str, Any]]:
         "channels": layers[0][0].shape[2],
         "batch_norm": False,
     }
+    kernels = [kernel for kernel, _ in layers]
+    _check_enough(kernels, (len(layers) - 2) * 9 * FILTERS**2)
     network = DnCNN(**arguments)
     for number, layer in enumerate(layers, start=1):
         _set(network, f"conv{number}", layer)
@@ -123,6 +125,7 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, dict[str, Any]]:
         "blocks": blocks,
         "filters": filters,
     }
+    _check_enough(arrays.values(), (2 * blocks + 1) * 9 * filters**2)
     network = EDSR(**arguments)
     names = {"head": "head.0", "body_conv": f"body.{blocks}", "tail": "tail.1"}
     for block in range(blocks):
@@ -275,11 +278,20 @@ def _merged(layers: Sequence[tuple[str, list[np.ndarray]]]) -> list[Layer]:
             convolutions.append((kernel, bias.ravel()))
         elif kind == "bnorm":
             gain, shift, moments = arrays  # moments: mean and standard deviation per channel
+            if not (moments[:, 1] > 0).all():
+                raise ContentError("it holds a standard deviation that is not positive")
             factor = gain.ravel() / moments[:, 1]
             kernel, bias = convolutions[-1]
             merged = (bias - moments[:, 0]) * factor + shift.ravel()
             convolutions[-1] = (kernel * factor, merged)
     return convolutions
+
+
+def _check_enough(arrays: Iterable[np.ndarray], needed: int) -> None:
+    """Refuse a network whose kernels a file does not hold, before it is built."""
+    held = sum(array.size for array in arrays)
+    if held < needed:
+        raise ValueError(f"its network has {needed} weights at least, and the file {held}")
 
 
 def _set(network: keras.Model, name: str, arrays: Sequence[np.ndarray]) -> None:

@@ -73,7 +73,7 @@ def open_network(
     _check_device(device)
     if isinstance(model, str | os.PathLike):
         name = os.fspath(model)
-        its_usage = usage(locate(name)[1])
+        its_usage = usage(locate(name)[1], name)
         with on_device(device):
             network = _load(name, "float32" if foreign else dtype)
         if scale not in (None, its_usage.scale):

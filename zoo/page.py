@@ -94,7 +94,7 @@ def build_page(weights: Sequence[str], folder: Path) -> Any:
     """
     import gradio as gr
 
-    scales = {name: usage(locate(name)[1]).scale for name in weights}
+    scales = {name: usage(locate(name)[1], name).scale for name in weights}
 
     def restore(
         path: str | None, name: str | None, sigma: float | None, ensemble: bool

@@ -35,15 +35,20 @@ class Usage:
     colours: tuple[str, ...] | None = None
 
 
-def usage(card: Mapping[str, Any]) -> Usage:
+def usage(card: Mapping[str, Any], name: str = "") -> Usage:
     """Return how the network of a card is used.
+
+    Args:
+        card: The card.
+        name: Of the weights, for messages.
 
     Raises:
         WeightsError: if the card does not say so, or says what cannot be.
     """
-    use = card.get("use")
+    use, whose = card.get("use"), f"{name}: its card" if name else "the card"
     if not isinstance(use, dict):
-        raise WeightsError('the card lacks "use": {"scale": 2} or {"levels": [0, 50]}, for example')
+        raise WeightsError(f'{whose} lacks "use": {{"scale": 2}} or {{"levels": [0, 50]}}, say')
+    unread = WeightsError(f"{whose}'s use cannot be read. Received: {str(use)[:80]}")
     try:
         found = Usage(
             scale=use.get("scale", 1),
@@ -53,17 +58,17 @@ def usage(card: Mapping[str, Any]) -> Usage:
             level=float(use["level"]) if "level" in use else None,
             colours=tuple(use["colours"]) if "colours" in use else None,
         )
-    except (TypeError, ValueError):
-        raise WeightsError(f"the card's use cannot be read. Received: {use}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise unread from None
     if (
         type(found.scale) is not int
         or found.scale < 1
         or (found.level is not None and not _within(found.level, found.levels))
         or type(found.enlarge_first) is not bool
         or type(found.takes_sigma) is not bool
-        or not set(found.colours or ()) <= set(COLOURS)
+        or any(colour not in COLOURS for colour in found.colours or ())
     ):
-        raise WeightsError(f"the card's use cannot be read. Received: {use}")
+        raise unread
     return found
 
 

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 
 from zoo.download import DownloadError, cache_folder, fetch
 from zoo.files import check_room, replacing, sha256, write_atomically
+from zoo.machine.failures import printable
 from zoo.pictures.errors import reason
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array
@@ -110,8 +112,8 @@ def load_verified(model: keras.Model, file: Path, its_card: dict[str, Any]) -> N
     found = _hash(file) if file.is_file() else "no file"
     if found != its_card["sha256"]:
         raise WeightsError(
-            f"{file} is not the file of its card: SHA-256 {its_card['sha256']} expected, {found} "
-            "found"
+            f"{file} is not the file of its card: SHA-256 {printable(its_card['sha256'][:64])} "
+            f"expected, {found} found"
         )
     _load_file(model, file)
 
@@ -165,7 +167,7 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise WeightsError(f"the card {path} lacks {', '.join(sorted(missing))}")
     for key, kind in (("builder", str), ("arguments", dict), ("sha256", str)):
         if not isinstance(its_card[key], kind):
-            text = str(its_card[key])[:80]
+            text = repr(its_card[key])[:80]
             raise WeightsError(f"the card {path} has no {kind.__name__} as {key}. Received: {text}")
     return dict(its_card)
 
@@ -199,6 +201,23 @@ def check_file(path: Path) -> None:
                 check_values(values)
 
 
+def load_whole(model: keras.Model, file: Path) -> None:
+    """Load weights, all of them or none: Keras may find a fault in the last layer.
+
+    Raises:
+        Exception: of many kinds, if the file is damaged or lacks something; the weights of the
+            model are then as they were.
+    """
+    before = model.get_weights()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of what Keras leaves out
+            model.load_weights(file)
+    except Exception:
+        model.set_weights(before)
+        raise
+
+
 def _published(its_card: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
     """Return the file of a published card: from the package, the cache or the network."""
     shipped = FILES / its_card["file"]
@@ -230,7 +249,7 @@ def _load_file(model: keras.Model, file: Path) -> None:
     try:
         with open_hdf5(file) as content:
             _check_layers(model, content)
-        model.load_weights(file)
+        load_whole(model, file)
     except WeightsError as error:
         raise WeightsError(f"{file} does not fit {model.name}: {error}") from None
     except Exception as error:  # Keras raises many kinds for a damaged file

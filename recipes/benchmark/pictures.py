@@ -81,7 +81,7 @@ def benchmark_pictures(weights: Sequence[str], cells: Cells) -> None:
         WeightsError: if a weight cannot be found.
         WorkerError: if a cell fails.
     """
-    uses = {weight: usage(locate(weight)[1]) for weight in weights}
+    uses = {weight: usage(locate(weight)[1], weight) for weight in weights}
     runners = cells.runners()
     print(HEADER)
     with tempfile.TemporaryDirectory() as folder:

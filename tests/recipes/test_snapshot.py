@@ -9,6 +9,7 @@ from PIL import Image
 
 import zoo
 from recipes import dncnn, snapshot
+from recipes.settings import TrainingError
 from zoo.weights import load_into
 
 
@@ -47,6 +48,12 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert snapshot.main(["dncnn", str(tmp_path), "--name", "mine", "--out", str(tmp_path)]) == 1
     assert "holds no run that can be read" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_nested_too_deep_is_refused(tmp_path):
+    (tmp_path / "run.json").write_text("[" * 10**5)
+    with pytest.raises(TrainingError, match="holds no run that can be read: RecursionError"):
+        snapshot.keep("dncnn", tmp_path, "a", tmp_path)
 
 
 def test_what_is_kept_can_be_loaded():

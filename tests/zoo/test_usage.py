@@ -42,6 +42,8 @@ def test_what_a_card_says():
         *(
             {"colours": 3},
             {"colours": ["pink"]},
+            {"colours": [{}]},
+            {"level": 10**400},
             {"takes_sigma": []},
         ),
     ],
@@ -55,6 +57,12 @@ def test_what_a_card_cannot_say(use):
 def test_a_card_that_says_nothing(card):
     with pytest.raises(WeightsError, match='lacks "use"'):
         usage(card)
+
+
+@pytest.mark.parametrize("use", [None, {"scale": "x" * 10_000}])
+def test_whose_card_it_is_is_said_in_a_short_sentence(use):
+    with pytest.raises(WeightsError, match=r"^a\.weights\.h5: its card.{10,120}$"):
+        usage({"use": use}, "a.weights.h5")
 
 
 def test_what_is_said_about_a_kind_of_picture():

@@ -115,6 +115,16 @@ def test_a_file_with_a_layer_more_is_refused(saved, network):
         load_into(network, str(saved / "network.weights.h5"))
 
 
+def test_a_fault_in_the_last_layer_leaves_the_first_as_it_is(saved):
+    path, network = saved / "network.weights.h5", zoo.SRCNN(2, "9-1-5")
+    before = network.get_weights()
+    with h5py.File(path, "a") as file:
+        file.move("layers/conv2d_2/vars", "layers/conv2d_2/others")
+    with pytest.raises(zoo.WeightsError, match="network.weights.h5 cannot be read: "):
+        load_into(network, str(path))
+    assert all(map(np.array_equal, before, network.get_weights()))
+
+
 def test_no_file_is_refused(tmp_path):
     with pytest.raises(zoo.WeightsError, match="absent.weights.h5' is neither a published weight"):
         zoo.SRCNN(2, weights=str(tmp_path / "absent.weights.h5"))
@@ -132,7 +142,10 @@ def test_no_file_is_refused(tmp_path):
         ({"arguments": {"variant": {}}}, "its card does not fit SRCNN: "),
         ({"arguments": [2]}, "network.json has no dict as arguments. Received: \\[2\\]"),
         ({"builder": ["SRCNN"]}, "network.json has no str as builder. Received: \\['SRCNN'\\]"),
+        ({"arguments": "\x1b[2J\n"}, r"no dict as arguments. Received: '\\x1b\[2J\\n'"),
         ({"sha256": 5}, "network.json has no str as sha256"),
+        ({"sha256": "a\n" + "b" * 10**5}, r"SHA-256 a\\nb{62} expected, \w{64} found$"),
+        ({"builder": "x" * 10**5}, "unknown builder 'x{80}'$"),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(saved, change, message):
