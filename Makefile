@@ -20,11 +20,12 @@ test: .venv/ready
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto tests/asykeras $(ON_JAX)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
 
-# Kills every command that writes, 20 times each, at random moments; restores images that are changed
-# at random; minutes.
+# Kills every command that writes, 20 times each, at random moments; restores images and reads weights,
+# checkpoints and cubes that are changed at random; minutes.
 fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz.kill
 	$(BIN)/python -m tests.fuzz.images --minutes 10
+	$(BIN)/python -m tests.fuzz.weights --minutes 10
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

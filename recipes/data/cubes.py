@@ -131,14 +131,26 @@ def read_cube(path: Path, bands_axis: str = "last", variable: str = "") -> np.nd
     if bands_axis == "first" and not cube.flat:
         values = np.moveaxis(values, 0, -1)
     low, high = float(values.min()), float(values.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ImageError(f"{path} has values that are not finite")
     stretched = np.empty(values.shape, np.uint16)
-    factor = 65535 / (high - low) if high > low else 0.0
+    factor = 65535 / span_of(path, low, high)
     for band in range(values.shape[-1]):  # one at a time: as float64 a whole cube may not fit
         exact = values[..., band].astype(np.float64)
         stretched[..., band] = np.floor((exact - low) * factor + 0.5)
     return stretched
+
+
+def span_of(path: Path, low: float, high: float) -> float:
+    """Return what values from the least to the largest are divided by, 1 where they are the same.
+
+    Raises:
+        ImageError: if they are not finite, or too far apart or too close together for that.
+    """
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError(f"{path} has values that are not finite")
+    span = high - low if high > low else 1.0
+    if not (np.isfinite(span) and np.isfinite(65535 / span)):
+        raise ImageError(f"{path} has values from {low:.9g} to {high:.9g}, which no image can mean")
+    return span
 
 
 def read_values(path: Path, cube: Cube) -> np.ndarray:
@@ -191,7 +203,8 @@ def _open_flat(
     """Return the cube of a bands x pixels array whose layout other fields of the file give."""
     layout: tuple[int, ...] = ()
     if all(name in shapes for name in LAYOUT):
-        layout = tuple(int(read(name).flat[0]) for name in LAYOUT if 0 not in shapes[name])
+        given = [float(read(name).flat[0]) for name in LAYOUT if 0 not in shapes[name]]
+        layout = tuple(int(each) for each in given if each.is_integer())
     whole = len(layout) == 3 and min(layout) > 0
     flat = [n for n, s in shapes.items() if whole and s == (layout[2], layout[0] * layout[1])]
     if len(flat) != 1:

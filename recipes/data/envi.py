@@ -50,7 +50,9 @@ class Header:
         """
         text = self.fields.get(name, "" if default is None else str(default))
         if not text.isdecimal() or len(text) > 18:
-            raise ImageError(f"{self.path} must say its {name} as a number. Received: {text!r}")
+            raise ImageError(
+                f"{self.path} must say its {name} as a number. Received: {text[:80]!r}"
+            )
         return int(text)
 
     def listed(self, name: str) -> list[str]:
@@ -68,7 +70,7 @@ class Header:
         except ValueError:
             raise ImageError(
                 f"{self.path} has no number as data ignore value. Received: "
-                f"{self.fields['data ignore value']!r}"
+                f"{self.fields['data ignore value'][:80]!r}"
             ) from None
 
     @property
@@ -97,13 +99,13 @@ def read_envi(path: Path) -> tuple[Header, np.ndarray]:
     header = Header(path, dict(_fields(path)))
     kind = header.fields.get("file type", "ENVI Standard")
     if kind.lower() != "envi standard" or header.number("file compression", 0):
-        raise ImageError(f"{path} is of the kind {kind!r} or compressed, which is not read")
+        raise ImageError(f"{path} is of the kind {kind[:80]!r} or compressed, which is not read")
     lines, samples, bands = (header.number(name) for name in ("lines", "samples", "bands"))
     interleave, code = header.fields.get("interleave", "bsq").lower(), header.number("data type")
     if interleave not in _AXES or code not in _DTYPES:
         raise ImageError(
-            f"{path} has values of the data type {code} interleaved by {interleave}, which are "
-            "not read"
+            f"{path} has values of the data type {code} interleaved by {interleave[:80]!r}, which "
+            "are not read"
         )
     dtype = np.dtype("<>"[min(header.number("byte order", 0), 1)] + _DTYPES[code])
     data, offset = _data(path), header.number("header offset", 0)
@@ -181,7 +183,9 @@ def _fields(path: Path) -> Iterator[tuple[str, str]]:
             while parts[0].startswith("{") and "}" not in parts[-1]:
                 following = next(lines, None)
                 if following is None:
-                    raise ImageError(f"{path} cannot be read: the list of {name.strip()!r} is open")
+                    raise ImageError(
+                        f"{path} cannot be read: the list of {name.strip()[:80]!r} is open"
+                    )
                 parts.append(following)
             yield name.strip().lower(), "\n".join(parts)
 

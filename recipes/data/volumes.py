@@ -14,7 +14,15 @@ import numpy as np
 from keras.ops import convert_to_numpy
 
 from asykeras.resize import bicubic_resize
-from recipes.data.cubes import LAYOUT, Cube, mat_arrays, open_cube, read_values, write_mat_like
+from recipes.data.cubes import (
+    LAYOUT,
+    Cube,
+    mat_arrays,
+    open_cube,
+    read_values,
+    span_of,
+    write_mat_like,
+)
 from recipes.data.cubes import SUFFIXES as CUBES
 from recipes.data.envi import Header, changed, header_of, read_envi, write_envi
 from zoo.machine.files import replacing
@@ -248,9 +256,7 @@ def _stretched(path: Path, values: np.ndarray, ignored: np.ndarray | None = None
     if not known.size:
         raise ImageError(f"{path} has nothing but its value for no data")
     low, high = float(known.min()), float(known.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ImageError(f"{path} has values that are not finite")
-    width = high - low if high > low else 1.0
+    width = span_of(path, low, high)
     unit = np.empty(values.shape, np.float32)
     for band in range(values.shape[-1]):  # one at a time: as float64 a whole cube may not fit
         unit[..., band] = (values[..., band].astype(np.float64) - low) / width

@@ -26,6 +26,7 @@ from recipes.training.settings import Settings, TrainingError
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
+from zoo.pictures.errors import reason
 from zoo.store.weight import SUFFIX, save, save_card
 
 UNFINISHED = Path(__file__).with_name("unfinished")
@@ -81,8 +82,8 @@ def _read_run(workdir: Path) -> dict[str, Any]:
     try:
         run: dict[str, Any] = json.loads((workdir / "run.json").read_text())
         return {"settings": dict(run["settings"]), "versions": dict(run["versions"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{workdir} holds no run that can be read: {error}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise TrainingError(f"{workdir} holds no run that can be read: {reason(error)}") from None
 
 
 def _blank_patches(recipe: Recipe, settings: Settings) -> Patches:

@@ -18,9 +18,11 @@ from recipes.data.sources import folder_name
 from recipes.training.devices import alone
 from recipes.training.initial import origin
 from recipes.training.settings import Run, Settings, TrainingError, Value
+from zoo.machine.failures import printable
 from zoo.machine.files import check_room, replacing, sha256, write_atomically
+from zoo.pictures.errors import reason
 from zoo.store.card import Json
-from zoo.store.weight import check_file, file_size
+from zoo.store.weight import check_file, file_size, load_whole
 
 KEPT = 2  # checkpoints that are kept, the newest ones
 FOLDER = "checkpoints"
@@ -80,7 +82,8 @@ def _check_same_run(workdir: Path, settings: Settings) -> None:
     if differing:
         key = differing[0]
         raise TrainingError(
-            f"{workdir} holds another run: its {key} is {there.get(key)!r}, not {this[key]!r}"
+            f"{workdir} holds another run: its {key} is {repr(there.get(key))[:80]}, not "
+            f"{this[key]!r}"
         )
 
 
@@ -158,15 +161,15 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
         try:
             step, facts = _step(path), _read_facts(path)
             check_file(path)
-            model.load_weights(path)
+            load_whole(model, path)
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
-            print(f"skipped the damaged checkpoint {path.name}: {error}", file=sys.stderr)
+            _say(f"skipped the damaged checkpoint {path.name}: {reason(error)}")
             continue
-        if facts.get("versions", versions()) != versions():
-            print(
-                f"{path.name} was written by {facts['versions']}, this is {versions()}: the run "
-                "goes on, not to the same bits",
-                file=sys.stderr,
+        written_by = facts.get("versions", versions())
+        if written_by != versions():
+            _say(
+                f"{path.name} was written by {str(written_by)[:200]}, this is {versions()}: the "
+                "run goes on, not to the same bits"
             )
         return step
     if found:
@@ -174,6 +177,10 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
             f"no checkpoint in {workdir / FOLDER} is whole; remove them to start anew"
         )
     return 0
+
+
+def _say(line: str) -> None:
+    print(printable(line), file=sys.stderr)
 
 
 def _step(path: Path) -> int:
@@ -190,7 +197,7 @@ def _read_facts(path: Path) -> dict[str, Json]:
     facts: dict[str, Json] = json.loads(facts_of(path).read_text())
     if not isinstance(facts, dict):
         raise ValueError("what stands beside it is damaged")
-    if facts["sha256"] != sha256(path):
+    if facts.get("sha256") != sha256(path):
         raise ValueError("its SHA-256 is not the one that was written down")
     return facts
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import keras
 
 import zoo
+from zoo.machine.failures import printable
 from zoo.machine.files import sha256
 from zoo.store.card import Card
 from zoo.store.weight import SUFFIX, find, load_into, published_card
+
+LONGEST = 80  # letters that a file tells of its steps
 
 
 def start_from(network: keras.Model, init: str, card: Card) -> str:
@@ -86,7 +89,8 @@ def _steps(file: Path) -> str:
             facts = json.loads((file.parent / name).read_text())
             training = facts.get("training", facts)
             reached = training.get("reached") or training.get("stopped")
-            return str(reached or f"{training['settings']['steps']:,} steps")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            told = str(reached or f"{training['settings']['steps']:,} steps")
+            return printable(told[:LONGEST])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return ""

@@ -86,7 +86,8 @@ def build(weight: Weight, **arguments: Argument) -> keras.Model:
     family = FAMILIES.get(card.builder)
     if family is None:
         raise WeightsError(
-            f"{weight.name}: its card names an unknown builder. Received: builder={card.builder!r}"
+            f"{weight.name}: its card names an unknown builder. Received: "
+            f"builder={card.builder[:80]!r}"
         )
     try:
         if forbidden := NOT_OF_CARDS & card.arguments.keys():

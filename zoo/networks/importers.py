@@ -6,7 +6,7 @@ PyTorch is imported when such a file is read; it is the extra `import`.
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ import h5py
 import keras
 import numpy as np
 
-from zoo.networks.dncnn import DnCNN
+from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.srcnn import SRCNN
@@ -91,6 +91,7 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, Card]:
 
 def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     depth, channels = len(layers), layers[0][0].shape[2]
+    _check_enough([kernel for kernel, _ in layers], (depth - 2) * 9 * FILTERS**2)
     network = DnCNN(variant="S", depth=depth, channels=channels, batch_norm=False)
     for number, layer in enumerate(layers, start=1):
         _set(network, f"conv{number}", layer)
@@ -110,6 +111,7 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
     grown = len(arrays[f"{steps[0]}.weight"]) // filters
     scale = 4 if len(steps) == 2 else round(grown**0.5)
     variant = "full" if filters == 256 else "baseline"
+    _check_enough(arrays.values(), (2 * blocks + 1) * 9 * filters**2)
     network = EDSR(scale, variant=variant, channels=channels, blocks=blocks, filters=filters)
     names = {"head": "head.0", "body_conv": f"body.{blocks}", "tail": "tail.1"}
     for block in range(blocks):
@@ -259,11 +261,20 @@ def _merged(layers: Sequence[tuple[str, list[np.ndarray]]]) -> list[Layer]:
             convolutions.append((kernel, bias.ravel()))
         elif kind == "bnorm":
             gain, shift, moments = arrays  # moments: mean and standard deviation per channel
+            if not (moments[:, 1] > 0).all():
+                raise ContentError("it holds a standard deviation that is not positive")
             factor = gain.ravel() / moments[:, 1]
             kernel, bias = convolutions[-1]
             merged = (bias - moments[:, 0]) * factor + shift.ravel()
             convolutions[-1] = (kernel * factor, merged)
     return convolutions
+
+
+def _check_enough(arrays: Iterable[np.ndarray], needed: int) -> None:
+    """Refuse a network whose kernels a file does not hold, before it is built."""
+    held = sum(array.size for array in arrays)
+    if held < needed:
+        raise ValueError(f"its network has {needed} weights at least, and the file {held}")
 
 
 def _set(network: keras.Model, name: str, arrays: Sequence[np.ndarray]) -> None:

@@ -61,7 +61,9 @@ class Use:
         alone = self.level is None or (0 < low and 0 < self.level <= high)
         known = {*(self.colours or ())} <= {*COLOURS}
         if self.scale < 1 or not 0 <= low <= high < math.inf or not alone or not known:
-            raise WeightsError(f"a network cannot be used so. Received: use={self.to_json()}")
+            raise WeightsError(
+                f"a network cannot be used so. Received: use={_short(self.to_json())}"
+            )
 
     @classmethod
     def from_json(cls, said: dict[str, Json]) -> "Use":
@@ -288,4 +290,4 @@ def _grey(level: float) -> float:
 
 
 def _short(value: Json) -> str:
-    return str(value)[:80]
+    return repr(value)[:80]

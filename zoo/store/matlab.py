@@ -229,8 +229,18 @@ def _value(data: memoryview, order: str, depth: int) -> Value:
     values = planes[0] if len(planes) == 1 else planes[0] + 1j * planes[1]
     if flags & _COMPLEX:
         return values.reshape(shape, order="F")
-    values = values.astype("?" if flags & _LOGICAL else _CLASSES[kind], copy=False)
+    values = values.astype("?") if flags & _LOGICAL else _of_class(values, _CLASSES[kind])
     return values.reshape(shape, order="F")
+
+
+def _of_class(stored: np.ndarray, kind: str) -> np.ndarray:
+    """Return numbers in the type of their class; what stores them may be a smaller one alone."""
+    with np.errstate(invalid="ignore"):
+        values = stored.astype(kind, copy=False)
+    fits = np.can_cast(stored.dtype, kind) or np.array_equal(values, stored, equal_nan=True)
+    if not fits:
+        raise ContentError(_CUT)
+    return values
 
 
 def _numbers(kind: int, data: memoryview, order: str) -> np.ndarray:

@@ -8,6 +8,7 @@ the same pair into its work folder.
 import math
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import h5py
 import keras
 import numpy as np
 
+from zoo.machine.failures import printable
 from zoo.machine.files import check_room, replacing, sha256
 from zoo.pictures.errors import reason
 from zoo.store.card import Card, WeightsError, read_card
@@ -104,7 +106,8 @@ def find(name: str | os.PathLike[str]) -> Weight:
     found = _hash(file) if file.is_file() else "no file"
     if found != card.sha256:
         raise WeightsError(
-            f"{file} is not the file of its card: SHA-256 {card.sha256} expected, {found} found"
+            f"{file} is not the file of its card: SHA-256 {printable(card.sha256[:64])} expected, "
+            f"{found} found"
         )
     return Weight(name, file, card)
 
@@ -187,6 +190,23 @@ def check_file(path: Path) -> None:
                 check_values(values)
 
 
+def load_whole(model: keras.Model, file: Path) -> None:
+    """Load weights, all of them or none: Keras may find a fault in the last layer.
+
+    Raises:
+        Exception: of many kinds, if the file is damaged or lacks something; the weights of the
+            model are then as they were.
+    """
+    before = model.get_weights()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of what Keras leaves out
+            model.load_weights(file)
+    except Exception:
+        model.set_weights(before)
+        raise
+
+
 def _own_file(name: str) -> Path:
     """Return the weights file of a path or a work folder."""
     path = Path(name)
@@ -233,7 +253,7 @@ def _load_file(model: keras.Model, file: Path) -> None:
     try:
         with open_hdf5(file) as content:
             _check_layers(model, content)
-        model.load_weights(file)
+        load_whole(model, file)
     except WeightsError as error:
         raise WeightsError(f"{file} does not fit {model.name}: {error}") from None
     except Exception as error:  # Keras raises many kinds for a damaged file

@@ -1,13 +1,8 @@
 """One file through `restore` and `read_image`: what came of it, and what is wrong with that."""
 
-import gc
-import os
-import re
 import traceback
 import warnings
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyvips
@@ -15,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from tests.fuzz.images.readers import opinion
+from tests.fuzz.workers import Outcome, measured, open_files, reset_peak
 from zoo.app.folder import Job, restore_file
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import read_image
@@ -23,29 +19,7 @@ from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network
 
-LARGEST = 2 * 2**30  # bytes of resident memory
 LOSSLESS = ("PNG", "TIFF", "BMP")
-
-
-@dataclass
-class Outcome:
-    """What came of a file.
-
-    Attributes:
-        done: `"restored"` or `"refused"`.
-        sentence: The refusal, or the remark.
-        compared: Whether another program had an opinion on the pixels.
-        faults: What is wrong.
-    """
-
-    done: str = "restored"
-    sentence: str = ""
-    compared: bool = False
-    faults: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
-        return asdict(self)
 
 
 def examine(path: Path, network: Network, settings: Settings, compare: bool) -> Outcome:
@@ -57,10 +31,10 @@ def examine(path: Path, network: Network, settings: Settings, compare: bool) -> 
         settings: How it is restored.
         compare: Whether to compare pixels.
     """
-    outcome = Outcome()
+    outcome = Outcome("restored")
     target = path.parent / "new" / path.name
-    _reset_peak()
-    open_before = _open_files()
+    reset_peak()
+    open_before = open_files()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         outcome.sentence = _restored(path, target, network, settings, outcome)
@@ -71,7 +45,7 @@ def examine(path: Path, network: Network, settings: Settings, compare: bool) -> 
         if not refusal and "can hold" not in outcome.sentence:  # which writers say
             outcome.faults.append(f"only one of two readers refuses it: {outcome.sentence}")
     outcome.faults += [f"warns: {each.message}" for each in caught]
-    outcome.faults += _measured(open_before)
+    outcome.faults += measured(open_before)
     if compare and outcome.done == "restored" and not outcome.faults:
         _compare(path, target, outcome)
     target.unlink(missing_ok=True)
@@ -159,32 +133,3 @@ def _check_equal(
         outcome.faults.append(
             f"{what} other pixels: {np.count_nonzero(apart)} of {apart.size}, by {apart.max():.5g}"
         )
-
-
-# ---- what the process takes
-
-
-def _reset_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak() -> int:
-    """Return the most resident memory since `_reset_peak`, in bytes."""
-    status = Path("/proc/self/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return 1024 * int(found[1]) if found else 0
-
-
-def _open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
-def _measured(open_before: int) -> list[str]:
-    faults = []
-    if peak() > LARGEST:
-        faults.append(f"takes {peak() / 2**30:.2f} GB of memory")
-    if _open_files() > open_before:
-        gc.collect()  # slow: only where it may be to blame
-    if _open_files() > open_before:
-        faults.append(f"leaves {_open_files() - open_before} files open")
-    return faults

@@ -3,22 +3,31 @@
 import re
 import struct
 import zlib
-from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 
-Rng = np.random.Generator
-NUMBERS = [0, 1, 2, 3, 4, 7, 8, 16, 27, 32, 127, 128, 255, 256, 1000, 13_000, 32_767, 32_768]
+from tests.fuzz.changes import (
+    ANY,
+    Change,
+    Rng,
+    any_number,
+    cut,
+    cut_little,
+    flip,
+    packed,
+    pick,
+    repeat,
+    word,
+)
+
 LONGEST = 2**22  # bytes of a file that is changed once more
 BOMBS = [2**20 + 1, 2**22, 2**26]  # bytes of text
-NUMBERS += [65_000, 65_535, 65_536, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
 
 
 def change(files: dict[str, bytes], seed: int, number: int) -> tuple[str, bytes]:
     """Return the name of the file that is changed, and its new content: the same each time."""
     rng = np.random.default_rng([seed, number])
-    name = _pick(rng, list(files))
+    name = pick(rng, list(files))
     return name, mutate(rng, name, files)
 
 
@@ -27,68 +36,13 @@ def mutate(rng: Rng, name: str, files: dict[str, bytes]) -> bytes:
     content = files[name]
     own = _OF_FORMAT[name.split()[0]]
     for _ in range(int(rng.choice([1, 1, 1, 2, 2, 3, 4]))):
-        change = _pick(rng, own) if rng.random() < 0.75 else _pick(rng, _ANY)
+        change = pick(rng, own) if rng.random() < 0.75 else pick(rng, ANY)
         if 8 < len(content) < LONGEST:
             content = change(rng, content)
     if rng.random() < 0.02:  # the front of one, the end of another
-        other = files[_pick(rng, list(files))]
+        other = files[pick(rng, list(files))]
         content = content[: rng.integers(len(content) + 1)] + other[rng.integers(len(other)) :]
     return content
-
-
-def _pick(rng: Rng, choices: list) -> object:
-    return choices[int(rng.integers(len(choices)))]
-
-
-def _number(rng: Rng, bits: int) -> int:
-    value = _pick(rng, NUMBERS) if rng.random() < 0.7 else int(rng.integers(2**bits))
-    return value % 2**bits
-
-
-# ---- of any file
-
-
-def _cut(rng: Rng, content: bytes) -> bytes:
-    return content[: int(rng.integers(len(content)))]
-
-
-def _cut_little(rng: Rng, content: bytes) -> bytes:
-    return content[: -int(rng.integers(1, min(len(content), 30)))]
-
-
-def _flip(rng: Rng, content: bytes) -> bytes:
-    changed = bytearray(content)
-    for _ in range(int(rng.integers(1, 6))):
-        changed[int(rng.integers(len(changed)))] = int(rng.integers(256))
-    return bytes(changed)
-
-
-def _flip_head(rng: Rng, content: bytes) -> bytes:
-    return _flip(rng, content[:80]) + content[80:]
-
-
-def _word(rng: Rng, content: bytes) -> bytes:
-    size = int(_pick(rng, [1, 2, 4]))
-    at = int(rng.integers(len(content)))
-    value = _number(rng, 8 * size).to_bytes(size, _pick(rng, ["little", "big"]))
-    return content[:at] + value + content[at + size :]
-
-
-def _remove(rng: Rng, content: bytes) -> bytes:
-    at, length = int(rng.integers(len(content))), int(rng.integers(1, 60))
-    return content[:at] + content[at + length :]
-
-
-def _repeat(rng: Rng, content: bytes) -> bytes:
-    at, length = int(rng.integers(len(content))), int(rng.integers(1, 200))
-    return content[: at + length] + content[at : at + length] + content[at + length :]
-
-
-def _trail(rng: Rng, content: bytes) -> bytes:
-    return content + rng.bytes(int(rng.integers(1, 300)))
-
-
-_ANY = [_cut, _cut_little, _flip, _flip_head, _word, _remove, _repeat, _trail]
 
 
 # ---- PNG
@@ -106,7 +60,7 @@ def _png_chunks(content: bytes) -> list[list[bytes]]:
 def _png_joined(rng: Rng, chunks: list[list[bytes]], lies: float = 0.1) -> bytes:
     content = b"\x89PNG\r\n\x1a\n"
     for name, data in chunks:
-        length = _number(rng, 32) if rng.random() < lies / len(chunks) else len(data)
+        length = any_number(rng, 32) if rng.random() < lies / len(chunks) else len(data)
         check = zlib.crc32(name + data) ^ (rng.random() < lies / len(chunks))
         content += struct.pack(">I", length) + name + data + struct.pack(">I", check)
     return content
@@ -118,7 +72,7 @@ def _png_header(rng: Rng, content: bytes) -> bytes:
         return content
     fields = list(struct.unpack(">IIBBBBB", chunks[0][1]))
     which = int(rng.integers(7))
-    fields[which] = _number(rng, 32 if which < 2 else 5)
+    fields[which] = any_number(rng, 32 if which < 2 else 5)
     chunks[0][1] = struct.pack(">IIBBBBB", *fields)
     return _png_joined(rng, chunks)
 
@@ -128,8 +82,8 @@ def _png_data(rng: Rng, content: bytes) -> bytes:
     chunks = _png_chunks(content)
     filled = [each for each in chunks if each[1]]
     if filled:
-        each = _pick(rng, filled)
-        each[1] = _pick(rng, [_flip, _word, _cut, _repeat])(rng, each[1])
+        each = pick(rng, filled)
+        each[1] = pick(rng, [flip, word, cut, repeat])(rng, each[1])
     return _png_joined(rng, chunks) if chunks else content
 
 
@@ -140,7 +94,7 @@ def _png_pixels(rng: Rng, content: bytes) -> bytes:
         lines = zlib.decompress(b"".join(data for name, data in chunks if name == b"IDAT"))
     except zlib.error:
         return content
-    lines = _pick(rng, [_flip, _cut, _repeat, _cut_little])(rng, lines) if len(lines) > 1 else lines
+    lines = pick(rng, [flip, cut, repeat, cut_little])(rng, lines) if len(lines) > 1 else lines
     where = next(at for at, each in enumerate(chunks) if each[0] == b"IDAT")
     chunks = [each for each in chunks if each[0] != b"IDAT"]
     return _png_joined(rng, [*chunks[:where], [b"IDAT", zlib.compress(lines)], *chunks[where:]])
@@ -160,22 +114,16 @@ def _png_order(rng: Rng, content: bytes) -> bytes:
         chunks.insert(second, list(chunks[first]))
     else:
         names = [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP", b"tRNS", b"PLTE", b"acTL", b"abCd"]
-        chunks.insert(first, [_pick(rng, names), rng.bytes(int(rng.integers(0, 40)))])
+        chunks.insert(first, [pick(rng, names), rng.bytes(int(rng.integers(0, 40)))])
     return _png_joined(rng, chunks) if chunks else content
 
 
 def _png_bomb(rng: Rng, content: bytes) -> bytes:
     chunks, key = _png_chunks(content), b"Story\0"
-    data = packed(int(_pick(rng, BOMBS)))
+    data = packed(int(pick(rng, BOMBS)))
     bombs = [[b"zTXt", key + b"\0" + data], [b"iTXt", key + b"\1\0\0\0" + data]]
-    chunks.insert(1, _pick(rng, [*bombs, [b"iCCP", key + b"\0" + data]]))
+    chunks.insert(1, pick(rng, [*bombs, [b"iCCP", key + b"\0" + data]]))
     return _png_joined(rng, chunks)
-
-
-@lru_cache
-def packed(length: int) -> bytes:
-    """Return so many zeros, compressed; made once, for it takes its time."""
-    return zlib.compress(bytes(length))
 
 
 # ---- JPEG
@@ -195,7 +143,7 @@ def _jpeg_joined(rng: Rng, segments: list[list], rest: bytes) -> bytes:
     content = b"\xff\xd8"
     for marker, data in segments:
         lie = rng.random() < 0.1 / len(segments)
-        length = _number(rng, 16) if lie else min(len(data) + 2, 65_535)
+        length = any_number(rng, 16) if lie else min(len(data) + 2, 65_535)
         content += struct.pack(">BBH", 0xFF, marker, length) + data
     return content + rest
 
@@ -207,14 +155,14 @@ def _jpeg_frame(rng: Rng, content: bytes) -> bytes:
             data = bytearray(each[1])
             which = int(rng.integers(5))
             if which < 2:
-                struct.pack_into(">H", data, (1, 3)[which], _number(rng, 16))
+                struct.pack_into(">H", data, (1, 3)[which], any_number(rng, 16))
             elif which == 2:
                 each[0] = 0xC0 + int(rng.integers(16))
             elif which == 3:
                 data[int(rng.integers(len(data)))] = int(rng.integers(256))
             else:
                 data[7 + 3 * int(rng.integers((len(data) - 6) // 3))] = int(
-                    _pick(rng, [0x11, 0x22, 0x41, 0x14, 0x44, 0])
+                    pick(rng, [0x11, 0x22, 0x41, 0x14, 0x44, 0])
                 )
             each[1] = bytes(data)
     return _jpeg_joined(rng, segments, rest) if segments else content
@@ -230,7 +178,7 @@ def _jpeg_order(rng: Rng, content: bytes) -> bytes:
     elif how == 1:
         segments.insert(int(rng.integers(len(segments))), list(segments[at]))
     elif how == 2 and segments[at][1]:
-        segments[at][1] = _pick(rng, [_flip, _word, _cut])(rng, segments[at][1])
+        segments[at][1] = pick(rng, [flip, word, cut])(rng, segments[at][1])
     else:
         heads = [
             b"Exif\0\0",
@@ -239,9 +187,9 @@ def _jpeg_order(rng: Rng, content: bytes) -> bytes:
             b"Adobe",
             b"",
         ]
-        length = int(_pick(rng, [0, 5, 60, 65_000]))
+        length = int(pick(rng, [0, 5, 60, 65_000]))
         marker = 0xE0 + int(rng.integers(16)) if rng.random() < 0.9 else 0xFE
-        segments.insert(at, [marker, _pick(rng, heads) + rng.bytes(length)])
+        segments.insert(at, [marker, pick(rng, heads) + rng.bytes(length)])
     return _jpeg_joined(rng, segments, rest) if segments else content
 
 
@@ -254,11 +202,11 @@ def _jpeg_scan(rng: Rng, content: bytes) -> bytes:
     if how == 0:  # the end comes too early
         return head + scan[: int(rng.integers(2, len(scan)))] + b"\xff\xd9"
     if how == 1:
-        return head + _flip(rng, scan)
+        return head + flip(rng, scan)
     if how == 2:  # once more, and again
-        return head + scan[:-2] * int(_pick(rng, [2, 30, 1200])) + scan[-2:]
+        return head + scan[:-2] * int(pick(rng, [2, 30, 1200])) + scan[-2:]
     at = int(rng.integers(2, len(scan)))
-    marker = bytes([0xFF, int(_pick(rng, [0xD0, 0xD7, 0xC4, 0xDB, 0xDA, 0xD9, 0xFF]))])
+    marker = bytes([0xFF, int(pick(rng, [0xD0, 0xD7, 0xC4, 0xDB, 0xDA, 0xD9, 0xFF]))])
     return head + scan[:at] + marker + scan[at + 2 * (how == 3) :]
 
 
@@ -271,11 +219,11 @@ def _webp_chunk(rng: Rng, content: bytes) -> bytes:
     ]
     if not found:
         return content
-    at, changed, how = int(_pick(rng, found)), bytearray(content), int(rng.integers(4))
+    at, changed, how = int(pick(rng, found)), bytearray(content), int(rng.integers(4))
     if how == 0 and at + 8 <= len(content):
-        struct.pack_into("<I", changed, at + 4, _number(rng, 32))
+        struct.pack_into("<I", changed, at + 4, any_number(rng, 32))
     elif how == 1:
-        changed[at : at + 4] = _pick(rng, [b"VP8X", b"VP8L", b"VP8 ", b"ANMF", b"ALPH", b"EXIF"])
+        changed[at : at + 4] = pick(rng, [b"VP8X", b"VP8L", b"VP8 ", b"ANMF", b"ALPH", b"EXIF"])
     elif how == 2:
         del changed[at : at + 8 + int.from_bytes(changed[at + 4 : at + 8], "little")]
     else:
@@ -289,7 +237,7 @@ def _webp_size(rng: Rng, content: bytes) -> bytes:
     for name, where in ((b"VP8X", 12), (b"VP8L", 9), (b"VP8 ", 14)):
         at = content.find(name)
         if at >= 0 and at + where + 4 <= len(content):
-            struct.pack_into("<HH", changed, at + where, _number(rng, 16), _number(rng, 16))
+            struct.pack_into("<HH", changed, at + where, any_number(rng, 16), any_number(rng, 16))
     return bytes(changed)
 
 
@@ -299,8 +247,8 @@ def _bmp_header(rng: Rng, content: bytes) -> bytes:
     changed = bytearray(content)
     places = [(2, "I"), (10, "I"), (14, "I"), (18, "I"), (22, "I"), (26, "H"), (28, "H"), (30, "I")]
     places += [(34, "I"), (46, "I"), (50, "I")]
-    at, code = _pick(rng, places)
-    struct.pack_into("<" + code, changed, at, _number(rng, 8 * struct.calcsize("<" + code)))
+    at, code = pick(rng, places)
+    struct.pack_into("<" + code, changed, at, any_number(rng, 8 * struct.calcsize("<" + code)))
     return bytes(changed)
 
 
@@ -314,19 +262,19 @@ def _box(rng: Rng, content: bytes) -> bytes:
     found = [each.start() for each in re.finditer(_BOXES, content) if each.start() >= 4]
     if not found:
         return content
-    at, changed, how = int(_pick(rng, found)), bytearray(content), int(rng.integers(5))
+    at, changed, how = int(pick(rng, found)), bytearray(content), int(rng.integers(5))
     length = int.from_bytes(content[at - 4 : at], "big")
     if how == 0:
-        struct.pack_into(">I", changed, at - 4, _number(rng, 32))
+        struct.pack_into(">I", changed, at - 4, any_number(rng, 32))
     elif how == 1:
-        changed[at : at + 4] = _pick(rng, _BOXES.split(b"|"))
+        changed[at : at + 4] = pick(rng, _BOXES.split(b"|"))
     elif how == 2:
         del changed[at - 4 : at - 4 + length]
     else:
         start = at + 4 + int(rng.integers(max(min(length, 40), 1)))
         width = 4 if how == 3 else 1
         if start + width <= len(changed):
-            changed[start : start + width] = _number(rng, 8 * width).to_bytes(width, "big")
+            changed[start : start + width] = any_number(rng, 8 * width).to_bytes(width, "big")
     return bytes(changed)
 
 
@@ -349,7 +297,9 @@ def _tiff_entry(rng: Rng, content: bytes) -> bytes:
     if how == 0:
         struct.pack_into(order + "H", changed, at + 2, int(rng.integers(20)))  # type
     elif how == 1:
-        struct.pack_into(order + ("Q" if big else "I"), changed, at + 4, _number(rng, 32))  # count
+        struct.pack_into(
+            order + ("Q" if big else "I"), changed, at + 4, any_number(rng, 32)
+        )  # count
     elif how == 2:
         tags = [254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 284, 296, 317, 320]
         tags += [
@@ -369,20 +319,19 @@ def _tiff_entry(rng: Rng, content: bytes) -> bytes:
             34675,
             34853,
         ]
-        struct.pack_into(order + "H", changed, at, _pick(rng, tags))
+        struct.pack_into(order + "H", changed, at, pick(rng, tags))
     elif how == 3:
-        struct.pack_into(order + "I", changed, at + (12 if big else 8), _number(rng, 32))
+        struct.pack_into(order + "I", changed, at + (12 if big else 8), any_number(rng, 32))
     elif how == 4:  # a short number stands in the first half
-        small = int(rng.integers(12)) if rng.random() < 0.7 else _number(rng, 16)
+        small = int(rng.integers(12)) if rng.random() < 0.7 else any_number(rng, 16)
         struct.pack_into(order + "H", changed, at + (12 if big else 8), small)
     else:
         tail = at + size + size * max(count - 1, 0)
         if tail + 4 <= len(content):
-            struct.pack_into(order + "I", changed, tail, _number(rng, 32))
+            struct.pack_into(order + "I", changed, tail, any_number(rng, 32))
     return bytes(changed)
 
 
-Change = Callable[[Rng, bytes], bytes]
 _OF_FORMAT: dict[str, list[Change]] = {
     "png": [_png_header, _png_data, _png_pixels, _png_order, _png_header, _png_data, _png_bomb],
     "jpeg": [_jpeg_frame, _jpeg_order, _jpeg_scan],

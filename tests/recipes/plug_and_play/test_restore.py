@@ -13,6 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.restoration import wiener
 
 import zoo
+from recipes.data.cubes import read_cube
 from recipes.data.volumes import read_volume, write_volume
 from recipes.plug_and_play import restore as dphsir_restore
 from recipes.plug_and_play.degraded import (
@@ -282,6 +283,22 @@ def test_bad_cubes_are_refused(name, content, message, tmp_path):
         read_volume(path)
 
 
+@pytest.mark.parametrize("values", [(-1e308, 1e308), (0, 5e-324)])
+def test_values_that_no_image_can_mean_are_refused(values, tmp_path):
+    np.save(tmp_path / "a.npy", np.resize(values, (2, 2, 2)))
+    for read in (read_volume, read_cube):
+        with pytest.raises(ImageError, match="a.npy has values from .*, which no image can mean"):
+            read(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("size", [np.nan, np.inf, 2.5])
+def test_a_flat_cube_of_no_whole_size_is_refused(size, tmp_path):
+    content = {"Y": np.ones((3, 20)), "nRow": size, "nCol": 5, "nBand": 3}
+    io.savemat(tmp_path / "a.mat", content)
+    with pytest.raises(ImageError, match="a.mat has no array of three axes, and no fields nRow"):
+        read_volume(tmp_path / "a.mat")
+
+
 @pytest.mark.parametrize("version", ["5", "7.3"])
 @pytest.mark.parametrize("scale", [1, 2])
 def test_a_mat_file_comes_back_with_its_names_and_its_other_variables(version, scale, tmp_path):
@@ -391,7 +408,9 @@ def test_a_value_for_no_data_is_not_stretched_and_stays(tmp_path):
         ({"lines": "9" * 12}, "claims 999999999999 x 6 x 3 values of 2 bytes, and a.img has"),
         ({"bands": "-3"}, "must say its bands as a number. Received: '-3'"),
         ({"data type": 6}, "has values of the data type 6"),
-        ({"interleave": "bzz"}, "interleaved by bzz"),
+        ({"interleave": "bzz"}, "interleaved by 'bzz'"),
+        ({"interleave": "{ a\n b }"}, r"interleaved by '{ a\\n b }'"),
+        ({"samples": "x" * 10**5}, "must say its samples as a number. Received: 'x{80}'$"),
         ({"file type": "ENVI Spectral Library"}, "is of the kind 'ENVI Spectral Library'"),
         ({"data ignore value": "none"}, "no number as data ignore value. Received: 'none'"),
         ({"wavelength": "{ 400"}, "the list of 'wavelength' is open"),

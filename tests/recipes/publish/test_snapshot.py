@@ -10,6 +10,7 @@ from PIL import Image
 import zoo
 from recipes import dncnn
 from recipes.publish import snapshot
+from recipes.training.settings import TrainingError
 from zoo.networks.dncnn import fold_batch_norm
 from zoo.store.weight import load_into
 
@@ -49,6 +50,12 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert snapshot.main(["dncnn", str(tmp_path), "--name", "mine", "--out", str(tmp_path)]) == 1
     assert "holds no run that can be read" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_nested_too_deep_is_refused(tmp_path):
+    (tmp_path / "run.json").write_text("[" * 10**5)
+    with pytest.raises(TrainingError, match="holds no run that can be read: RecursionError"):
+        snapshot.keep("dncnn", tmp_path, "a", tmp_path)
 
 
 def test_what_is_kept_can_be_loaded():

@@ -121,6 +121,27 @@ def test_what_an_unfinished_run_reached_is_told(trained, tmp_path):
     assert origin(str(tmp_path / "start.weights.h5")).endswith(", 300 of 900 steps")
 
 
+@pytest.mark.parametrize("told", ["1\n\x1b[2J" + "x" * 10**5, "[" * 10**5])
+def test_what_a_file_tells_of_its_steps_is_a_few_printable_letters(told, trained, tmp_path):
+    shutil.copy(trained[0] / "network.weights.h5", tmp_path)
+    text = told if told[0] == "[" else json.dumps({"reached": told})
+    (tmp_path / "run.json").write_text(text)
+    said = origin(str(tmp_path / "network.weights.h5"))
+    assert said.isprintable()
+    assert len(said) < 250
+
+
+@pytest.mark.parametrize("scale", [[2], "2", {}, 1e400])
+def test_a_card_of_no_scale_is_no_other_scale(scale, trained):
+    folder, two = trained
+    card = json.loads((folder / "network.json").read_text())
+    card["arguments"]["scale"] = scale
+    (folder / "network.json").write_text(json.dumps(card))
+    network, its_card = edsr(2, seed=3)
+    start_from(network, str(folder / "network.weights.h5"), its_card)
+    assert same(network.get_weights(), two.get_weights())
+
+
 def test_no_weights_have_no_origin_and_unknown_ones_are_refused():
     assert origin("") == ""
     with pytest.raises(WeightsError, match="'absent' is neither a published weight"):

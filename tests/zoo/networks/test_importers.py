@@ -13,6 +13,7 @@ from zoo.networks.importers import import_weights
 from zoo.pictures.images import find_images, read_image
 from zoo.scoring.evaluate import evaluate, mean
 from zoo.scoring.tasks import Denoising, SuperResolution
+from zoo.store.claims import ContentError
 
 rng = np.random.default_rng(0)
 
@@ -249,6 +250,26 @@ def test_a_network_that_lies_elsewhere_is_refused(at, tmp_path):
         file[at] = h5py.ExternalLink("other.h5", "/x")
     with pytest.raises(zoo.WeightsError, match="net.mat cannot be read: its entry .* is a link"):
         import_weights(tmp_path / "net.mat", "dncnn")
+
+
+def test_a_network_that_its_file_cannot_hold_is_not_built(tmp_path, monkeypatch):
+    many = [(np.ones((1, 1, 1, 1), "f4"), np.ones(1, "f4"))] * 10**6
+    monkeypatch.setattr(importers, "_sequence", lambda path: many)
+    monkeypatch.setattr(importers, "_torch", lambda path: edsr_state(2) | wide)
+    wide = {"head.0.weight": np.ones((10**5, 3, 1, 1), "f4")}
+    wide["tail.0.0.weight"] = np.ones((4 * 10**5, 1, 1, 1), "f4")
+    (tmp_path / "a.pth").touch()
+    for model in ("dncnn", "edsr"):
+        with pytest.raises(zoo.WeightsError, match=f"a.pth holds no {model}: its network has .* w"):
+            import_weights(tmp_path / "a.pth", model)
+
+
+@pytest.mark.parametrize("deviation", [0, -1])
+def test_a_standard_deviation_that_is_not_positive_is_refused(deviation):
+    ones = np.ones((64, 1), "f4")
+    norm = ("bnorm", [ones, ones, np.full((64, 2), deviation, "f4")])
+    with pytest.raises(ContentError, match="a standard deviation that is not positive"):
+        importers._merged([("conv", list(CONVOLUTIONS[0])), norm])
 
 
 def test_a_file_of_another_network_is_one_sentence(tmp_path):

@@ -95,6 +95,7 @@ BOMBS = {
     "negative": mat(matrix((-1, 2, 3), bytes(6))),
     "too few": mat(matrix((2, 2, 3), bytes(6))),
     "beyond its end": mat(struct.pack("<II", 14, 10**6) + bytes(100)),
+    "doubles of class uint8": mat(matrix((1, 1, 2), np.array([7, 5000.0]).tobytes(), 9, 9)),
     "unknown": mat(element(99, bytes(16))),
     "no header": b"no matlab",
     "cut": mat(packed(matrix((2, 2, 3), bytes(12)))[:-9]),

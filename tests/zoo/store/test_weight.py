@@ -121,6 +121,16 @@ def test_a_file_with_a_layer_more_is_refused(saved, network):
         load_into(network, str(saved / "network.weights.h5"))
 
 
+def test_a_fault_in_the_last_layer_leaves_the_first_as_it_is(saved):
+    path, network = saved / "network.weights.h5", zoo.SRCNN(2, "9-1-5")
+    before = network.get_weights()
+    with h5py.File(path, "a") as file:
+        file.move("layers/conv2d_2/vars", "layers/conv2d_2/others")
+    with pytest.raises(zoo.WeightsError, match="network.weights.h5 cannot be read: "):
+        load_into(network, str(path))
+    assert all(map(np.array_equal, before, network.get_weights()))
+
+
 def test_no_file_is_refused(tmp_path):
     with pytest.raises(zoo.WeightsError, match="absent.weights.h5' is neither a published weight"):
         zoo.SRCNN(2, weights=str(tmp_path / "absent.weights.h5"))
@@ -139,6 +149,9 @@ def test_no_file_is_refused(tmp_path):
         ({"arguments": {"size": 9}}, "its card does not fit SRCNN: .* argument 'size'"),
         ({"arguments": {"scale": [2]}}, r"an argument is one value. Received: scale=\[2\]"),
         ({"sha256": 5}, "network.json cannot be used: it lacks 'sha256', a value of the type str"),
+        ({"arguments": "\x1b[2J\n"}, r"lacks 'arguments', .* Received: arguments='\\x1b\[2J\\n'"),
+        ({"sha256": "a\n" + "b" * 10**5}, r"SHA-256 a\\nb{62} expected, \w{64} found$"),
+        ({"builder": "x" * 10**5}, "unknown builder. Received: builder='x{80}'$"),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(saved, change, message):

@@ -1,0 +1,1 @@
+"""Files of strangers other than pictures, changed at random: weights, cubes, checkpoints."""
