@@ -5,7 +5,7 @@ normalisation folded; under bfloat16 autocast the last layer stays in float32, a
 """
 
 import argparse
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -35,7 +35,7 @@ def dncnn() -> nn.Module:
 
 
 # Builder, and the shape of the input for a side.
-NETWORKS: dict[str, tuple[Any, Any]] = {
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], tuple[int, ...]]]] = {
     "srcnn": (srcnn, lambda side: (1, 1, side, side)),
     "edsr": (edsr, lambda side: (1, 3, side, side)),
     "dncnn": (dncnn, lambda side: (1, 1, side, side)),
