@@ -54,15 +54,11 @@ def convolution(inputs: int, outputs: int, bias: bool = True) -> nn.Module:
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
 
 
-def srcnn() -> nn.Module:
-    """Return SRCNN 9-5-5 without padding."""
-    return nn.Sequential(
-        nn.Conv2d(1, 64, 9),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(64, 32, 5),
-        nn.ReLU(inplace=True),
-        Float32(nn.Conv2d(32, 1, 5)),
-    )
+def srcnn(padded: bool = False) -> nn.Module:
+    """Return SRCNN 9-5-5, without padding as it is trained, or with it."""
+    sizes = [(1, 64, 9), (64, 32, 5), (32, 1, 5)]
+    one, two, last = (nn.Conv2d(*each, padding=each[2] // 2 if padded else 0) for each in sizes)
+    return nn.Sequential(one, nn.ReLU(inplace=True), two, nn.ReLU(inplace=True), Float32(last))
 
 
 def edsr() -> nn.Module:
@@ -79,14 +75,13 @@ def edsr() -> nn.Module:
     )
 
 
-def dncnn() -> nn.Module:
-    """Return DnCNN-S with batch normalisation."""
-    middle: list[nn.Module] = []
+def dncnn(normalized: bool = True) -> nn.Module:
+    """Return DnCNN-S, with batch normalisation as it is trained, or without."""
+    layers = [convolution(1, 64), nn.ReLU(inplace=True)]
     for _ in range(15):
-        norm = nn.BatchNorm2d(64, eps=1e-4)
-        middle += [convolution(64, 64, bias=False), norm, nn.ReLU(inplace=True)]
-    first = [convolution(1, 64), nn.ReLU(inplace=True)]
-    return Residual(*first, *middle, Float32(convolution(64, 1)), sign=-1)
+        norm = [nn.BatchNorm2d(64, eps=1e-4)] if normalized else []
+        layers += [convolution(64, 64, bias=not normalized), *norm, nn.ReLU(inplace=True)]
+    return Residual(*layers, Float32(convolution(64, 1)), sign=-1)
 
 
 class Unit(nn.Module):
