@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any
 
 import keras
 
 import zoo
 from asykeras.degradations import BicubicDegrade
 from recipes.benchmark.ratios import seconds
-from recipes.data.patches import Patches, load_images
+from recipes.data.patches import Batch, Patches, load_images
 from recipes.training.devices import jit
 from recipes.training.restorer import Restorer
 
@@ -34,14 +33,14 @@ def benchmark_data(data: str, steps: int) -> None:
     print(f"training SRCNN 9-5-5 x3: {rate:.1f} steps/s, {share:.2%} of the time waiting for data")
 
 
-def seconds_of_all(batches: Iterable[Any]) -> float:
+def seconds_of_all(batches: Iterable[Batch]) -> float:
     """Return how long it takes to read all batches but the first."""
     iterator = iter(batches)
     next(iterator)
     return seconds(lambda: [None for _ in iterator])
 
 
-def waiting(model: keras.Model, batches: Iterable[Any]) -> tuple[float, float]:
+def waiting(model: keras.Model, batches: Iterable[Batch]) -> tuple[float, float]:
     """Train on all batches; return the share of time spent waiting, and the steps per second."""
     iterator = iter(batches)
     model.train_on_batch(next(iterator))

@@ -2,13 +2,13 @@
 
 import resource
 from functools import partial
-from typing import Any
 from unittest import mock
 
 import keras
 import numpy as np
 
 import zoo
+from asykeras.types import Tensor
 from recipes.benchmark.ratios import quartiles, ratio, seconds
 from zoo.networks import layers
 
@@ -36,7 +36,7 @@ def benchmark_gru(rounds: int) -> None:
         )
 
 
-def _no_scan(gates: Any, reverse: bool) -> Any:
+def _no_scan(gates: Tensor, reverse: bool) -> Tensor:
     del reverse
     z, f = keras.ops.split(gates, 2, axis=-1)
     return (1 - keras.ops.sigmoid(f)) * keras.ops.tanh(z)

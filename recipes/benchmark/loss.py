@@ -1,13 +1,13 @@
 """What the asymmetric losses cost: a training step with one over a step with the plain loss."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 
 import zoo
 from asykeras import AsyMAE, AsyMSE, Quartile
+from asykeras.types import Tensor
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.training.devices import jit
 
@@ -17,16 +17,18 @@ rng = np.random.default_rng(0)
 class Gain(keras.layers.Layer):
     """The identity, times a trainable 1: the smallest network that can be trained."""
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: tuple[int, ...]) -> None:
         """Create the factor."""
         self.gain = self.add_weight(shape=(), initializer="ones", name="gain")
 
-    def call(self, image: Any) -> Any:
+    def call(self, image: Tensor) -> Tensor:
         """Return the image times the factor."""
         return image * self.gain
 
 
-def trainer(network: keras.Model, loss: keras.losses.Loss, batch: Any, steps: int) -> Any:
+def trainer(
+    network: keras.Model, loss: keras.losses.Loss, batch: np.ndarray, steps: int
+) -> Callable[[], None]:
     """Return a function that trains a network for some steps on one batch in memory."""
     network.compile(keras.optimizers.Adam(1e-5), loss, jit_compile=jit())
 

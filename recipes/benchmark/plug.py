@@ -8,8 +8,8 @@ import importlib.util
 
 import numpy as np
 
-from recipes.benchmark.train import shown
-from recipes.benchmark.turns import OthersLoad, Worker, take_turns
+from recipes.benchmark.ratios import quartiles
+from recipes.benchmark.turns import Worker, compare
 
 ITERATIONS = 4  # of a run
 SIDE, BANDS = 256, 3
@@ -30,22 +30,15 @@ def benchmark_plug(rounds: int) -> None:
         workers["torch"] = Worker("recipes.benchmark.plug_torch", [])
     else:
         print("PyTorch is left out: pip install torch (2.13, CPU) to compare with it")
-    try:
-        for each in workers.values():
-            each.ask("peak 0")  # answered when it is ready
-        load = OthersLoad([each.process.pid for each in workers.values()])
-        times = take_turns({n: (w, "run") for n, w in workers.items()}, rounds, PIECE)
-        others = load.share()
-        peaks = {name: each.ask("peak 0") for name, each in workers.items()}
-    finally:
-        for each in workers.values():
-            each.close()
+    found = compare(workers, {name: (name, "run") for name in workers}, rounds, PIECE)
+    times = found.times
     print(f"deblurring by ADMM with DnCNN-S, {SIDE} x {SIDE} x {BANDS}, float32")
     for name, seconds in times.items():
         print(
             f"{name:8}{np.median(seconds) / ITERATIONS:8.3f} s per iteration, "
-            f"largest memory {peaks[name]:.2f} GiB"
+            f"largest memory {found.peaks[name]:.2f} GiB"
         )
     if "torch" in times:
-        print(f"ours over PyTorch, iterations per second: {shown(times['torch'] / times['zoo'])}")
-    print(f"others used {others:.0%} of the cores meanwhile")
+        ratios = quartiles(times["torch"] / times["zoo"])
+        print(f"ours over PyTorch, iterations per second: {ratios}")
+    print(f"others used {found.others:.0%} of the cores meanwhile")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from recipes.benchmark.plug import BANDS, ITERATIONS, SIDE
-from recipes.benchmark.restore_torch import dncnn
+from recipes.benchmark.train_torch import dncnn
 from recipes.benchmark.turns import serve
 from recipes.plug_and_play.degraded import gaussian_kernel
 from zoo.plug_and_play import Schedule
@@ -15,7 +15,7 @@ from zoo.plug_and_play import Schedule
 
 def main() -> None:
     """Answer requests until they end."""
-    network = dncnn().eval().to(memory_format=torch.channels_last)
+    network = dncnn(normalized=False).eval().to(memory_format=torch.channels_last)
     kernel = gaussian_kernel()
     large = np.zeros((SIDE, SIDE))
     large[: kernel.shape[0], : kernel.shape[1]] = kernel

@@ -27,4 +27,4 @@ def seconds(function: Callable[[], object]) -> float:
 def quartiles(values: np.ndarray) -> str:
     """Return the median and the middle half as text."""
     low, middle, high = np.percentile(values, (25, 50, 75))
-    return f"{middle:.3f} (middle half {low:.3f} to {high:.3f})"
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"

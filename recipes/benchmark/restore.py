@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from recipes.benchmark.train import shown
-from recipes.benchmark.turns import OthersLoad, Worker, take_turns
+from recipes.benchmark.ratios import quartiles
+from recipes.benchmark.turns import Turns, Worker, compare
 
 PIECE = 0.7  # seconds of a turn, roughly
 
@@ -86,40 +86,17 @@ def row(network: str, precision: str, rounds: int) -> str:
             words = [network, str(case.side), "--precision", precision]
             words += [] if side == "torch" else ["--engine", side]
             workers[side] = Worker(f"recipes.benchmark.{module}", words)
-    try:
-        for each in workers.values():
-            each.ask("peak 0")  # answered when it is ready
-        load = OthersLoad([each.process.pid for each in workers.values()])
-        sides = {name: (worker, "run") for name, worker in workers.items()}
-        times = take_turns({**sides, "restore": (workers["keras"], "restore")}, rounds, PIECE)
-        others = load.share()
-        peaks = {name: each.ask("peak 0") for name, each in workers.items()}
-    finally:
-        for each in workers.values():
-            each.close()
-    return line(case, precision, times, peaks, others)
+    sides = {name: (name, "run") for name in workers} | {"restore": ("keras", "restore")}
+    return line(case, precision, compare(workers, sides, rounds, PIECE))
 
 
-def line(
-    case: Case,
-    precision: str,
-    times: dict[str, np.ndarray],
-    peaks: dict[str, float],
-    others: float,
-) -> str:
-    """Return a line of the table.
-
-    Args:
-        case: What was measured.
-        precision: In which.
-        times: Seconds per call of the sides that were at hand, and of `restore`.
-        peaks: Largest memory of the sides in GiB.
-        others: Share of the machine that other processes had meanwhile.
-    """
+def line(case: Case, precision: str, found: Turns) -> str:
+    """Return a line of the table."""
+    times, peaks = found.times, found.peaks
     pixels = (case.side * case.scale) ** 2 / 1e6
     rates = [pixels / float(np.median(times[name])) for name in ("restore", "keras")]
     ratios = [
-        shown(times[name] / times["keras"]) if name in times else "-"
+        quartiles(times[name] / times["keras"]) if name in times else "-"
         for name in SIDES["float32"][1:]
     ]
     memory = " / ".join(f"{peaks[name]:.2f}" if name in peaks else "-" for name in SIDES["float32"])
@@ -127,5 +104,5 @@ def line(
     return (
         f"{name:28}{precision:10}{rates[0]:8.3f}{rates[1]:7.3f}"
         + "".join(f"{ratio:>24}" for ratio in ratios)
-        + f"{memory:>26}{others:7.0%}"
+        + f"{memory:>26}{found.others:7.0%}"
     )

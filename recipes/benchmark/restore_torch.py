@@ -5,40 +5,20 @@ normalisation folded; under bfloat16 autocast the last layer stays in float32, a
 """
 
 import argparse
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
 
-from recipes.benchmark.train_torch import Float32, GRUNet, Residual, convolution, edsr
+from recipes.benchmark.train_torch import GRUNet, dncnn, edsr, srcnn
 from recipes.benchmark.turns import serve
 
-
-def srcnn() -> nn.Module:
-    """Return SRCNN 9-5-5."""
-    return nn.Sequential(
-        nn.Conv2d(1, 64, 9, padding=4),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(64, 32, 5, padding=2),
-        nn.ReLU(inplace=True),
-        Float32(nn.Conv2d(32, 1, 5, padding=2)),
-    )
-
-
-def dncnn() -> nn.Module:
-    """Return DnCNN-S without batch normalisation."""
-    middle: list[nn.Module] = []
-    for _ in range(15):
-        middle += [convolution(64, 64), nn.ReLU(inplace=True)]
-    first = [convolution(1, 64), nn.ReLU(inplace=True)]
-    return Residual(*first, *middle, Float32(convolution(64, 1)), sign=-1)
-
-
 # Builder, and the shape of the input for a side.
-NETWORKS: dict[str, tuple[Any, Any]] = {
-    "srcnn": (srcnn, lambda side: (1, 1, side, side)),
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], tuple[int, ...]]]] = {
+    "srcnn": (partial(srcnn, padded=True), lambda side: (1, 1, side, side)),
     "edsr": (edsr, lambda side: (1, 3, side, side)),
-    "dncnn": (dncnn, lambda side: (1, 1, side, side)),
+    "dncnn": (partial(dncnn, normalized=False), lambda side: (1, 1, side, side)),
     "dphsir": (GRUNet, lambda side: (1, 2, 3, side, side)),
 }
 

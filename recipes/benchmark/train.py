@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from recipes.benchmark.turns import ONE_THREAD, OthersLoad, Worker, take_turns
+from recipes.benchmark.ratios import quartiles
+from recipes.benchmark.turns import ONE_THREAD, Turns, Worker, compare
 
 PIECE = 0.7  # seconds of a turn, roughly
 
@@ -38,23 +39,6 @@ CASES = {
         Case("GRUNet, 3 bands", "dphsir", 8, 64),
     )
 }
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured for one network and precision.
-
-    Attributes:
-        times: Seconds per step of `recipe`, `memory` and, where it is installed, `torch`.
-        peaks: Largest memory of ours and of PyTorch's process in GiB.
-        others: Share of the machine that other processes had meanwhile.
-    """
-
-    case: Case
-    precision: str
-    times: dict[str, np.ndarray]
-    peaks: list[float]
-    others: float
 
 
 @dataclass(frozen=True)
@@ -93,7 +77,7 @@ def benchmark_train(recipes: Sequence[str], precisions: Sequence[str], way: Way)
     print(HEADER)
     for recipe in recipes:
         for precision in precisions:
-            print(row(measure(CASES[recipe], precision, way)), flush=True)
+            print(row(CASES[recipe], precision, measure(CASES[recipe], precision, way)), flush=True)
     print(LEGEND)
 
 
@@ -102,8 +86,8 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def measure(case: Case, precision: str, way: Way) -> Measured:
-    """Let the sides take turns on one network."""
+def measure(case: Case, precision: str, way: Way) -> Turns:
+    """Let `recipe`, `memory` and, where it is installed, `torch` take turns on one network."""
     common = ["--batch", str(case.batch), "--patch", str(case.patch), "--precision", precision]
     long = ["--steps", "1000000", "--every", "1000000", "--data", way.data]
     environment = ONE_THREAD if way.one_thread else {}
@@ -111,22 +95,12 @@ def measure(case: Case, precision: str, way: Way) -> Measured:
     def worker(side: str, *arguments: str) -> Worker:
         return Worker(f"recipes.benchmark.{side}", [case.recipe, *common, *arguments], environment)
 
-    workers = [worker("train_keras", *case.options, *long)]
-    sides = {"recipe": (workers[0], "recipe"), "memory": (workers[0], "memory")}
-    try:
-        if has_torch():
-            workers.append(worker("train_torch", *["--compile"] * way.compiled))
-            sides["torch"] = (workers[1], "step")
-        for each in workers:
-            each.ask("peak 0")  # answered when it is ready
-        load = OthersLoad([each.process.pid for each in workers])
-        times = take_turns(sides, way.rounds, PIECE)
-        others = load.share()
-        peaks = [each.ask("peak 0") for each in workers]
-    finally:
-        for each in workers:
-            each.close()
-    return Measured(case, precision, times, peaks, others)
+    workers = {"ours": worker("train_keras", *case.options, *long)}
+    sides = {"recipe": ("ours", "recipe"), "memory": ("ours", "memory")}
+    if has_torch():
+        workers["torch"] = worker("train_torch", *["--compile"] * way.compiled)
+        sides["torch"] = ("torch", "step")
+    return compare(workers, sides, way.rounds, PIECE)
 
 
 HEADER = (
@@ -141,21 +115,15 @@ processes used meanwhile. Above a few percent PyTorch's threads wait for each ot
 repeat the run, or use --one-thread, which counts the processor time of one thread per side."""
 
 
-def row(measured: Measured) -> str:
+def row(case: Case, precision: str, found: Turns) -> str:
     """Return a line of the table."""
-    case, times = measured.case, measured.times
+    times = found.times
     name = f"{case.name}, {case.batch} x {case.patch}"
-    recipe = shown(times["memory"] / times["recipe"])
-    against = shown(times["torch"] / times["memory"]) if "torch" in times else "-"
-    peaks = [f"{peak:.2f}" for peak in measured.peaks] + ["-"]
+    recipe = quartiles(times["memory"] / times["recipe"])
+    against = quartiles(times["torch"] / times["memory"]) if "torch" in times else "-"
+    peaks = [f"{peak:.2f}" for peak in found.peaks.values()] + ["-"]
     rate = 1 / np.median(times["recipe"])
     return (
-        f"{name:32}{measured.precision:10}{rate:8.2f}{recipe:>24}{against:>24}"
-        f"{peaks[0]:>7}{peaks[1]:>8}{measured.others:7.0%}"
+        f"{name:32}{precision:10}{rate:8.2f}{recipe:>24}{against:>24}"
+        f"{peaks[0]:>7}{peaks[1]:>8}{found.others:7.0%}"
     )
-
-
-def shown(ratios: np.ndarray) -> str:
-    """Return the median of ratios and their middle half."""
-    low, middle, high = np.percentile(ratios, (25, 50, 75))
-    return f"{middle:.3f} ({low:.3f} to {high:.3f})"

@@ -6,13 +6,16 @@ Run by `recipes.benchmark.train`: python -m recipes.benchmark.train_keras RECIPE
 import importlib
 import sys
 import tempfile
-from typing import Any
+from collections.abc import Iterator
 from unittest import mock
 
+from asykeras.types import Tensor
 from recipes.benchmark.turns import answer, clock, peak_memory, requests
 from recipes.data.patches import Patches
 from recipes.training import run as training
-from recipes.training.progress import Progress
+from recipes.training.batches import Batches, batches
+from recipes.training.devices import Devices
+from recipes.training.progress import Progress, Report, Signals
 
 FIRST = 2  # steps before the first request is read: the first one traces the step
 PREPARED = 5  # steps that tf.data may have prepared while the recipe stood still; not timed
@@ -32,10 +35,10 @@ class Timed(Progress):
 
     patches: Patches
 
-    def __init__(self, *arguments: Any):
-        super().__init__(*arguments)
+    def __init__(self, report: Report, step: int, signals: Signals):
+        super().__init__(report, step, signals)
         self.left, self.timed, self.begun_timed = FIRST, 0, 0.0
-        self.memory: Any = None
+        self.memory: Iterator[Tensor] | None = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Count the steps of a turn."""
@@ -71,17 +74,16 @@ def main() -> None:
     """Run the recipe that the command line names, until the requests end."""
     name, *options = sys.argv[1:]
     recipe = importlib.import_module(f"recipes.{name}")
-    of = Patches.of
 
-    def remembered(*arguments: Any, **keywords: Any) -> Patches:
-        Timed.patches = of(*arguments, **keywords)
-        return Timed.patches
+    def remembered(patches: Patches, start: int, stop: int, devices: Devices) -> Batches:
+        Timed.patches = patches
+        return batches(patches, start, stop, devices)
 
     with tempfile.TemporaryDirectory() as folder:
         options += ["--workdir", f"{folder}/run", "--quiet"]
         with (
             mock.patch.object(training, "Progress", Timed),
-            mock.patch.object(Patches, "of", remembered),
+            mock.patch.object(training, "batches", remembered),
         ):
             try:
                 sys.exit(recipe.main(options))

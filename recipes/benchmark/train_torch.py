@@ -9,7 +9,7 @@ multiplies by matrices. Under bfloat16 autocast the last layer stays in float32,
 import argparse
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch.nn import functional
 from asykeras.resize import bicubic_resize
 from recipes.benchmark.turns import serve
 
+Map: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 MARGIN = 20  # pixels that SRCNN's label loses: 12 of context and 8 of the three valid convolutions
 
 
@@ -29,7 +30,7 @@ class Float32(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer."""
         with torch.autocast("cpu", enabled=False):
             return self.layer(x.float())
@@ -43,25 +44,21 @@ class Residual(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.sign = sign
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layers."""
         return torch.add(x, self.layers(x), alpha=self.sign)
 
 
-def convolution(inputs: int, outputs: int, **options: Any) -> nn.Module:
+def convolution(inputs: int, outputs: int, bias: bool = True) -> nn.Module:
     """Return a zero-padded 3x3 convolution."""
-    return nn.Conv2d(inputs, outputs, 3, padding=1, **options)
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
 
 
-def srcnn() -> nn.Module:
-    """Return SRCNN 9-5-5 without padding."""
-    return nn.Sequential(
-        nn.Conv2d(1, 64, 9),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(64, 32, 5),
-        nn.ReLU(inplace=True),
-        Float32(nn.Conv2d(32, 1, 5)),
-    )
+def srcnn(padded: bool = False) -> nn.Module:
+    """Return SRCNN 9-5-5, without padding as it is trained, or with it."""
+    sizes = [(1, 64, 9), (64, 32, 5), (32, 1, 5)]
+    one, two, last = (nn.Conv2d(*each, padding=each[2] // 2 if padded else 0) for each in sizes)
+    return nn.Sequential(one, nn.ReLU(inplace=True), two, nn.ReLU(inplace=True), Float32(last))
 
 
 def edsr() -> nn.Module:
@@ -78,14 +75,13 @@ def edsr() -> nn.Module:
     )
 
 
-def dncnn() -> nn.Module:
-    """Return DnCNN-S with batch normalisation."""
-    middle: list[nn.Module] = []
+def dncnn(normalized: bool = True) -> nn.Module:
+    """Return DnCNN-S, with batch normalisation as it is trained, or without."""
+    layers = [convolution(1, 64), nn.ReLU(inplace=True)]
     for _ in range(15):
-        norm = nn.BatchNorm2d(64, eps=1e-4)
-        middle += [convolution(64, 64, bias=False), norm, nn.ReLU(inplace=True)]
-    first = [convolution(1, 64), nn.ReLU(inplace=True)]
-    return Residual(*first, *middle, Float32(convolution(64, 1)), sign=-1)
+        norm = [nn.BatchNorm2d(64, eps=1e-4)] if normalized else []
+        layers += [convolution(64, 64, bias=not normalized), *norm, nn.ReLU(inplace=True)]
+    return Residual(*layers, Float32(convolution(64, 1)), sign=-1)
 
 
 class Unit(nn.Module):
@@ -112,7 +108,7 @@ class Unit(nn.Module):
             bias=bias,
         )
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return h of every band of (B, C, bands, H, W)."""
         z, *forget = self.convolution(x).chunk(self.gates, 1)
         z, forget = torch.tanh(z), [torch.sigmoid(f) for f in forget]
@@ -120,7 +116,7 @@ class Unit(nn.Module):
             return self._scan(z, forget[0], False) + self._scan(z, forget[1], True)
         return self._scan(z, forget[0], self.direction == "backward")
 
-    def _scan(self, z: Any, forget: Any, backward: bool) -> Any:
+    def _scan(self, z: torch.Tensor, forget: torch.Tensor, backward: bool) -> torch.Tensor:
         bands = list(zip(z.unbind(2), forget.unbind(2), strict=True))
         h, states = torch.zeros_like(bands[0][0]), []
         for new, f in reversed(bands) if backward else bands:
@@ -137,7 +133,7 @@ class Block(nn.Module):
         self.branch = nn.Sequential(Unit(inputs, filters), Unit(filters, filters))
         self.shortcut = Unit(inputs, filters, size=1)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the block."""
         return self.branch(x) + self.shortcut(x)
 
@@ -158,7 +154,7 @@ class GRUNet(nn.Module):
         self.decoder = nn.ModuleList(Block(2 * narrow, narrow) for narrow, _ in levels)
         self.tail = Float32(Unit(16, 1, "both", bias=True))
 
-    def forward(self, volume: Any) -> Any:
+    def forward(self, volume: torch.Tensor) -> torch.Tensor:
         """Restore (B, 2, bands, H, W); returns (B, bands, H, W)."""
         features = [self.head(volume)]
         for down, block in zip(self.down, self.encoder, strict=True):
@@ -172,13 +168,13 @@ class GRUNet(nn.Module):
         return volume[:, 0] + self.tail(x)[:, 0]
 
 
-def resizer(scale: float, size: int) -> Callable[[Any], Any]:
+def resizer(scale: float, size: int) -> Map:
     """Return a function that resizes squares of a size by matrices, as `bicubic_resize` does."""
     matrix = torch.from_numpy(bicubic_resize(np.eye(size), (scale, 1)).astype(np.float32))
     return lambda image: matrix @ image @ matrix.T
 
 
-def degradation(recipe: str, patch: int) -> Callable[[Any], Any]:
+def degradation(recipe: str, patch: int) -> Map:
     """Return what a recipe puts in front of its network, for images (B, C, H, W) in [0, 1]."""
     if recipe == "srcnn":
         down, up = resizer(1 / 3, patch), resizer(3, -(-patch // 3))
@@ -190,7 +186,7 @@ def degradation(recipe: str, patch: int) -> Callable[[Any], Any]:
     if recipe == "dncnn":
         return lambda clean: clean + 25 / 255 * torch.randn_like(clean)
 
-    def with_level(clean: Any) -> Any:
+    def with_level(clean: torch.Tensor) -> torch.Tensor:
         sigma = 70 / 255 * torch.rand(len(clean), 1, 1, 1)
         noisy = clean + sigma * torch.randn_like(clean)
         return torch.stack([noisy, sigma.expand_as(noisy)], 1)

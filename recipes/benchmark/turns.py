@@ -11,10 +11,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from asykeras.types import Tensor
 
 # One thread, and its processor time: what a step costs also while others use the machine.
 ONE_THREAD = {
@@ -99,7 +101,7 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def serve(work: Mapping[str, Callable[[], Any]]) -> None:
+def serve(work: Mapping[str, Callable[[], Tensor]]) -> None:
     """Answer requests until they end: the seconds of so many calls, or the `peak` of memory.
 
     Args:
@@ -141,6 +143,48 @@ def take_turns(
         for name in list(sides)[:: 1 if number % 2 else -1]:
             times[name].append(per_step(name, counts[name]))
     return {name: np.array(values) for name, values in times.items()}
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What was measured of sides that took turns.
+
+    Attributes:
+        times: Seconds per step of each side, one number per round.
+        peaks: Largest memory of each process in GiB.
+        others: Share of the machine that other processes had meanwhile.
+    """
+
+    times: dict[str, np.ndarray]
+    peaks: dict[str, float]
+    others: float
+
+
+def compare(
+    workers: dict[str, Worker], sides: dict[str, tuple[str, str]], rounds: int, piece: float
+) -> Turns:
+    """Let sides take turns; their processes end afterwards.
+
+    Args:
+        workers: The processes by their names.
+        sides: Name of a side -> name of its process, and the word that asks for steps.
+        rounds: As in `take_turns`.
+        piece: As in `take_turns`.
+
+    Raises:
+        WorkerError: if a process fails.
+    """
+    try:
+        for each in workers.values():
+            each.ask("peak 0")  # answered when it is ready
+        load = OthersLoad([each.process.pid for each in workers.values()])
+        asked = {side: (workers[name], word) for side, (name, word) in sides.items()}
+        times = take_turns(asked, rounds, piece)
+        others = load.share()
+        return Turns(times, {name: each.ask("peak 0") for name, each in workers.items()}, others)
+    finally:
+        for each in workers.values():
+            each.close()
 
 
 class OthersLoad:

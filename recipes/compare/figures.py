@@ -212,20 +212,14 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
     left, right = page.subplots(1, 2)
     values = {name: np.array([log[key] for log in seeds]) for name, seeds in logs.items()}
     for name, seeds in values.items():
-        colour, dashes, marker = STYLES[name]
-        steps = logs[name][0]["step"]
-        left.plot(steps, seeds.T, color=colour, linewidth=0.6, alpha=0.5)
-        left.plot(
-            steps, seeds.mean(axis=0), color=colour, linestyle=dashes, marker=marker,
-            markersize=4, label=f"{name}, mean of {len(seeds)} seeds",
-        )  # fmt: skip
+        _seeds(left, logs[name][0]["step"], seeds, name, f"{name}, mean of {len(seeds)} seeds")
     # The first pieces would leave no room for the others.
     late = np.concatenate([seeds[:, len(seeds[0]) // 5 :].ravel() for seeds in values.values()])
     left.set_ylim(_roomy(late))
     for plain in ("MAE", "MSE"):
         if {plain, f"Asy_{plain}"} <= {*values}:
             change = values[f"Asy_{plain}"] - values[plain]
-            _difference_curve(right, logs[plain][0]["step"], change, plain)
+            _seeds(right, logs[plain][0]["step"], change, plain, f"Asy_{plain} minus {plain}")
     right.axhline(0, color="black", linewidth=1)
     for axes, text in ((left, label), (right, f"difference of {label}")):
         axes.set_xlabel("step", fontsize=plots.TEXT)
@@ -236,13 +230,12 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
     return page
 
 
-def _difference_curve(axes: plots.Axes, steps: np.ndarray, change: np.ndarray, plain: str) -> None:
-    colour, dashes, marker = STYLES[plain]
-    axes.plot(steps, change.T, color=colour, linewidth=0.6, alpha=0.6)
-    axes.plot(
-        steps, change.mean(axis=0), color=colour, linestyle=dashes, marker=marker, markersize=4,
-        label=f"Asy_{plain} minus {plain}",
-    )  # fmt: skip
+def _seeds(axes: plots.Axes, x: np.ndarray, seeds: np.ndarray, name: str, label: str) -> None:
+    """Draw every seed as a thin line, and their mean in the style of a loss."""
+    colour, dashes, marker = STYLES[name]
+    axes.plot(x, seeds.T, color=colour, linewidth=0.6, alpha=0.6)
+    style = {"color": colour, "linestyle": dashes, "marker": marker, "markersize": 4}
+    axes.plot(x, seeds.mean(axis=0), label=label, **style)
 
 
 def _roomy(values: np.ndarray) -> tuple[float, float]:
@@ -346,13 +339,8 @@ def grey_levels(changes: Mapping[str, np.ndarray], share: np.ndarray, title: str
     above, below = page.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     centres = (np.arange(BINS) + 0.5) * 256 / BINS
     for plain, seeds in changes.items():
-        colour, dashes, marker = STYLES[plain]
-        seeds = np.where(share >= SMALLEST_SHARE, seeds, np.nan)
-        above.plot(centres, seeds.T, color=colour, linewidth=0.6, alpha=0.6)
-        above.plot(
-            centres, seeds.mean(axis=0), color=colour, linestyle=dashes, marker=marker,
-            markersize=5, label=f"Asy_{plain} against {plain}, mean of {len(seeds)} seeds",
-        )  # fmt: skip
+        label = f"Asy_{plain} against {plain}, mean of {len(seeds)} seeds"
+        _seeds(above, centres, np.where(share >= SMALLEST_SHARE, seeds, np.nan), plain, label)
     above.axhline(0, color="black", linewidth=1)
     above.set_ylabel("change of the squared\nerror in per cent", fontsize=plots.TEXT)
     above.legend(frameon=False, fontsize=plots.TEXT - 1)

@@ -154,14 +154,6 @@ def ablation_plan(losses: Sequence[str], names: Sequence[str] = ()) -> list[Conf
     return [row for name, row in rows.items() if name in names or not names]
 
 
-def averaging(steps: int) -> float:
-    """Return the momentum of the averaged weights: over the last 4 % of the steps, about.
-
-    A fixed momentum would leave much of the initial weights in the average of a short run.
-    """
-    return round(min(0.999, max(0.0, 1 - 25 / steps)), 4)
-
-
 def specification(cell: Cell, preset: Preset, backend: str) -> Specification:
     """Return all that decides the numbers of a cell, for its `cell.json`; no paths."""
     settings: dict[str, Setting] = {**preset.settings, **cell.configuration.changes}
@@ -175,7 +167,6 @@ def specification(cell: Cell, preset: Preset, backend: str) -> Specification:
         settings.setdefault("patch", preset.patches[cell.task])
     steps = settings["steps"]
     settings.setdefault("every", steps // 10 if steps % 10 == 0 else steps)
-    settings.setdefault("ema", averaging(steps))
     return {
         "cell": cell.name,
         "network": cell.network,

@@ -1,6 +1,5 @@
 """The evaluations of finished cells as arrays `(seeds, images)`."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from recipes.compare.cells import read_json
 from recipes.compare.plan import Cell
 from recipes.compare.records import CellResult, Record, Records, scores_of
+from recipes.training.curves import read_log
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,8 @@ class Results:
         return float(self.cells[self.cell(task, name, seed).name]["witness"]["rate_factor"])
 
     def log(self, task: str, name: str, seed: int) -> dict[str, np.ndarray]:
-        """Return the columns of the `training.csv` of a cell, each step once, the last time."""
-        path = self.folder(task, name, seed) / "training.csv"
-        with path.open(newline="") as file:
-            rows = {int(row["step"]): row for row in csv.DictReader(file)}
-        return {
-            key: np.array([float(rows[step][key] or "nan") for step in sorted(rows)])
-            for key in ("step", "psnr", "validation_psnr", "images_per_second")
-        }
+        """Return the columns of the `training.csv` of a cell."""
+        return read_log(self.folder(task, name, seed))
 
     def milliseconds_per_step(self, task: str, name: str, seed: int) -> float:
         """Return the median over the pieces of a run; the first, which compiles, is left out."""

@@ -12,10 +12,12 @@ from recipes.compare import figures, findings, statistics, stored, tables
 from recipes.compare.findings import AblationRow, Difference
 from recipes.compare.grey_levels import BANDS, BINS, change
 from recipes.compare.measure import evaluations, record
-from recipes.compare.plan import NAMES, ablation_plan, averaging, table_configurations
+from recipes.compare.plan import NAMES, ablation_plan, table_configurations
 from recipes.compare.presets import Setting
 from recipes.compare.report import REPORT, Report
 from recipes.compare.results import Results, metrics
+from recipes.training.objective import ema_momentum
+from recipes.training.settings import Descent
 from zoo.pictures.images import to_uint8
 from zoo.scoring.evaluate import Evaluation
 from zoo.scoring.tasks import parse, unit_range
@@ -351,7 +353,8 @@ def protocol(report: Report) -> str:
     preset = report.preset
     stated = "\n".join(f"- {line}" for line in preset.stated)
     choices = [[question, answer] for question, answer in preset.choices.items()]
-    settings = {"ema": averaging(preset.settings["steps"]), **preset.settings}
+    momentum = ema_momentum(Descent(steps=preset.settings["steps"]))
+    settings = {"ema": round(momentum, 4), **preset.settings}
     if "patch" not in settings and preset.patches:
         settings["patch"] = {task: preset.patches[task] for task in preset.tasks}
     images = ", ".join(report.results.images)

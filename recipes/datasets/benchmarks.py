@@ -8,10 +8,11 @@ layouts that `recipes.datasets.layouts` knows:
 """
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from recipes.datasets.bsds300 import Example
 from recipes.datasets.layouts import BENCHMARKS, benchmark_files, read_benchmark
 
 CITATIONS = {
@@ -79,7 +80,7 @@ class RestorationBenchmarks(tfds.core.GeneratorBasedBuilder):
         "with original and GTmod12."
     )
 
-    def _info(self) -> Any:
+    def _info(self) -> tfds.core.DatasetInfo:
         known = BENCHMARKS[self.builder_config.name]
         features = {
             "image": tfds.features.Image(shape=(None, None, 1 if known.grey else None)),
@@ -92,11 +93,13 @@ class RestorationBenchmarks(tfds.core.GeneratorBasedBuilder):
             citation=CITATIONS[self.builder_config.name],
         )
 
-    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, Example]]]:
         files = benchmark_files(dl_manager.manual_dir, self.builder_config.name)
         return {"test": self._generate_examples(files)}
 
-    def _generate_examples(self, files: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self, files: list[Path]) -> Iterator[tuple[str, Example]]:
         for path in files:
             image = read_benchmark(path, self.builder_config.name)
             yield path.stem, {"image": image, "name": path.stem}

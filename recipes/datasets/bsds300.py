@@ -12,14 +12,16 @@ and SHA-256 are checked, so no checksum of the archive is needed.
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.machine.walk import folders, walk
 from zoo.pictures.images import ImageError, read_header, read_image
 
 URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/BSDS300-images.tgz"
+Example: TypeAlias = dict[str, np.ndarray | str]  # `image` and `name`
 SIZES = ((321, 481), (481, 321))
 
 
@@ -58,7 +60,7 @@ class Bsds300(tfds.core.GeneratorBasedBuilder):
         "the manual folder of TensorFlow Datasets"
     )
 
-    def _info(self) -> Any:
+    def _info(self) -> tfds.core.DatasetInfo:
         features = {
             "image": tfds.features.Image(shape=(None, None, 3)),
             "name": tfds.features.Text(),
@@ -71,26 +73,28 @@ class Bsds300(tfds.core.GeneratorBasedBuilder):
             citation=CITATION,
         )
 
-    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, Example]]]:
         try:
             splits = find_splits(Path(dl_manager.manual_dir))
         except AssertionError:  # there is no manual folder
             splits = {}
-        splits = splits or find_splits(Path(_fetched(dl_manager)))
+        splits = splits or find_splits(_fetched(dl_manager))
         if not splits:
             raise ImageError(f"{URL} did not hold the folders train and test")
         for split, folder in splits.items():
             check(folder, SPLITS[split])
         return {split: self._generate_examples(folder) for split, folder in splits.items()}
 
-    def _generate_examples(self, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self, folder: Path) -> Iterator[tuple[str, Example]]:
         for path in files(folder):
             yield path.stem, {"image": read_image(path), "name": path.stem}
 
 
-def _fetched(dl_manager: Any) -> Any:
+def _fetched(dl_manager: tfds.download.DownloadManager) -> Path:
     try:
-        return dl_manager.download_and_extract(URL)
+        return Path(dl_manager.download_and_extract(URL))
     except OSError as error:
         raise ImageError(f"{URL}: {Bsds300.MANUAL_DOWNLOAD_INSTRUCTIONS}") from error
 

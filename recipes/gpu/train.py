@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from recipes.plan import ROWS, Row
 
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if all(well) else 1
 
 
-def _end(number: int, frame: Any) -> None:
+def _end(number: int, frame: FrameType | None) -> None:
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise Ended(f"ended by {signal.Signals(number).name}")

@@ -1,7 +1,5 @@
 """The figure of a plug-and-play restoration: pictures, spectra of two pixels, the iterations."""
 
-from typing import Any
-
 import numpy as np
 
 from asykeras import plots
@@ -17,7 +15,7 @@ def figure(
     restored: np.ndarray,
     truth: np.ndarray | None,
     found: Restored,
-) -> Any:
+) -> plots.Figure:
     """Return the figure.
 
     Args:
@@ -59,7 +57,9 @@ def _pixels(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(int(shape[0] * y), int(shape[1] * x)) for y, x in PLACES]
 
 
-def _spectra(axes: Any, volume: Volume, restored: np.ndarray, truth: np.ndarray | None) -> None:
+def _spectra(
+    axes: plots.Axes, volume: Volume, restored: np.ndarray, truth: np.ndarray | None
+) -> None:
     axes.set_axis_on()
     known = len(volume.wavelengths) == restored.shape[-1]
     x = np.array(volume.wavelengths) if known else np.arange(restored.shape[-1])
@@ -74,7 +74,7 @@ def _spectra(axes: Any, volume: Volume, restored: np.ndarray, truth: np.ndarray 
     axes.legend(fontsize="small")
 
 
-def _iterations(axes: Any, found: Restored) -> None:
+def _iterations(axes: plots.Axes, found: Restored) -> None:
     axes.set_axis_on()
     numbers = np.arange(1, len(found.changes) + 1)
     if found.psnr.size:

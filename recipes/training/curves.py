@@ -10,6 +10,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from asykeras import plots
 from zoo.app.command import Work, command
 from zoo.machine.files import replacing
@@ -18,7 +20,7 @@ STYLES = ("-", "--", "-.", ":")  # runs differ in dashes, so that grey prints ca
 COLOURS = ("#1f4e79", "#c1121f", "#1b7837", "#5c4033")
 
 
-def read_log(workdir: Path) -> dict[str, list[float]]:
+def read_log(workdir: Path) -> dict[str, np.ndarray]:
     """Return the columns of training.csv; of lines with the same step the last counts.
 
     Raises:
@@ -28,12 +30,13 @@ def read_log(workdir: Path) -> dict[str, list[float]]:
     try:
         with path.open(newline="") as file:
             rows = {float(row["step"]): row for row in csv.DictReader(file)}
-        columns = {key: [float(row[key]) for row in rows.values()] for key in ("step", "loss")}
-        for key in ("psnr", "validation_psnr"):
-            columns[key] = [float(row.get(key) or "nan") for row in rows.values()]
+        columns = {
+            key: np.array([float(row.get(key) or "nan") for row in rows.values()])
+            for key in ("step", "loss", "psnr", "validation_psnr", "images_per_second")
+        }
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the log of a run: {error}") from None
-    if not columns["step"]:
+    if not rows:
         raise ValueError(f"{path} holds no line yet")
     return columns
 

@@ -10,8 +10,16 @@ from PIL import Image
 
 from recipes.benchmark import __main__, picture, pictures, ratios, restore, train, turns
 from recipes.benchmark.ratios import quartiles, ratio
-from recipes.benchmark.train import CASES, Measured, Way, row, shown
-from recipes.benchmark.turns import OthersLoad, Worker, WorkerError, answer, requests, take_turns
+from recipes.benchmark.train import CASES, Way, row
+from recipes.benchmark.turns import (
+    OthersLoad,
+    Turns,
+    Worker,
+    WorkerError,
+    answer,
+    requests,
+    take_turns,
+)
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import open_network
 from zoo.store.card import Use
@@ -42,8 +50,7 @@ def test_the_sides_of_a_ratio_take_turns(monkeypatch):
 
 
 def test_quartiles_of_five():
-    assert quartiles(np.array([5, 1, 3, 2, 4])) == "3.000 (middle half 2.000 to 4.000)"
-    assert shown(np.array([0.5, 0.1, 0.3, 0.2, 0.4])) == "0.300 (0.200 to 0.400)"
+    assert quartiles(np.array([5, 1, 3, 2, 4])) == "3.000 (2.000 to 4.000)"
 
 
 def test_turns_last_about_one_piece_and_alternate():
@@ -64,7 +71,7 @@ def test_a_line_of_the_table():
         "memory": np.array([0.10, 0.18]),  # ratios 1 and 0.9
         "torch": np.array([0.15, 0.18]),  # ratios 1.5 and 1
     }
-    line = row(Measured(CASES["dncnn"], "float32", times, [1.234, 0.5], 0.031))
+    line = row(CASES["dncnn"], "float32", Turns(times, {"ours": 1.234, "torch": 0.5}, 0.031))
     assert line.startswith("DnCNN-S, 32 x 40 ")
     expected = "float32 6.67 0.950 (0.925 to 0.975) 1.250 (1.125 to 1.375) 1.23 0.50 3%"
     assert line.split()[4:] == expected.split()
@@ -73,7 +80,7 @@ def test_a_line_of_the_table():
 
 def test_a_line_without_pytorch():
     times = {"recipe": np.array([0.5]), "memory": np.array([0.5])}
-    line = row(Measured(CASES["srcnn"], "bfloat16", times, [1.0], float("nan")))
+    line = row(CASES["srcnn"], "bfloat16", Turns(times, {"ours": 1.0}, float("nan")))
     assert line.split()[6:] == "bfloat16 2.00 1.000 (1.000 to 1.000) - 1.00 - nan%".split()
 
 
@@ -85,7 +92,7 @@ def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch, capsys):
 
     def measure(case, precision, way):
         asked.append((case.recipe, precision, way))
-        return Measured(case, precision, times, [1.0], 0.0)
+        return Turns(times, {"ours": 1.0}, 0.0)
 
     monkeypatch.setattr(train, "measure", measure)
     code = __main__.main("train --network dncnn --precision bfloat16 --rounds 2 --data d".split())
@@ -186,7 +193,7 @@ def test_a_line_of_the_restoration_table():
     }
     peaks = {"keras": 1.0, "onnxruntime": 1.25, "openvino": 0.5}
     case = restore.Case("EDSR", side=100, scale=2)
-    words = restore.line(case, "float32", times, peaks, others=0.02).split()
+    words = restore.line(case, "float32", Turns(times, peaks, 0.02)).split()
     assert words[:7] == ["EDSR,", "100", "x", "100", "float32", "0.320", "0.400"]
     assert words[7:] == [
         *("2.000", "(2.000", "to", "2.000)", "0.500", "(0.500", "to", "0.500)", "-"),

@@ -10,7 +10,6 @@ from recipes.compare.cell import RECIPES
 from recipes.compare.plan import (
     ablation_configurations,
     ablation_plan,
-    averaging,
     plan,
     specification,
 )
@@ -104,14 +103,6 @@ def test_the_settings_are_those_of_the_recipe(name):
         settings = kind.of(**specification(cell, preset, "jax")["settings"])
         assert settings.descent.steps % settings.descent.every == 0
         recipe(settings)  # refuses what does not go together
-
-
-@pytest.mark.parametrize(
-    ("steps", "momentum"), [(4, 0.0), (100, 0.75), (5000, 0.995), (100_000, 0.999)]
-)
-def test_a_short_run_keeps_nothing_of_its_initial_weights(steps, momentum):
-    assert averaging(steps) == momentum
-    assert momentum**steps < 1e-10
 
 
 def test_dncnn_is_trained_for_the_noise_that_it_is_tested_with():
