@@ -166,21 +166,21 @@ def draw(
 ) -> None:
     """Draw the page: two test images, the weights of one label, and the bars of all."""
     page.suptitle(note, fontsize=plots.TEXT + 1)
-    *rows, bottom = page.subfigures(len(REGIONS) + 1, 1)
+    *rows, bottom = page.subfigures(len(REGIONS) + 1, 1, squeeze=False).ravel()
     names = list(images)
     for (name, region), row in zip(REGIONS.items(), rows, strict=True):
         clean = crop_to_multiple(images[name], SCALE)
         small = to_numpy(bicubic_resize(clean, 1 / SCALE))
         versions = {network: restore(small) for network, restore in restorers.items()}
         scores = {network: columns[network][names.index(name)] for network in restorers}
-        plots.comparison({**versions, "truth": clean}, region, scores, figure=row)
+        plots.comparison({**versions, "truth": clean}, region, scores=scores, figure=row)
         row.supylabel(name, fontsize=plots.TEXT)
     left, right = bottom.subfigures(1, 2)
     label = to_channels(images[MAPPED], "luma") / 255
     plots.weight_map(label, Reciprocal()(label[None])[0], figure=left)
     left.supylabel(MAPPED, fontsize=plots.TEXT)
     short = [name.replace("-", "\n") for name in names]
-    plots.score_bars(short, columns, "psnr", {"AsyMSE": "MSE"}, figure=right)
+    plots.score_bars(short, columns, baseline={"AsyMSE": "MSE"}, figure=right)
 
 
 def export(work: Path, images: dict[str, np.ndarray]) -> float | None:

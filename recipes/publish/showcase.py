@@ -70,7 +70,7 @@ def draw(rows: Sequence[Row] = ROWS) -> plots.Figure:
         ImportError: if matplotlib is not installed.
     """
     page = plots.page(11, 3.9 * len(rows))
-    figures = np.atleast_1d(page.subfigures(len(rows), 1))
+    figures = page.subfigures(len(rows), 1, squeeze=False).ravel()
     for row, figure in zip(rows, figures, strict=True):
         image = read_image(SAMPLES / "test" / f"{row.photograph}.jpg")
         if row.scale is None:
@@ -79,7 +79,7 @@ def draw(rows: Sequence[Row] = ROWS) -> plots.Figure:
         else:
             pictures, scores = _enlarged(row, image, row.scale)
             figure.supylabel(f"enlarged x{row.scale}", fontsize=plots.TEXT)
-        plots.comparison(pictures, row.region, scores, figure=figure)
+        plots.comparison(pictures, row.region, scores=scores, figure=figure)
     return page
 
 
