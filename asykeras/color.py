@@ -122,9 +122,7 @@ def grey(image: Tensor) -> Tensor:
     image = ops.convert_to_tensor(image)
     shape = tuple(image.shape)
     if not shape or not shape[-1]:
-        raise ValueError(
-            f"The image needs a last axis with a known number of channels. Received: {shape=}"
-        )
+        raise ValueError(f"The last axis must be a known number of channels. Received: {shape=}")
     image = _at_least_float32(image)
     if shape[-1] == 1:
         return image

@@ -372,9 +372,7 @@ def _noise_levels(sigma: float | Sequence[float]) -> tuple[float, float]:
     pair = list(sigma) if isinstance(sigma, Sequence) else [sigma, sigma]
     numbers = [isinstance(each, Real) and not isinstance(each, bool) for each in pair]
     if len(pair) != 2 or not all(numbers) or not 0 <= pair[0] <= pair[1] < math.inf:
-        raise ValueError(
-            f"sigma must be a number >= 0 or a pair 0 <= low <= high. Received: {sigma=}"
-        )
+        raise ValueError(f"sigma must be >= 0, or a pair 0 <= low <= high. Received: {sigma=}")
     return float(pair[0]), float(pair[1])
 
 
@@ -388,9 +386,7 @@ def _finite_array(values: ArrayLike, name: str) -> np.ndarray:
     """Return the values as a float64 array; refuse empty ones and non-finite entries."""
     array = np.asarray(values, dtype="float64")
     if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError(
-            f"{name} must hold finite numbers, at least one. Received: {name}={values!r}"
-        )
+        raise ValueError(f"{name} must hold one finite number or more. Received: {name}={values!r}")
     return array
 
 

@@ -281,11 +281,9 @@ def _score_values(
         missing = [name for name, each in zip(names, scores, strict=True) if metric not in each]
         if missing:
             raise ValueError(f"every image needs a {metric!r} of {network!r}. Received: {missing=}")
-        values[network] = np.array([each[metric] for each in scores], np.float64)
-        if not np.isfinite(values[network]).all():
-            raise ValueError(
-                f"scores must be finite. Received: {network=}, scores={values[network]}"
-            )
+        found = values[network] = np.array([each[metric] for each in scores], np.float64)
+        if not np.isfinite(found).all():
+            raise ValueError(f"scores must be finite. Received: {network=}, scores={found}")
     return values
 
 

@@ -185,15 +185,14 @@ def _passes(image: Tensor, scale: Scale, size: Size | None) -> list[tuple[int, f
         raise ValueError(f"size must be a pair (height, width). Received: {size=}")
     passes = []
     for i, factor in enumerate(_scales(scale)):
-        full = output_length(_length(image, first + i), factor)
+        axis = first + i
+        full = output_length(_length(image, axis), factor)
         length = full if size is None else size[i]
         length = int(length) if isinstance(length, np.integer) else length
         static = isinstance(full, int) and isinstance(length, int)
         if static and not 1 <= length <= full:
-            raise ValueError(
-                f"size must be from 1 to {full} on axis {first + i}. Received: {size=}"
-            )
-        passes.append((first + i, factor, length))
+            raise ValueError(f"size must be from 1 to {full} on axis {axis}. Received: {size=}")
+        passes.append((axis, factor, length))
     return passes
 
 
@@ -280,9 +279,7 @@ def _check_image(image: Tensor) -> None:
 def _first_axis(rank: int) -> int:
     """Return the axis of the rows."""
     if rank not in (2, 3, 4):
-        raise ValueError(
-            f"image must have shape (H, W), (H, W, C) or (B, H, W, C). Received: {rank=}"
-        )
+        raise ValueError(f"image must be (H, W), (H, W, C) or (B, H, W, C). Received: {rank=}")
     return 1 if rank == 4 else 0
 
 
