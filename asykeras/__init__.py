@@ -3,7 +3,7 @@
 from asykeras._version import __version__
 from asykeras.color import grey, rgb_to_luma, rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.degradations import BicubicDegrade, BicubicDownscale, Blur, GaussianNoise, Mask
-from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
+from asykeras.errors import absolute_error, squared_error
 from asykeras.losses import AsyMAE, AsymmetricLoss, AsyMSE
 from asykeras.metrics import NRMSE, PSNR, RMSE, SSIM, nrmse, psnr, rmse, ssim
 from asykeras.resize import BicubicResize, bicubic_resize
@@ -21,9 +21,7 @@ __all__ = [
     "BicubicDownscale",
     "BicubicResize",
     "Blur",
-    "Charbonnier",
     "GaussianNoise",
-    "Huber",
     "Mask",
     "Quartile",
     "Reciprocal",

@@ -102,11 +102,11 @@ def ycbcr_to_rgb(image: Tensor) -> Tensor:
 def grey(image: Tensor) -> Tensor:
     """Return the grey value of each pixel, in the range of the image.
 
-    3 channels: the full-range luma `0.299 R + 0.587 G + 0.114 B`. 1 channel: the value itself. Any
-    other number, as in hyperspectral images: the mean of the channels.
+    3 channels: the full-range luma `0.299 R + 0.587 G + 0.114 B`. 1 channel: the value itself.
+    Another number, as in hyperspectral images: the mean of the channels.
 
     Args:
-        image: Any range, `(..., channels)`. Integers give float32 in the same range.
+        image: `(..., channels)`, of any range. Integers give float32 in the same range.
 
     Returns:
         `(..., 1)`, floating point.
@@ -122,9 +122,7 @@ def grey(image: Tensor) -> Tensor:
     image = ops.convert_to_tensor(image)
     shape = tuple(image.shape)
     if not shape or not shape[-1]:
-        raise ValueError(
-            f"The image needs a last axis with a known number of channels. Received shape {shape}"
-        )
+        raise ValueError(f"The last axis must be a known number of channels. Received: {shape=}")
     image = _at_least_float32(image)
     if shape[-1] == 1:
         return image
@@ -138,12 +136,12 @@ def _split_three_channels(image: Tensor, space: str) -> list[Tensor]:
     image = ops.convert_to_tensor(image)
     shape = tuple(image.shape)
     if not shape or shape[-1] != 3:
-        raise ValueError(f"A {space} image has 3 channels on its last axis. Received shape {shape}")
+        raise ValueError(f"A {space} image has 3 channels on its last axis. Received: {shape=}")
     dtype = keras.backend.standardize_dtype(image.dtype)
     if not keras.backend.is_float_dtype(dtype):
         raise TypeError(
             f"A {space} image is floating point in [0, 1]; divide 8-bit values by 255 first. "
-            f"Received dtype {dtype}"
+            f"Received: {dtype=}"
         )
     return list(ops.split(_at_least_float32(image), 3, axis=-1))
 

@@ -18,13 +18,14 @@ All of them share these rules:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Unpack
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from asykeras.eager import check_range
 from asykeras.layout import may_be_equal
@@ -35,9 +36,7 @@ from asykeras.resize import (
     output_length,
     repeat_border,
 )
-from asykeras.types import Tensor
-
-Shape = tuple[int | None, ...]
+from asykeras.types import Config, LayerOptions, Shape, Tensor
 
 _UNIT_RANGE = "images must lie in [0, 1]: divide 8-bit images by 255"
 
@@ -45,46 +44,48 @@ _UNIT_RANGE = "images must lie in [0, 1]: divide 8-bit images by 255"
 class _Degradation(keras.Layer):
     """What the degradations share: float32 by default, and the check of the images."""
 
-    def __init__(self, dtype: Any = "float32", **kwargs: Any) -> None:
-        super().__init__(dtype=dtype, **kwargs)
-        if self.compute_dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype must be float32 or float64, received {self.compute_dtype}")
+    def __init__(self, **options: Unpack[LayerOptions]):
+        super().__init__(**{"dtype": "float32", **options})
+        dtype = self.compute_dtype
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be float32 or float64. Received: {dtype=}")
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape | tuple[Shape, Shape]:
         """Return the shape of the images unchanged."""
         return tuple(input_shape)
 
     def _check_images(self, images: Tensor) -> None:
         """Refuse images that are not `(B, H, W, C)` in floating point."""
         dtype = keras.backend.standardize_dtype(images.dtype)
-        if len(images.shape) != 4:
-            raise ValueError(f"images must have shape (B, H, W, C), received {tuple(images.shape)}")
+        shape = tuple(images.shape)
+        if len(shape) != 4:
+            raise ValueError(f"images must have shape (B, H, W, C). Received: {shape=}")
         if "float" not in dtype:
-            raise TypeError(f"images must be floating point in [0, 1], received {dtype}")
+            raise TypeError(f"images must be floating point in [0, 1]. Received: {dtype=}")
 
 
 class _RandomDegradation(_Degradation):
     """A degradation that draws; keeps the state of its generator in weight files."""
 
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, seed: int | None, **options: Unpack[LayerOptions]):
+        super().__init__(**options)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         """Write the state of the generator, which Keras leaves out of weight files."""
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state.value)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, np.ndarray]) -> None:
         """Read the state of the generator; refuse a file that was written without it."""
         if "seed_state" not in store:
             raise ValueError(
                 "the weight file was saved from a model without this random layer: it must hold "
-                f"'seed_state' for {self.name}, received {list(store.keys())}"
+                f"'seed_state' for {self.name}. Received: keys={list(store.keys())}"
             )
         self.seed_generator.state.assign(np.array(store["seed_state"]))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments."""
         return {**super().get_config(), "seed": self.seed}
 
@@ -101,7 +102,7 @@ class GaussianNoise(_RandomDegradation):
             number >= 0, or a pair (low, high) for a blind network.
         seed: Whole number; `None` draws one.
         return_sigma: Return `(noisy, sigma)` for networks that take the level as an input.
-        **kwargs: `name`, `dtype` and the other arguments of `keras.Layer`.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`.
 
     Call: `(B, H, W, C)` in [0, 1]  ->  the same shape, and sigma `(B, 1, 1, 1)` if asked for.
 
@@ -118,11 +119,12 @@ class GaussianNoise(_RandomDegradation):
     def __init__(
         self,
         sigma: float | Sequence[float],
+        *,
         seed: int | None = None,
         return_sigma: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, **kwargs)
+        **options: Unpack[LayerOptions],
+    ):
+        super().__init__(seed=seed, **options)
         self.low, self.high = _noise_levels(sigma)
         self.sigma = self.low if isinstance(sigma, Real) else [self.low, self.high]
         self.return_sigma = return_sigma
@@ -143,12 +145,12 @@ class GaussianNoise(_RandomDegradation):
         noisy = images + sigma * noise
         return (noisy, sigma) if self.return_sigma else noisy
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape | tuple[Shape, Shape]:
         """Return the shape of the images, and of sigma if it is returned."""
         shape = tuple(input_shape)
         return (shape, (shape[0], 1, 1, 1)) if self.return_sigma else shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments."""
         return {**super().get_config(), "sigma": self.sigma, "return_sigma": self.return_sigma}
 
@@ -164,7 +166,7 @@ class BicubicDownscale(_Degradation):
             are taken for 8-bit values / 255, and the result is again 8-bit values / 255. These are
             the low-resolution images of the literature (float32 arithmetic differs from float64 in
             none of the pixels of Set14 at x2, x3, x4).
-        **kwargs: `name`, `dtype` and the other arguments of `keras.Layer`.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`.
 
     Call: `(B, H, W, C)` in [0, 1]  ->  `(B, ceil(H / scale), ceil(W / scale), C)`.
 
@@ -175,10 +177,10 @@ class BicubicDownscale(_Degradation):
         BicubicDownscale(3)(images)  # (16, 144, 144, 3)  ->  (16, 48, 48, 3)
     """
 
-    def __init__(self, scale: int, quantize: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, scale: int, *, quantize: bool = False, **options: Unpack[LayerOptions]):
+        super().__init__(**options)
         if not isinstance(scale, int) or isinstance(scale, bool) or scale < 2:
-            raise ValueError(f"scale must be a whole number from 2 up, received {scale!r}")
+            raise ValueError(f"scale must be a whole number from 2 up. Received: {scale=}")
         self.scale = scale
         self.quantize = quantize
 
@@ -190,13 +192,13 @@ class BicubicDownscale(_Degradation):
             return bicubic_resize_8bit(_to_8bit(images), 1 / self.scale) / 255.0
         return bicubic_resize(images, 1 / self.scale)
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the small images."""
         batch, height, width, channels = input_shape
         small = [None if n is None else output_length(n, 1 / self.scale) for n in (height, width)]
         return (batch, *small, channels)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments."""
         return {**super().get_config(), "scale": self.scale, "quantize": self.quantize}
 
@@ -212,7 +214,7 @@ class BicubicDegrade(BicubicDownscale):
         scale: Whole number >= 2.
         quantize: As in `BicubicDownscale`; True rounds to 8 bit on the way up, too. SRCNN's
             released code corresponds to False.
-        **kwargs: `name`, `dtype` and the other arguments of `keras.Layer`.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`.
 
     Call: `(B, H, W, C)` in [0, 1]  ->  the same shape.
 
@@ -231,10 +233,10 @@ class BicubicDegrade(BicubicDownscale):
         small = super().call(images)
         size = ops.shape(images)[1:3]
         if self.quantize:
-            return bicubic_resize_8bit(_to_8bit(small), self.scale, size) / 255.0
-        return bicubic_resize(small, self.scale, size)
+            return bicubic_resize_8bit(_to_8bit(small), self.scale, size=size) / 255.0
+        return bicubic_resize(small, self.scale, size=size)
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the images unchanged."""
         return tuple(input_shape)
 
@@ -255,7 +257,7 @@ class Blur(_Degradation):
             edge pixel repeated), "wrap" (circular, the convolution that an FFT inverts) or "zero".
             Images may be smaller than the kernel. float32 on a recent GPU may mean TF32 here, as
             in every convolution of the backend.
-        **kwargs: `name`, `dtype` and the other arguments of `keras.Layer`.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`.
 
     Call: `(B, H, W, C)` in [0, 1]  ->  the same shape.
 
@@ -266,22 +268,23 @@ class Blur(_Degradation):
         Blur([[0, 0, 1]], border="zero") moves the image one pixel to the right.
     """
 
-    def __init__(self, kernel: Any, border: str = "symmetric", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, kernel: ArrayLike, *, border: str = "symmetric", **options: Unpack[LayerOptions]
+    ):
+        super().__init__(**options)
         self.kernel = _finite_array(kernel, "kernel")
         if self.kernel.ndim != 2:
-            raise ValueError(f"kernel must be 2-D, received shape {self.kernel.shape}")
+            raise ValueError(f"kernel must be 2-D. Received: shape={self.kernel.shape}")
         if border not in _BORDERS:
-            raise ValueError(f"border must be one of {', '.join(_BORDERS)}, received {border!r}")
+            raise ValueError(f"border must be one of {', '.join(_BORDERS)}. Received: {border=}")
         self.border = border
 
     def call(self, images: Tensor) -> Tensor:
         """Return the blurred images."""
         self._check_images(images)
         if not isinstance(images.shape[-1], int):
-            raise ValueError(
-                f"images must have a known number of channels, received {tuple(images.shape)}"
-            )
+            shape = tuple(images.shape)
+            raise ValueError(f"images must have a known number of channels. Received: {shape=}")
         height, width = self.kernel.shape
         images = _pad(images, 1, height - 1 - height // 2, height // 2, self.border)
         images = _pad(images, 2, width - 1 - width // 2, width // 2, self.border)
@@ -289,7 +292,7 @@ class Blur(_Degradation):
         kernel = ops.repeat(flipped, images.shape[-1], axis=2)
         return ops.depthwise_conv(images, kernel, padding="valid", data_format="channels_last")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments."""
         return {**super().get_config(), "kernel": self.kernel.tolist(), "border": self.border}
 
@@ -304,7 +307,7 @@ class Mask(_RandomDegradation):
         keep: Instead of a mask: the share of pixels to keep, in (0, 1]. Each pixel is kept with
             this probability, all channels together, drawn anew for every image and call.
         seed: Whole number for `keep`; `None` draws one.
-        **kwargs: `name`, `dtype` and the other arguments of `keras.Layer`.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`.
 
     Call: `(B, H, W, C)` in [0, 1]  ->  the same shape.
 
@@ -317,22 +320,29 @@ class Mask(_RandomDegradation):
     """
 
     def __init__(
-        self, mask: Any = None, keep: float | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(seed=seed, **kwargs)
+        self,
+        mask: ArrayLike | None = None,
+        *,
+        keep: float | None = None,
+        seed: int | None = None,
+        **options: Unpack[LayerOptions],
+    ):
+        super().__init__(seed=seed, **options)
         if (mask is None) == (keep is None):
-            raise ValueError(f"give either mask or keep, received mask={mask} and keep={keep}")
+            raise ValueError(f"give either mask or keep. Received: {mask=}, {keep=}")
         if keep is not None and not 0 < keep <= 1:
-            raise ValueError(f"keep must be in (0, 1], received {keep}")
-        self.mask: Any = None if mask is None else _finite_array(mask, "mask")
+            raise ValueError(f"keep must be in (0, 1]. Received: {keep=}")
+        self.mask = None if mask is None else _finite_array(mask, "mask")
         if self.mask is not None and self.mask.ndim not in (2, 3):
-            raise ValueError(f"mask must be 2-D or 3-D, received shape {self.mask.shape}")
+            raise ValueError(f"mask must be 2-D or 3-D. Received: shape={self.mask.shape}")
         self.keep = keep
 
     def call(self, images: Tensor) -> Tensor:
         """Return the masked images."""
         self._check_images(images)
-        return images * (self._random_mask(images) if self.mask is None else self._fixed(images))
+        if self.mask is None:
+            return images * self._random_mask(images)
+        return images * self._fixed_mask(self.mask, images)
 
     def _random_mask(self, images: Tensor) -> Tensor:
         """Return a drawn mask, `(B, H, W, 1)`."""
@@ -340,17 +350,18 @@ class Mask(_RandomDegradation):
         drawn = keras.random.uniform(shape, dtype=self.compute_dtype, seed=self.seed_generator)
         return ops.cast(drawn < self.keep, self.compute_dtype)
 
-    def _fixed(self, images: Tensor) -> Tensor:
+    def _fixed_mask(self, mask: np.ndarray, images: Tensor) -> Tensor:
         """Return the fixed mask, `(H, W, 1)` or `(H, W, C)`; refuse one of another size."""
-        mask = self.mask if self.mask.ndim == 3 else self.mask[:, :, None]
+        mask = mask if mask.ndim == 3 else mask[:, :, None]
         allowed = [*images.shape[1:3], 1 if mask.shape[2] == 1 else images.shape[3]]
         if not may_be_equal(allowed, mask.shape):
             raise ValueError(
-                f"mask must have the size of the images, received {mask.shape} for {images.shape}"
+                "mask must have the size of the images. "
+                f"Received: {mask.shape=}, images.shape={tuple(images.shape)}"
             )
         return ops.convert_to_tensor(mask, self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments."""
         mask = None if self.mask is None else self.mask.tolist()
         return {**super().get_config(), "mask": mask, "keep": self.keep}
@@ -361,9 +372,7 @@ def _noise_levels(sigma: float | Sequence[float]) -> tuple[float, float]:
     pair = list(sigma) if isinstance(sigma, Sequence) else [sigma, sigma]
     numbers = [isinstance(each, Real) and not isinstance(each, bool) for each in pair]
     if len(pair) != 2 or not all(numbers) or not 0 <= pair[0] <= pair[1] < math.inf:
-        raise ValueError(
-            f"sigma must be a number >= 0 or a pair 0 <= low <= high, received {sigma!r}"
-        )
+        raise ValueError(f"sigma must be >= 0, or a pair 0 <= low <= high. Received: {sigma=}")
     return float(pair[0]), float(pair[1])
 
 
@@ -373,11 +382,11 @@ def _to_8bit(images: Tensor) -> Tensor:
     return ops.clip(ops.round(images * 255.0), 0.0, 255.0)
 
 
-def _finite_array(values: Any, name: str) -> Any:
+def _finite_array(values: ArrayLike, name: str) -> np.ndarray:
     """Return the values as a float64 array; refuse empty ones and non-finite entries."""
     array = np.asarray(values, dtype="float64")
     if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError(f"{name} must hold finite numbers, at least one, received {values}")
+        raise ValueError(f"{name} must hold one finite number or more. Received: {name}={values!r}")
     return array
 
 

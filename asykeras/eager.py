@@ -39,10 +39,8 @@ def check_range(values: Tensor, low: float, high: float, expected: str) -> None:
     if found is None:
         return
     numbers = ~np.isnan(found)
-    least, most = (
-        found.min(where=numbers, initial=np.inf),
-        found.max(where=numbers, initial=-np.inf),
-    )
+    least = found.min(where=numbers, initial=np.inf)
+    most = found.max(where=numbers, initial=-np.inf)
     margin = MARGIN * (high - low)
     if least < low - margin or most > high + margin:
-        raise ValueError(f"{expected}. Received: values from {least:g} to {most:g}")
+        raise ValueError(f"{expected}. Received: {least=:g}, {most=:g}")

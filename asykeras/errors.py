@@ -1,11 +1,10 @@
 """Errors: the difference of two images, one value per element, before any weighting."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from asykeras.types import Tensor
+from asykeras.configured import Configured, positive
+from asykeras.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -21,7 +20,7 @@ def absolute_error(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class Huber:
+class Huber(Configured):
     """Huber error: quadratic up to `delta`, linear beyond.
 
     `e^2 / 2` where `|e| <= delta`, else `delta |e| - delta^2 / 2`.
@@ -40,9 +39,7 @@ class Huber:
     """
 
     def __init__(self, delta: float = 0.1):
-        if not 0 < delta < float("inf"):
-            raise ValueError(f"delta must be a positive number. Received: {delta}")
-        self.delta = float(delta)
+        self.delta = positive("delta", delta)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the Huber error of each element."""
@@ -50,18 +47,13 @@ class Huber:
         quadratic = ops.minimum(error, self.delta)
         return 0.5 * ops.square(quadratic) + self.delta * (error - quadratic)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"delta": self.delta}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Huber":
-        """Build the error from the arguments that `get_config` returned."""
-        return cls(**config)
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class Charbonnier:
+class Charbonnier(Configured):
     """Charbonnier error: a smooth absolute error, `sqrt(e^2 + epsilon^2)`.
 
     Args:
@@ -79,19 +71,12 @@ class Charbonnier:
     """
 
     def __init__(self, epsilon: float = 1e-3):
-        if not 0 < epsilon < float("inf"):
-            raise ValueError(f"epsilon must be a positive number. Received: {epsilon}")
-        self.epsilon = float(epsilon)
+        self.epsilon = positive("epsilon", epsilon)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the Charbonnier error of each element."""
         return ops.sqrt(ops.square(y_pred - y_true) + self.epsilon**2)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"epsilon": self.epsilon}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Charbonnier":
-        """Build the error from the arguments that `get_config` returned."""
-        return cls(**config)

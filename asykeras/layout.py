@@ -1,15 +1,14 @@
 """Shapes of images: what of them is known, and where their channels are."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
-from asykeras.types import Tensor
+from asykeras.types import Shape, Tensor
 
 
-def known_shape(tensor: Tensor) -> tuple[Any, ...]:
-    """Return the shape of a tensor; a size that is unknown while tracing is no int.
+def known_shape(tensor: Tensor) -> Shape:
+    """Return the shape of a tensor.
 
     Raises:
         ValueError: if not even the number of axes is known.
@@ -19,11 +18,11 @@ def known_shape(tensor: Tensor) -> tuple[Any, ...]:
     except ValueError:
         raise ValueError(
             "images need a known number of axes: after tf.numpy_function or tf.py_function call "
-            "tf.ensure_shape. Received: a tensor of unknown rank"
+            "tf.ensure_shape. Received: shape=None"
         ) from None
 
 
-def may_be_equal(first: Sequence[Any], second: Sequence[Any]) -> bool:
+def may_be_equal(first: Sequence[int | None], second: Sequence[int | None]) -> bool:
     """Whether two shapes have as many axes and agree in all whose sizes are known."""
     return len(first) == len(second) and all(
         a == b
@@ -42,6 +41,6 @@ def standardize_data_format(data_format: str | None) -> str:
         return keras.config.image_data_format()
     if data_format not in ("channels_last", "channels_first"):
         raise ValueError(
-            f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format!r}"
+            f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format=}"
         )
     return data_format

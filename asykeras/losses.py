@@ -4,8 +4,9 @@ Source: Zhu et al., "Asymmetric Loss Based on Image Properties for Deep Learning
 Restoration", 2023, Eqs. 1 to 5 and Table 1.
 """
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from functools import partialmethod
+from typing import Self, TypeVar
 
 import keras
 import numpy as np
@@ -14,24 +15,23 @@ from keras import ops
 from asykeras.eager import eager_values
 from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
 from asykeras.layout import known_shape, may_be_equal, standardize_data_format
-from asykeras.types import Tensor
+from asykeras.types import Config, DType, LabelWeights, PixelError, Tensor, Value
 from asykeras.weighting import Quartile, Reciprocal, normalize
 
-ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+ERRORS: dict[str, PixelError] = {
     "mse": squared_error,
     "mae": absolute_error,
     "huber": Huber(),
     "charbonnier": Charbonnier(),
 }
-WEIGHTINGS: dict[str, Callable[[Tensor], Tensor]] = {
-    "reciprocal": Reciprocal(),
-    "quartile": Quartile(),
-}
+WEIGHTINGS: dict[str, LabelWeights] = {"reciprocal": Reciprocal(), "quartile": Quartile()}
+
+Part = TypeVar("Part", PixelError, LabelWeights)
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class AsymmetricLoss(keras.losses.Loss):
-    """Any error, weighted pixel by pixel with weights made from the label.
+    """An error, weighted pixel by pixel with weights made from the label.
 
     With the label y, the prediction f and the weights M(y) of `weighting`:
 
@@ -90,8 +90,8 @@ class AsymmetricLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        error: str | Callable[[Tensor, Tensor], Tensor] = "mse",
-        weighting: str | Callable[[Tensor], Tensor] = "reciprocal",
+        error: str | PixelError = "mse",
+        weighting: str | LabelWeights = "reciprocal",
         *,
         apply_to: str = "error",
         normalize: bool = False,
@@ -99,13 +99,13 @@ class AsymmetricLoss(keras.losses.Loss):
         data_format: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "asymmetric_loss",
-        dtype: Any = None,
+        dtype: DType = None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if apply_to not in ("error", "images"):
-            raise ValueError(f"apply_to must be 'error' or 'images'. Received: {apply_to!r}")
-        self.error = _named(error, ERRORS, "error")
-        self.weighting = _named(weighting, WEIGHTINGS, "weighting")
+            raise ValueError(f"apply_to must be 'error' or 'images'. Received: {apply_to=}")
+        self.error = _named("error", error, ERRORS)
+        self.weighting = _named("weighting", weighting, WEIGHTINGS)
         self.apply_to = apply_to
         self.normalize = bool(normalize)
         self.balanced = bool(balanced)
@@ -167,7 +167,7 @@ class AsymmetricLoss(keras.losses.Loss):
     def _channels_first(self, y_true: Tensor) -> bool:
         return self.data_format == "channels_first" and len(y_true.shape) > 2
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments, `dtype` included."""
         return {
             **super().get_config(),
@@ -181,57 +181,43 @@ class AsymmetricLoss(keras.losses.Loss):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AsymmetricLoss":
+    def from_config(cls, config: Config) -> Self:
         """Build the loss from the arguments that `get_config` returned."""
-        parts = {key: _revived(config[key]) for key in ("error", "weighting") if key in config}
-        return cls(**(config | parts))
+        arguments: dict[str, Value | PixelError | LabelWeights] = {**config}
+        for key in {"error", "weighting"} & config.keys():
+            arguments[key] = _revived(config[key])
+        return super().from_config(arguments)
 
     def _check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        true_shape, pred_shape = known_shape(y_true), known_shape(y_pred)
-        if not may_be_equal(true_shape, pred_shape):
+        shape, pred_shape = known_shape(y_true), known_shape(y_pred)
+        if not may_be_equal(shape, pred_shape):
             raise ValueError(
                 f"{self.name}: y_true and y_pred must have the same shape. "
-                f"Received: {true_shape} and {pred_shape}"
+                f"Received: y_true.shape={shape}, y_pred.shape={pred_shape}"
             )
-        if len(true_shape) < 2:
+        if len(shape) < 2:
             raise ValueError(
-                f"{self.name}: images need a batch axis and at least one more. "
-                f"Received: {true_shape}"
+                f"{self.name}: images need a batch axis and at least one more. Received: {shape=}"
             )
         dtype = keras.backend.standardize_dtype(y_true.dtype)
         limits = None if self.normalize else getattr(self.weighting, "label_range", None)
         if limits and limits[1] <= 1 and ("int" in dtype or dtype == "bool"):
             raise ValueError(
                 f"{self.name}: labels must be floats in [0, 1]; divide 8-bit images by 255 or pass "
-                f"normalize=True. Received: dtype {dtype}"
+                f"normalize=True. Received: {dtype=}"
             )
         values = eager_values(y_true)
         if values is not None and not np.isfinite(values).all():
-            count = values.size - np.isfinite(values).sum()
-            raise ValueError(
-                f"{self.name}: labels must be finite. Received: {count} NaN or infinite values"
-            )
+            nan_or_infinite = values.size - np.isfinite(values).sum()
+            raise ValueError(f"{self.name}: labels must be finite. Received: {nan_or_infinite=:d}")
 
 
 class _NamedLoss(AsymmetricLoss):
     """A loss whose name says the error."""
 
-    _error: ClassVar[str]
-
-    def __init__(
-        self,
-        weighting: str | Callable[[Tensor], Tensor] = "reciprocal",
-        *,
-        name: str | None = None,
-        **options: Any,
-    ):
-        super().__init__(self._error, weighting, name=name or f"asy_{self._error}", **options)
-
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments, `dtype` included."""
-        config = super().get_config()
-        del config["error"]
-        return config
+        return {key: value for key, value in super().get_config().items() if key != "error"}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -246,7 +232,7 @@ class AsyMSE(_NamedLoss):
         >>> model.compile(optimizer="adam", loss=AsyMSE())
     """
 
-    _error = "mse"
+    __init__ = partialmethod(AsymmetricLoss.__init__, "mse", name="asy_mse")
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -261,20 +247,21 @@ class AsyMAE(_NamedLoss):
         >>> model.compile(optimizer="adam", loss=AsyMAE())
     """
 
-    _error = "mae"
+    __init__ = partialmethod(AsymmetricLoss.__init__, "mae", name="asy_mae")
 
 
-def _named(value: Any, table: dict[str, Any], argument: str) -> Any:
-    if isinstance(value, str) and value in table:
-        return table[value]
-    if not callable(value):
+def _named(argument: str, value: str | Part, table: Mapping[str, Part]) -> Part:
+    """Return the error or the weighting of a name, or the one that was given itself."""
+    found = table.get(value) if isinstance(value, str) else value
+    if not callable(found):
         raise ValueError(
-            f"{argument} must be one of {sorted(table)} or a callable. Received: {value!r}"
+            f"{argument} must be one of {sorted(table)} or a callable. "
+            f"Received: {argument}={value!r}"
         )
-    return value
+    return found
 
 
-def _revived(config: Any) -> Any:
+def _revived(config: Value) -> Value | PixelError | LabelWeights:
     """Return the error or the weighting that was serialized; one without `from_config`, too."""
     if not isinstance(config, dict):
         return config
@@ -286,18 +273,13 @@ def _revived(config: Any) -> Any:
 
 def _channel_mean(errors: Tensor, y_true: Tensor) -> Tensor:
     """Average over the last axis, unless the error has done so already."""
-    return errors if _channels_are_averaged(errors, y_true) else ops.mean(errors, axis=-1)
-
-
-def _channels_are_averaged(errors: Tensor, y_true: Tensor) -> bool:
-    """Whether an error gave one value per pixel (True) or per element (False)."""
     rank, wanted = len(errors.shape), len(y_true.shape)
     if rank != wanted and (rank != wanted - 1 or wanted == 2):
         raise ValueError(
-            "error must return one value per element or per pixel, so for labels of shape "
-            f"{tuple(y_true.shape)} not the shape {tuple(errors.shape)}"
+            "error must return one value per element or per pixel. "
+            f"Received: y_true.shape={tuple(y_true.shape)}, error.shape={tuple(errors.shape)}"
         )
-    return rank < wanted
+    return errors if rank < wanted else ops.mean(errors, axis=-1)
 
 
 def _per_pixel(weights: Tensor, pixels: Tensor) -> Tensor:
@@ -314,10 +296,10 @@ def _per_pixel(weights: Tensor, pixels: Tensor) -> Tensor:
     if not may_be_equal(tuple(None if size == 1 else size for size in weights.shape), wanted):
         raise ValueError(
             "sample_weight must be a number, one weight per image or one per pixel: of shape (), "
-            f"{wanted[:1]} or {wanted}. Received: shape {shape}"
+            f"{wanted[:1]} or {wanted}. Received: sample_weight.shape={shape}"
         )
     return weights * ops.ones_like(pixels, dtype=weights.dtype)
 
 
-def _array(values: Any) -> Tensor:
+def _array(values: Tensor) -> Tensor:
     return values if hasattr(values, "shape") else np.asarray(values)

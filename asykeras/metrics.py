@@ -11,10 +11,6 @@ apply them in this order:
 3. `round_luma`: round Y to 8 bit too, as older MATLAB code does by keeping Y as uint8;
 4. `border`: drop that many pixels on each of the four sides.
 
-A fifth, `data_format`, says where the channels are, as `keras.config.image_data_format()` does by
-default: `(batch, height, width, channels)`, or `(batch, channels, height, width)` where it is
-"channels_first".
-
 Super-resolution tables use `quantize=True, luma=True, border=scale`, denoising tables
 `quantize=True` alone.
 
@@ -24,10 +20,11 @@ of the values alone (references above `max_val`, negative weights, black referen
 running eagerly; compiled code has no values that could be checked.
 """
 
+import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, TypedDict, Unpack
+from typing import ClassVar, TypedDict, Unpack
 
 import keras
 import numpy as np
@@ -36,7 +33,7 @@ from keras import ops
 from asykeras import color
 from asykeras.eager import MARGIN, eager_values
 from asykeras.layout import known_shape, may_be_equal, standardize_data_format
-from asykeras.types import Tensor
+from asykeras.types import Config, DType, Tensor
 
 _K1, _K2 = 0.01, 0.03  # Wang et al. 2004, Sec. III-C
 _GAUSSIAN_SIZE, _GAUSSIAN_SIGMA = 11, 1.5  # Wang et al. 2004, Sec. III-C
@@ -46,6 +43,7 @@ _UNIFORM_SIZE = 7  # the default of scikit-image
 class Preparation(TypedDict, total=False):
     """How two images are prepared before they are compared: see the top of this module."""
 
+    max_val: float
     border: int
     luma: bool
     quantize: bool
@@ -53,9 +51,20 @@ class Preparation(TypedDict, total=False):
     data_format: str | None
 
 
-def psnr(
-    y_true: Tensor, y_pred: Tensor, max_val: float = 1.0, **preparation: Unpack[Preparation]
-) -> Tensor:
+class MetricOptions(Preparation, total=False):
+    """What every metric class takes: see `PSNR`."""
+
+    name: str | None
+    dtype: DType
+
+
+class _Arguments(Preparation, total=False):
+    """What a metric class gives to its function."""
+
+    window: str  # SSIM's alone
+
+
+def psnr(y_true: Tensor, y_pred: Tensor, **preparation: Unpack[Preparation]) -> Tensor:
     """Return the peak signal-to-noise ratio of each image, in dB.
 
     `psnr = 10 log10(max_val^2 / mse)`, mse over height, width and channels of ONE image. Identical
@@ -66,10 +75,12 @@ def psnr(
         y_pred: Image to score, same shape.
         max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8. It is never guessed
             from the dtype.
-        **preparation: `border`, pixels dropped on each side; `luma`, score the studio-range luma Y
-            of RGB images, times `max_val`, and grey images on their own values; `quantize`, clip
-            both images to [0, max_val] and round them to 256 levels first; `round_luma`, round Y to
-            256 levels as well, needs `luma=True`; `data_format`, see the top of this module.
+        border: Pixels dropped on each side.
+        luma: Score the luma Y of RGB images, times `max_val`, and grey images on their own values.
+        quantize: Clip both images to [0, max_val] and round them to 256 levels first.
+        round_luma: Round Y to 256 levels as well; needs `luma=True`.
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height,
+            width)`; `keras.config.image_data_format()` by default.
 
     Returns:
         `(batch,)`, float32 or float64.
@@ -87,15 +98,14 @@ def psnr(
     Reference: the paper's Eq. 6 with MAX = `max_val`; equals scikit-image's
     `peak_signal_noise_ratio` of each image.
     """
-    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
-    _check_reference(y_true, max_val)
+    options = _checked(**preparation)
+    true, pred = _prepared(y_true, y_pred, options)
+    _check_reference(y_true, options["max_val"])
     mean_squared_error = _mean_per_image(ops.square(true - pred))
     return -10.0 * ops.log10(mean_squared_error)
 
 
-def rmse(
-    y_true: Tensor, y_pred: Tensor, max_val: float = 1.0, **preparation: Unpack[Preparation]
-) -> Tensor:
+def rmse(y_true: Tensor, y_pred: Tensor, **preparation: Unpack[Preparation]) -> Tensor:
     """Return the root-mean-square error of each image, in the units of the image.
 
     `rmse = sqrt(mean of (y_true - y_pred)^2)` over height, width and channels of one image.
@@ -111,13 +121,12 @@ def rmse(
 
     Reference: Eq. 9 of the paper. The columns "RMSE" of its tables hold `nrmse` instead.
     """
-    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
-    return float(max_val) * ops.sqrt(_mean_per_image(ops.square(true - pred)))
+    options = _checked(**preparation)
+    true, pred = _prepared(y_true, y_pred, options)
+    return options["max_val"] * ops.sqrt(_mean_per_image(ops.square(true - pred)))
 
 
-def nrmse(
-    y_true: Tensor, y_pred: Tensor, max_val: float = 1.0, **preparation: Unpack[Preparation]
-) -> Tensor:
+def nrmse(y_true: Tensor, y_pred: Tensor, **preparation: Unpack[Preparation]) -> Tensor:
     """Return the error of each image relative to its reference, `||y_true - y_pred|| / ||y_true||`.
 
     Norms are Frobenius norms over height, width and channels of one image. A black reference has
@@ -136,7 +145,7 @@ def nrmse(
     columns "RMSE" of the paper's tables hold: for images in [0, 1],
     `psnr = -20 log10(nrmse * rms(y_true))`.
     """
-    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
+    true, pred = _prepared(y_true, y_pred, _checked(**preparation))
     error = ops.sqrt(_mean_per_image(ops.square(true - pred)))
     norm = ops.sqrt(_mean_per_image(ops.square(true)))
     _warn_of_black(norm)
@@ -144,12 +153,7 @@ def nrmse(
 
 
 def ssim(
-    y_true: Tensor,
-    y_pred: Tensor,
-    max_val: float = 1.0,
-    *,
-    window: str = "gaussian",
-    **preparation: Unpack[Preparation],
+    y_true: Tensor, y_pred: Tensor, *, window: str = "gaussian", **preparation: Unpack[Preparation]
 ) -> Tensor:
     """Return the structural similarity of each image.
 
@@ -163,10 +167,9 @@ def ssim(
     Args:
         y_true: Reference, `(batch, height, width, channels)`.
         y_pred: Image to score, same shape.
-        max_val: Largest possible value, as in `psnr`.
         window: "gaussian", the paper's 11x11 Gaussian of sigma 1.5 with population covariances; or
             "uniform", scikit-image's default, 7x7 equal weights with sample covariances (N - 1).
-        **preparation: As in `psnr`.
+        max_val: As in `psnr`, and so are the options after it.
 
     Returns:
         `(batch,)`, in [-1, 1].
@@ -185,8 +188,9 @@ def ssim(
     MATLAB script.
     """
     weights, covariance_factor = _window(window)
-    true, pred = _prepare(y_true, y_pred, max_val, **preparation)
-    _check_reference(y_true, max_val)
+    options = _checked(**preparation)
+    true, pred = _prepared(y_true, y_pred, options)
+    _check_reference(y_true, options["max_val"])
     _check_size(true.shape, len(weights), "The SSIM window does not fit into the image")
     return 1.0 - _mean_per_image(_dissimilarity(true, pred, weights, covariance_factor))
 
@@ -243,26 +247,24 @@ def _shifted(images: Tensor, axis: int, count: int) -> Iterator[Tensor]:
         yield images[(*before, slice(start, start + length))]
 
 
-def _prepare(
-    y_true: Tensor, y_pred: Tensor, max_val: float, **preparation: Unpack[Preparation]
-) -> tuple[Tensor, Tensor]:
+def _prepared(y_true: Tensor, y_pred: Tensor, options: Preparation) -> tuple[Tensor, Tensor]:
     """Return both images as they are compared, channels last, divided by `max_val`."""
-    options = _checked(max_val, **preparation)
-    border, luma = options["border"], options["luma"]
+    max_val, border, luma = options["max_val"], options["border"], options["luma"]
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     _check_images(y_true, y_pred)
     if options["data_format"] == "channels_first":
         y_true, y_pred = ops.moveaxis(y_true, 1, -1), ops.moveaxis(y_pred, 1, -1)
-    if luma and y_true.shape[-1] not in (1, 3):
-        raise ValueError(f"luma=True needs 1 or 3 channels. Received: {y_true.shape[-1]} channels")
+    channels = y_true.shape[-1]
+    if luma and channels not in (1, 3):
+        raise ValueError(f"luma=True needs 1 or 3 channels. Received: {channels=}")
     _check_size(y_true.shape, 2 * border + 1, f"A border of {border} pixels leaves nothing")
     dtype = keras.backend.result_type(y_true.dtype, y_pred.dtype, "float32")
 
     def prepare_one(image: Tensor) -> Tensor:
         image = ops.cast(image, dtype)
         # In 8-bit units first: halves of 8-bit values stay exact, and round up.
-        unit = 255.0 / float(max_val)
-        image = _quantized(image * unit) if options["quantize"] else image / float(max_val)
+        unit = 255.0 / max_val
+        image = _quantized(image * unit) if options["quantize"] else image / max_val
         if luma and image.shape[-1] == 3:
             image = color.rgb_to_luma(image)
             if options["round_luma"]:
@@ -306,23 +308,23 @@ def _window(name: str) -> tuple[list[float], float]:
 
 
 def _checked(
-    max_val: float,
+    *,
+    max_val: float = 1.0,
     border: int = 0,
     luma: bool = False,
     quantize: bool = False,
     round_luma: bool = False,
     data_format: str | None = None,
-) -> Preparation:
-    """Return all options, checked and filled in."""
+) -> _Arguments:
+    """Return how images are prepared, checked and filled in."""
     if not (math.isfinite(max_val) and max_val > 0):
-        raise ValueError(f"max_val must be a finite number above 0. Received: max_val={max_val!r}")
+        raise ValueError(f"max_val must be a finite number above 0. Received: {max_val=}")
     if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
-        raise ValueError(
-            f"border must be a whole number of pixels, 0 or more. Received: border={border!r}"
-        )
+        raise ValueError(f"border must be a whole number of pixels, 0 or more. Received: {border=}")
     if round_luma and not luma:
-        raise ValueError(f"round_luma=True needs luma=True. Received: luma={luma!r}")
+        raise ValueError(f"round_luma=True needs luma=True. Received: {luma=}")
     return {
+        "max_val": float(max_val),
         "border": int(border),
         "luma": bool(luma),
         "quantize": bool(quantize),
@@ -340,7 +342,7 @@ def _check_reference(y_true: Tensor, max_val: float) -> None:
     if largest > (1 + MARGIN) * max_val:
         raise ValueError(
             "max_val must be the largest value that a reference can have: 1 for images in [0, 1], "
-            f"255 for 8-bit ones. Received: max_val={max_val:g} for values up to {largest:g}"
+            f"255 for 8-bit ones. Received: {max_val=:g}, {largest=:g}"
         )
 
 
@@ -362,24 +364,24 @@ def _check_images(y_true: Tensor, y_pred: Tensor) -> None:
         if len(shape) != 4:
             raise ValueError(
                 "Images must have four axes, (batch, height, width, channels) by default; add a "
-                f"batch axis to a single image. Received: shape {shape}"
+                f"batch axis to a single image. Received: {shape=}"
             )
     if not may_be_equal(true_shape, pred_shape):
         raise ValueError(
             "y_true and y_pred must have the same shape. "
-            f"Received: y_true {true_shape} and y_pred {pred_shape}"
+            f"Received: y_true.shape={true_shape}, y_pred.shape={pred_shape}"
         )
     for image in (y_true, y_pred):
         dtype = keras.backend.standardize_dtype(image.dtype)
         if not (keras.backend.is_float_dtype(dtype) or keras.backend.is_int_dtype(dtype)):
-            raise TypeError(f"Images must be floating point or integer. Received: dtype {dtype}")
+            raise TypeError(f"Images must be floating point or integer. Received: {dtype=}")
 
 
 def _check_size(shape: Sequence[int | None], smallest: int, problem: str) -> None:
     if any(isinstance(size, int) and size < smallest for size in shape[1:3]):
         raise ValueError(
             f"{problem}: height and width must be at least {smallest}. "
-            f"Received: shape {tuple(shape)}"
+            f"Received: shape={tuple(shape)}"
         )
 
 
@@ -389,18 +391,10 @@ class _MeanOverImages(keras.metrics.Metric):
     _function: ClassVar[Callable[..., Tensor]]
 
     def __init__(
-        self,
-        max_val: float = 1.0,
-        *,
-        name: str | None = None,
-        dtype: Any = None,
-        **preparation: Unpack[Preparation],
-    ) -> None:
+        self, *, name: str | None = None, dtype: DType = None, **preparation: Unpack[Preparation]
+    ):
         super().__init__(name=name or self._function.__name__, dtype=dtype)
-        self._options: dict[str, Any] = {
-            **_checked(max_val, **preparation),
-            "max_val": float(max_val),
-        }
+        self._arguments = _checked(**preparation)
         # In float32 whatever the policy: a sum over many images does not fit into half precision.
         self.total = self.add_variable((), "zeros", dtype="float32", name="total")
         self.count = self.add_variable((), "zeros", dtype="float32", name="count")
@@ -420,7 +414,7 @@ class _MeanOverImages(keras.metrics.Metric):
             ValueError: for weights of another shape and, when running eagerly, for weights that are
                 negative or not finite.
         """
-        values = ops.cast(self._function(y_true, y_pred, **self._options), "float32")
+        values = ops.cast(self._function(y_true, y_pred, **self._arguments), "float32")
         weights = _image_weights(sample_weight, values)
         weighted = ops.where(weights == 0, ops.zeros_like(values), weights * values)
         self.total.assign(self.total + ops.sum(weighted))
@@ -430,9 +424,9 @@ class _MeanOverImages(keras.metrics.Metric):
         """Return the mean over all images since the last reset; NaN before the first image."""
         return ops.cast(self.total / self.count, self.dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments of the constructor."""
-        return {**super().get_config(), **self._options}
+        return super().get_config() | self._arguments
 
 
 def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
@@ -447,12 +441,14 @@ def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
     if shape and not (may_be_equal(shape[:1], (images,)) and set(shape[1:]) <= {1}):
         raise ValueError(
             f"sample_weight must be a number or one weight per image: of shape () or ({images},). "
-            f"Received: shape {shape}"
+            f"Received: sample_weight.shape={shape}"
         )
     found = eager_values(weights)
     bad = [] if found is None else found[~(np.isfinite(found) & (found >= 0))]
     if len(bad):
-        raise ValueError(f"sample_weight must be finite and not negative. Received: {bad[0]:g}")
+        raise ValueError(
+            f"sample_weight must be finite and not negative. Received: weight={bad[0]:g}"
+        )
     return ops.reshape(weights, (-1,)) * ones
 
 
@@ -464,10 +460,9 @@ class PSNR(_MeanOverImages):
     size. One image that equals its reference makes the mean +inf.
 
     Args:
-        max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8.
         name: Name of the metric; "psnr" by default.
         dtype: Dtype of the result. The images are compared and summed up in at least float32.
-        **preparation: `border`, `luma`, `quantize`, `round_luma`, `data_format`, as in `psnr`.
+        max_val: As in `psnr`, and so are the options after it.
 
     Raises:
         ValueError: an option is out of range; the images do not fit, as in `psnr`.
@@ -522,9 +517,8 @@ class SSIM(_MeanOverImages):
     """Mean over images of the structural similarity.
 
     Args:
-        max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8.
         window: "gaussian" (11x11, sigma 1.5) or "uniform" (7x7).
-        **options: `name`, `dtype`, `border`, ... as in `PSNR`.
+        name: As in `PSNR`, and so are the options after it; "ssim" by default.
 
     Raises:
         ValueError: an option is out of range; the images do not fit, as in `ssim`.
@@ -540,7 +534,19 @@ class SSIM(_MeanOverImages):
     _function = staticmethod(ssim)
     _direction = "up"
 
-    def __init__(self, max_val: float = 1.0, *, window: str = "gaussian", **options: Any) -> None:
-        super().__init__(max_val, **options)
+    def __init__(self, *, window: str = "gaussian", **options: Unpack[MetricOptions]):
+        super().__init__(**options)
         _window(window)  # raises for an unknown name
-        self._options["window"] = window
+        self._arguments["window"] = window
+
+
+def _spell_out(function: Callable[..., Tensor], source: Callable[..., Tensor]) -> None:
+    """Let help() show the options of `source` one by one in the signature of a function."""
+    every = [each for f in (function, source) for each in inspect.signature(f).parameters.values()]
+    named = {each.name: each for each in every if each.kind != each.VAR_KEYWORD}
+    function.__dict__["__signature__"] = inspect.Signature(list(named.values()))
+
+
+for _each in (psnr, rmse, nrmse, ssim, _MeanOverImages.__init__):
+    _spell_out(_each, _checked)
+_spell_out(SSIM.__init__, _MeanOverImages.__init__)

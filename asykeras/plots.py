@@ -6,19 +6,29 @@ one page. The state of pyplot is neither read nor changed. matplotlib comes with
 `asykeras[plots]`; without it every function raises an ImportError that says so.
 """
 
+from __future__ import annotations
+
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import keras
 import numpy as np
 
 from asykeras.eager import check_range
+from asykeras.types import Tensor
 
-Figure = Any  # matplotlib.figure.Figure or SubFigure; matplotlib is imported when it is needed
-Axes = Any
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+    import matplotlib.image
+
+# Names alone: matplotlib is imported when it is needed.
+Figure: TypeAlias = "matplotlib.figure.Figure"
+Panel: TypeAlias = "matplotlib.figure.FigureBase"  # a Figure or one of its SubFigures
+Axes: TypeAlias = "matplotlib.axes.Axes"
 
 CAPTIONS = {"psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}"}
 AXIS_LABELS = {"psnr": "PSNR in dB", "ssim": "SSIM", "rmse": "RMSE, images in [0, 1]"}
@@ -55,7 +65,7 @@ def page(width: float, height: float) -> Figure:
     return figure
 
 
-def weight_map(label: Any, weights: Any, *, figure: Figure | None = None) -> Figure:
+def weight_map(label: Tensor, weights: Tensor, *, figure: Panel | None = None) -> Panel:
     """Draw a label beside the weights that a loss gives to its pixels (Fig. 2 of the paper).
 
     Dark colours are small weights and light ones large; the lightness rises evenly, so the map can
@@ -79,17 +89,17 @@ def weight_map(label: Any, weights: Any, *, figure: Figure | None = None) -> Fig
     if values.ndim != 2 or picture.shape[:2] != values.shape:
         raise ValueError(
             "label and weights must be one image of the same height and width. "
-            f"Received: {_array(label).shape} and {_array(weights).shape}"
+            f"Received: label.shape={_array(label).shape}, weights.shape={_array(weights).shape}"
         )
     if not np.isfinite(values).all():
-        raise ValueError(
-            "weights must be finite. "
-            f"Received: {values.size - np.isfinite(values).sum()} NaN or infinite values"
-        )
+        nan_or_infinite = values.size - np.isfinite(values).sum()
+        raise ValueError(f"weights must be finite. Received: {nan_or_infinite=:d}")
     figure = page(9, 1.2 + 4.4 * values.shape[0] / values.shape[1]) if figure is None else figure
     left, right = figure.subplots(1, 2)
     _show(left, picture, "label")
-    mapped = _show(right, values, "weight M of each pixel", cmap="viridis")
+    mapped = _show(right, values, "weight M of each pixel")
+    mapped.set_cmap("viridis")
+    mapped.autoscale()
     bar = figure.colorbar(mapped, ax=[left, right], location="bottom", shrink=0.8, aspect=40)
     bar.set_label("weight M (no unit)", fontsize=TEXT)
     bar.ax.tick_params(labelsize=TEXT)
@@ -99,10 +109,10 @@ def weight_map(label: Any, weights: Any, *, figure: Figure | None = None) -> Fig
 def comparison(
     images: Mapping[str, np.ndarray],
     region: tuple[int, int, int, int],
-    scores: Mapping[str, Mapping[str, float]] | None = None,
     *,
-    figure: Figure | None = None,
-) -> Figure:
+    scores: Mapping[str, Mapping[str, float]] | None = None,
+    figure: Panel | None = None,
+) -> Panel:
     """Draw versions of one image side by side, and a region of each enlarged below.
 
     A red frame marks the region (Figs. 5 and 6 of the paper). It is enlarged without interpolation:
@@ -131,7 +141,7 @@ def comparison(
     if not inside or top + rows > height or left + columns > width:
         raise ValueError(
             "region must be (top, left, height, width) within the image of "
-            f"{height} x {width} pixels. Received: {region}"
+            f"{height} x {width} pixels. Received: {region=}"
         )
     heights = [height / width, rows / columns]
     if figure is None:
@@ -141,7 +151,7 @@ def comparison(
         _show(above, picture, name + _caption((scores or {}).get(name, {})))
         _frame(above, region)
         enlarged = picture[top : top + rows, left : left + columns]
-        _show(below, enlarged, "", interpolation="nearest")
+        _show(below, enlarged, "").set_interpolation("nearest")
         below.spines[:].set(visible=True, color=FRAME, linewidth=2)
     return figure
 
@@ -149,11 +159,11 @@ def comparison(
 def score_bars(
     names: Sequence[str],
     columns: Mapping[str, Sequence[Mapping[str, float]]],
+    *,
     metric: str = "psnr",
     baseline: Mapping[str, str] | None = None,
-    *,
-    figure: Figure | None = None,
-) -> Figure:
+    figure: Panel | None = None,
+) -> Panel:
     """Draw a score per image and network as bars, and differences as lines on a second axis.
 
     As Figs. 4, 7, 9 and 10 of the paper: the networks that were trained with a plain loss are bars,
@@ -163,7 +173,7 @@ def score_bars(
     Args:
         names: Names of the images.
         columns: From the name of a network to its scores, one mapping from metric to value per
-            image, as `recipes.evaluate.super_resolution` returns them.
+            image, such as `{"psnr": 30.1}`.
         metric: `"psnr"` (dB), `"ssim"`, `"rmse"` (images in [0, 1]), or another key of the scores.
         baseline: From a network that is drawn as a line to the one that is subtracted from it, such
             as `{"AsyMSE": "MSE"}`. All other networks are drawn as bars.
@@ -176,16 +186,16 @@ def score_bars(
 
     Example:
         >>> columns = {"MSE": plain_scores, "AsyMSE": asymmetric_scores}
-        >>> figure = score_bars(["a", "b"], columns, "psnr", {"AsyMSE": "MSE"})
+        >>> figure = score_bars(["a", "b"], columns, baseline={"AsyMSE": "MSE"})
     """
     pairs = dict(baseline or {})
     values = _score_values(names, columns, metric)
     unknown = [name for pair in pairs.items() for name in pair if name not in values]
     if unknown:
-        raise ValueError(f"baseline must name networks of {list(values)}. Received: {unknown[0]!r}")
+        raise ValueError(f"baseline must name networks of {list(values)}. Received: {baseline=}")
     bars = {name: scores for name, scores in values.items() if name not in pairs}
     if not bars:
-        raise ValueError(f"at least one network must be left for the bars. Received: {pairs}")
+        raise ValueError(f"at least one network must be left for the bars. Received: {baseline=}")
     figure = page(max(6, 3 + 0.9 * len(names)), 4) if figure is None else figure
     axes = figure.subplots()
     label = AXIS_LABELS.get(metric, metric)
@@ -197,13 +207,14 @@ def score_bars(
         _draw_differences(right, differences, f"difference of {label}")
         more = right.get_legend_handles_labels()
         handles, texts = handles + more[0], texts + more[1]
-    place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "frameon": False}
-    # Four names in a row are wider than the narrowest page.
-    axes.legend(handles, texts, ncols=2 if len(handles) > 3 else 3, fontsize=TEXT, **place)
+    axes.legend(
+        handles, texts, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=TEXT,
+        ncols=2 if len(handles) > 3 else 3,  # four in a row are wider than the narrowest page
+    )  # fmt: skip
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
+def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 150) -> None:
     """Write a figure to a file, whole or not at all.
 
     Args:
@@ -219,7 +230,7 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
     formats = figure.canvas.get_supported_filetypes()
     if target.suffix[1:].lower() not in formats:
         raise ValueError(
-            f"a figure's file must end in one of {sorted(formats)}. Received: {target.name}"
+            f"a figure's file must end in one of {sorted(formats)}. Received: path={str(path)!r}"
         )
     # A folder of its own, so that the file gets the usual permissions and not those of `mkstemp`.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".part-") as folder:
@@ -228,17 +239,17 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
         os.replace(part, target)
 
 
-def _array(values: Any) -> np.ndarray:
+def _array(values: Tensor) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(values))
 
 
-def _drawable(image: Any) -> np.ndarray:
+def _drawable(image: Tensor) -> np.ndarray:
     """Return an image as `(height, width)` or `(height, width, 3)`, float in [0, 1]."""
     values = _array(image)
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[-1] not in (1, 3)):
         raise ValueError(
             "an image must have the shape (height, width) or (height, width, 1 or 3). "
-            f"Received: {values.shape}"
+            f"Received: shape={values.shape}"
         )
     values = values / 255 if values.dtype == np.uint8 else values.astype(np.float64)
     check_range(values, 0, 1, "an image must be uint8, or lie in [0, 1]")
@@ -248,10 +259,10 @@ def _drawable(image: Any) -> np.ndarray:
 def _common_size(images: Mapping[str, np.ndarray]) -> tuple[int, int]:
     sizes = {tuple(image.shape[:2]) for image in images.values()}
     if len(sizes) != 1:
-        raise ValueError(f"images must all have one size. Received: {sorted(sizes)}")
+        raise ValueError(f"images must all have one size. Received: sizes={sorted(sizes)}")
     for name, image in images.items():
         if image.dtype != np.uint8:
-            raise ValueError(f"images must be uint8. Received: {image.dtype} for {name!r}")
+            raise ValueError(f"images must be uint8. Received: {name=}, dtype={image.dtype}")
     height, width = sizes.pop()
     return height, width
 
@@ -264,15 +275,15 @@ def _score_values(
     for network, scores in columns.items():
         if len(scores) != len(names) or not names:
             raise ValueError(
-                f"there must be one score per image. Received: {len(scores)} scores of {network!r} "
-                f"for {len(names)} images"
+                f"there must be one score of {network!r} per image. "
+                f"Received: scores={len(scores)}, images={len(names)}"
             )
         missing = [name for name, each in zip(names, scores, strict=True) if metric not in each]
         if missing:
-            raise ValueError(f"{network!r} has no {metric!r} for the image {missing[0]!r}")
-        values[network] = np.array([each[metric] for each in scores], np.float64)
-        if not np.isfinite(values[network]).all():
-            raise ValueError(f"scores must be finite. Received: {values[network]} of {network!r}")
+            raise ValueError(f"every image needs a {metric!r} of {network!r}. Received: {missing=}")
+        found = values[network] = np.array([each[metric] for each in scores], np.float64)
+        if not np.isfinite(found).all():
+            raise ValueError(f"scores must be finite. Received: {network=}, scores={found}")
     return values
 
 
@@ -281,13 +292,11 @@ def _caption(scores: Mapping[str, float]) -> str:
     return "\n" + ", ".join(parts) if parts else ""
 
 
-def _show(axes: Axes, picture: np.ndarray, title: str, **options: Any) -> Any:
-    if picture.ndim == 2 and "cmap" not in options:
-        options.update(cmap="gray", vmin=0, vmax=1)
+def _show(axes: Axes, picture: np.ndarray, title: str) -> matplotlib.image.AxesImage:
     axes.set_title(title, fontsize=TEXT)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    return axes.imshow(picture, **options)
+    return axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
 
 
 def _frame(axes: Axes, region: tuple[int, int, int, int]) -> None:

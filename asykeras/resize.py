@@ -8,19 +8,20 @@ float32 on every device, where a GPU may run a matrix product at the lower TF32 
 import math
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from types import ModuleType
+from typing import Unpack
 
 import keras
 import numpy as np
 
-from asykeras.types import Tensor
+from asykeras.types import Config, LayerOptions, Shape, Tensor
 
 # What `scale` and `size` accept: one value for both axes (scale only), or (rows, columns).
 Scale = float | tuple[float, float] | list[float]
 Size = tuple[Tensor, Tensor] | list[Tensor]
 
 
-def bicubic_resize(image: Tensor, scale: Scale, size: Size | None = None) -> Tensor:
+def bicubic_resize(image: Tensor, scale: Scale, *, size: Size | None = None) -> Tensor:
     """Return the image enlarged or shrunk as MATLAB's `imresize(image, scale, "bicubic")` does.
 
     Cubic kernel with a = -0.5 at half-pixel centres; when shrinking, the kernel is stretched by
@@ -63,14 +64,14 @@ def bicubic_resize(image: Tensor, scale: Scale, size: Size | None = None) -> Ten
     of 33 is always 11.
     """
     if isinstance(image, keras.KerasTensor):
-        return BicubicResize(scale, size)(image)
-    image = _check_image(image)
+        return BicubicResize(scale, size=size)(image)
+    _check_image(image)
     dtype = keras.backend.standardize_dtype(image.dtype)
     resize = bicubic_resize_8bit if dtype == "uint8" else _resize_float
-    return _cast(resize(_cast(image, _working_dtype(image)), scale, size), dtype)
+    return _cast(resize(_cast(image, _working_dtype(image)), scale, size=size), dtype)
 
 
-def bicubic_resize_8bit(image: Tensor, scale: Scale, size: Size | None = None) -> Tensor:
+def bicubic_resize_8bit(image: Tensor, scale: Scale, *, size: Size | None = None) -> Tensor:
     """Return `bicubic_resize` by the uint8 rule, on whole numbers 0..255 held in floating point.
 
     For pipelines which stay in floating point. Rows first, then columns; every pass is rounded
@@ -104,24 +105,24 @@ class BicubicResize(keras.Layer):
     Args:
         scale: As in `bicubic_resize`.
         size: As in `bicubic_resize`, whole numbers.
-        **kwargs: `name` and the other arguments of `keras.Layer`. The dtype of the input is kept
-            under every policy.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`. The dtype of the input is
+            kept under every policy.
 
     Example:
         BicubicResize(2) on `(B, None, None, 3)`  ->  `(B, None, None, 3)`, twice as high and wide.
     """
 
-    def __init__(self, scale: Scale, size: Size | None = None, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)
+    def __init__(self, scale: Scale, *, size: Size | None = None, **options: Unpack[LayerOptions]):
+        super().__init__(autocast=False, **options)
         _scales(scale)
         self.scale = scale
         self.size = size
 
     def call(self, images: Tensor) -> Tensor:
         """Return the resized images; shapes as in `bicubic_resize`."""
-        return bicubic_resize(images, self.scale, self.size)
+        return bicubic_resize(images, self.scale, size=self.size)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output, `None` where it depends on an unknown size."""
         shape = list(input_shape)
         first = _first_axis(len(shape))
@@ -137,18 +138,20 @@ class BicubicResize(keras.Layer):
         """Return the shape and the dtype of the output; the dtype is the input's."""
         return keras.KerasTensor(self.compute_output_shape(images.shape), dtype=images.dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the arguments."""
         return {**super().get_config(), "scale": self.scale, "size": self.size}
 
 
-def output_length(length: int, scale: float) -> int:
-    """Return `ceil(length * scale)`, shielded from floating-point error.
+def output_length(length: Tensor, scale: float) -> Tensor:
+    """Return `ceil(length * scale)`, shielded from floating-point error; a tensor's as a tensor.
 
     Example:
         output_length(33, 1 / 3)  ->  11;  output_length(10, 1 / 3)  ->  4
     """
-    return math.ceil(length * scale - 1e-9)
+    if isinstance(length, int):
+        return math.ceil(length * scale - 1e-9)
+    return _cast(keras.ops.ceil(_cast(length, "float64") * scale - 1e-9), "int32")
 
 
 def cubic_kernel(distance: Tensor) -> Tensor:
@@ -167,7 +170,7 @@ def cubic_kernel(distance: Tensor) -> Tensor:
     return array.where(d <= 1.0, near, array.where(d <= 2.0, far, array.zeros_like(d)))
 
 
-def _resize_float(image: Tensor, scale: Scale, size: Size | None) -> Tensor:
+def _resize_float(image: Tensor, scale: Scale, *, size: Size | None) -> Tensor:
     """Return the image resized by the floating-point rule."""
     # sorted() is stable: of equal scales the rows stay first.
     for axis, factor, length in sorted(_passes(image, scale, size), key=lambda each: each[1]):
@@ -179,16 +182,17 @@ def _passes(image: Tensor, scale: Scale, size: Size | None) -> list[tuple[int, f
     """Return (axis, scale, output length) of the rows and of the columns."""
     first = _first_axis(len(image.shape))
     if size is not None and len(size) != 2:
-        raise ValueError(f"size must be a pair (height, width), received {size}")
+        raise ValueError(f"size must be a pair (height, width). Received: {size=}")
     passes = []
     for i, factor in enumerate(_scales(scale)):
-        full = _output_length(_length(image, first + i), factor)
+        axis = first + i
+        full = output_length(_length(image, axis), factor)
         length = full if size is None else size[i]
         length = int(length) if isinstance(length, np.integer) else length
         static = isinstance(full, int) and isinstance(length, int)
         if static and not 1 <= length <= full:
-            raise ValueError(f"size must be from 1 to {full} on axis {first + i}, received {size}")
-        passes.append((first + i, factor, length))
+            raise ValueError(f"size must be from 1 to {full} on axis {axis}. Received: {size=}")
+        passes.append((axis, factor, length))
     return passes
 
 
@@ -245,13 +249,6 @@ def repeat_border(positions: Tensor, inputs: Tensor) -> Tensor:
     return array.minimum(array.maximum(positions, 0), inputs - 1)
 
 
-def _output_length(length: Tensor, scale: float) -> Tensor:
-    """Return the output length of a known or unknown input length."""
-    if isinstance(length, int):
-        return output_length(length, scale)
-    return _cast(keras.ops.ceil(_cast(length, "float64") * scale - 1e-9), "int32")
-
-
 def _length(image: Tensor, axis: int) -> Tensor:
     """Return a size as an int where it is known, as a scalar tensor where not."""
     length = image.shape[axis]
@@ -263,29 +260,26 @@ def _scales(scale: Scale) -> tuple[float, float]:
     pair = list(scale) if isinstance(scale, tuple | list) else [scale, scale]
     numbers = [isinstance(each, Real) and not isinstance(each, bool) for each in pair]
     if len(pair) != 2 or not all(numbers) or not all(0 < each < math.inf for each in pair):
-        raise ValueError(f"scale must be a positive number or a pair of them, received {scale!r}")
+        raise ValueError(f"scale must be a positive number or a pair of them. Received: {scale=}")
     return float(pair[0]), float(pair[1])
 
 
-def _check_image(image: Tensor) -> Tensor:
-    """Return the image; refuse wrong kinds, types, ranks and empty images."""
+def _check_image(image: Tensor) -> None:
+    """Refuse wrong kinds, types, ranks and empty images."""
     if not isinstance(image, np.ndarray) and not keras.ops.is_tensor(image):
-        raise TypeError(f"image must be a NumPy array or a tensor, received {type(image)}")
+        raise TypeError(f"image must be a NumPy array or a tensor. Received: type={type(image)}")
     dtype = keras.backend.standardize_dtype(image.dtype)
     if dtype != "uint8" and "float" not in dtype:
-        raise TypeError(f"image must be uint8 or floating point, received {dtype}")
+        raise TypeError(f"image must be uint8 or floating point. Received: {dtype=}")
     _first_axis(len(image.shape))
     if 0 in image.shape:
-        raise ValueError(f"image must not be empty, received shape {tuple(image.shape)}")
-    return image
+        raise ValueError(f"image must not be empty. Received: shape={tuple(image.shape)}")
 
 
 def _first_axis(rank: int) -> int:
     """Return the axis of the rows."""
     if rank not in (2, 3, 4):
-        raise ValueError(
-            f"image must have shape (H, W), (H, W, C) or (B, H, W, C), received {rank} axes"
-        )
+        raise ValueError(f"image must be (H, W), (H, W, C) or (B, H, W, C). Received: {rank=}")
     return 1 if rank == 4 else 0
 
 
@@ -306,6 +300,6 @@ def _cast(value: Tensor, dtype: str) -> Tensor:
     return keras.ops.cast(value, dtype)
 
 
-def _array_module(*values: Tensor) -> Any:
+def _array_module(*values: Tensor) -> ModuleType:
     """Return NumPy for arrays, keras.ops for tensors: the two share the names used here."""
     return np if all(isinstance(each, np.ndarray) for each in values) else keras.ops

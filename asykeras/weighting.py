@@ -9,14 +9,15 @@ Source: Zhu et al., "Asymmetric Loss Based on Image Properties for Deep Learning
 Restoration", 2023, Sec. 2.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 from keras import ops
 
 from asykeras.color import grey
+from asykeras.configured import Configured, positive
 from asykeras.eager import check_range
-from asykeras.types import Tensor
+from asykeras.types import Config, Tensor
 
 
 def normalize(image: Tensor) -> Tensor:
@@ -41,7 +42,7 @@ def normalize(image: Tensor) -> Tensor:
     return (image - low) / ops.where(span > 0, span, ops.ones_like(span))
 
 
-class Weighting:
+class Weighting(Configured):
     """Base of the weightings: label -> grey value -> weight.
 
     Subclasses implement `weigh(grey)` and may declare the range of the labels that they are made
@@ -84,7 +85,12 @@ class Weighting:
         """
         label = ops.cast(y_true, "float32")
         if self.label_range:
-            self._check_range(label, *self.label_range)
+            low, high = self.label_range
+            check_range(
+                label, low, high,
+                f"{type(self).__name__} expects labels in [{low:g}, {high:g}]: divide 8-bit images "
+                "by 255, or give the loss normalize=True",
+            )  # fmt: skip
         if len(label.shape) > 2:
             label = grey(label)
         return self.weigh(ops.maximum(label, 0.0))
@@ -92,32 +98,6 @@ class Weighting:
     def weigh(self, grey: Tensor) -> Tensor:
         """Return the weight of each grey value, same shape."""
         raise NotImplementedError
-
-    def _check_range(self, label: Tensor, low: float, high: float) -> None:
-        check_range(
-            label, low, high,
-            f"{type(self).__name__} expects labels in [{low:g}, {high:g}]: divide 8-bit images by "
-            "255, or give the loss normalize=True",
-        )  # fmt: skip
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        raise NotImplementedError
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Weighting":
-        """Build the weighting from the arguments that `get_config` returned."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_config() == other.get_config()
-
-    def __hash__(self) -> int:
-        return hash((type(self), *sorted(self.get_config().items())))
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
-        return f"{type(self).__name__}({arguments})"
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -141,13 +121,13 @@ class Reciprocal(Weighting):
     label_range = (0.0, 1.0)
 
     def __init__(self, epsilon: float = 1e-10):
-        self.epsilon = _positive(epsilon)
+        self.epsilon = positive("epsilon", epsilon)
 
     def weigh(self, grey: Tensor) -> Tensor:
         """Return 0.5 tanh(1 / (y + epsilon)) + 0.5."""
         return ops.sigmoid(2.0 / (grey + self.epsilon))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"epsilon": self.epsilon}
 
@@ -179,11 +159,11 @@ class Quartile(Weighting):
 
     label_range = (0.0, 1.0)
 
-    def __init__(self, quantile: float = 0.25, epsilon: float = 1e-10):
+    def __init__(self, quantile: float = 0.25, *, epsilon: float = 1e-10):
         if not 0 <= quantile <= 1:
-            raise ValueError(f"quantile must be in [0, 1]. Received: {quantile}")
+            raise ValueError(f"quantile must be in [0, 1]. Received: {quantile=}")
         self.quantile = float(quantile)
-        self.epsilon = _positive(epsilon)
+        self.epsilon = positive("epsilon", epsilon)
 
     def weigh(self, grey: Tensor) -> Tensor:
         """Return 0.5 tanh(Q / (y + epsilon)) + 0.5."""
@@ -191,12 +171,6 @@ class Quartile(Weighting):
         quantile = ops.quantile(grey, self.quantile, axis=axes, keepdims=True)
         return ops.sigmoid(2.0 * quantile / (grey + self.epsilon))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"quantile": self.quantile, "epsilon": self.epsilon}
-
-
-def _positive(epsilon: float) -> float:
-    if not 0 < epsilon < float("inf"):
-        raise ValueError(f"epsilon must be a positive number. Received: {epsilon}")
-    return float(epsilon)

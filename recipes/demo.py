@@ -143,14 +143,14 @@ def draw(
 ) -> None:
     """Draw the page: two test images, the weights of one label, and the bars of all."""
     page.suptitle(note, fontsize=plots.TEXT + 1)
-    *rows, bottom = page.subfigures(len(REGIONS) + 1, 1)
+    *rows, bottom = page.subfigures(len(REGIONS) + 1, 1, squeeze=False).ravel()
     names = list(images)
     for (name, region), row in zip(REGIONS.items(), rows, strict=True):
         found = {network: each[names.index(name)] for network, each in columns.items()}
         versions = {network: each.restored for network, each in found.items()}
         truth = {"truth": found["bicubic"].reference}
         scores = {network: each.scores for network, each in found.items()}
-        plots.comparison(versions | truth, region, scores, figure=row)
+        plots.comparison(versions | truth, region, scores=scores, figure=row)
         row.supylabel(name, fontsize=plots.TEXT)
     left, right = bottom.subfigures(1, 2)
     label = to_channels(images[MAPPED], "luma") / 255
@@ -158,7 +158,7 @@ def draw(
     left.supylabel(MAPPED, fontsize=plots.TEXT)
     short = [name.replace("-", "\n") for name in names]
     bars = {network: [each.scores for each in found] for network, found in columns.items()}
-    plots.score_bars(short, bars, "psnr", {"AsyMSE": "MSE"}, figure=right)
+    plots.score_bars(short, bars, baseline={"AsyMSE": "MSE"}, figure=right)
 
 
 def export(work: Path) -> Report | None:

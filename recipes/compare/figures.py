@@ -65,13 +65,13 @@ def bars(
             name: [{metric.label: value} for value in values[:, index].tolist()]
             for name, values in columns.items()
         }
-        plots.score_bars(images, scores, metric.label, baseline, figure=part)
+        plots.score_bars(images, scores, metric=metric.label, baseline=baseline, figure=part)
     return page
 
 
 def _parts(page: plots.Figure, rows: int) -> list[plots.Figure]:
     """Return one subfigure per row, in a list also where there is only one."""
-    return list(np.ravel(page.subfigures(rows, 1)))
+    return list(page.subfigures(rows, 1, squeeze=False).ravel())
 
 
 def radar(images: Sequence[str], columns: Mapping[str, np.ndarray], title: str) -> plots.Figure:
@@ -132,7 +132,7 @@ def regions(
     page = plots.page(13, 4.6 * len(versions))
     for part, (heading, images, scores) in zip(_parts(page, len(versions)), versions, strict=True):
         region = most_differing(*_pair(images))
-        plots.comparison(images, region, scores, figure=part)
+        plots.comparison(images, region, scores=scores, figure=part)
         part.suptitle(heading, fontsize=plots.TEXT + 1)
     return page
 

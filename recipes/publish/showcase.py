@@ -68,14 +68,14 @@ def draw(rows: Sequence[Row] = ROWS) -> plots.Figure:
         ImportError: if matplotlib is not installed.
     """
     page = plots.page(11, 3.9 * len(rows))
-    figures = np.atleast_1d(page.subfigures(len(rows), 1))
+    figures = page.subfigures(len(rows), 1, squeeze=False).ravel()
     for row, figure in zip(rows, figures, strict=True):
         image = read_image(SAMPLES / "test" / f"{row.photograph}.jpg")
         grey = row.task.scale == 1
         pictures, scores = versions(row, to_channels(image, "grey") if grey else image)
         title = "noise of 25 grey levels" if grey else f"enlarged x{row.task.scale}"
         figure.supylabel(title, fontsize=plots.TEXT)
-        plots.comparison(pictures, row.region, scores, figure=figure)
+        plots.comparison(pictures, row.region, scores=scores, figure=figure)
     return page
 
 

@@ -104,22 +104,24 @@ def test_nan_stays_in_its_pixel():
 @pytest.mark.parametrize("function", [rgb_to_luma, rgb_to_ycbcr, ycbcr_to_rgb])
 @pytest.mark.parametrize("shape", [(4, 4, 1), (4, 4), (3, 4, 4), ()])
 def test_other_than_three_channels_is_refused(function, shape):
-    with pytest.raises(ValueError, match=r"3 channels on its last axis. Received shape \("):
+    with pytest.raises(ValueError, match=r"3 channels on its last axis. Received: shape=\("):
         function(np.zeros(shape))
 
 
 @pytest.mark.parametrize("function", [rgb_to_luma, rgb_to_ycbcr, ycbcr_to_rgb])
 def test_8_bit_values_are_refused(function):
-    with pytest.raises(TypeError, match=r"divide 8-bit values by 255 first\. Received dtype uint8"):
+    with pytest.raises(
+        TypeError, match=r"divide 8-bit values by 255 first\. Received: dtype='uint8'"
+    ):
         function(np.zeros((2, 2, 3), "uint8"))
 
 
 @pytest.mark.parametrize("shape", [(), (4, 4, 0)])
 def test_grey_needs_a_channel(shape):
-    with pytest.raises(ValueError, match=r"known number of channels. Received shape \("):
+    with pytest.raises(ValueError, match=r"known number of channels. Received: shape=\("):
         grey(np.zeros(shape))
 
 
 def test_grey_needs_a_known_number_of_channels():
-    with pytest.raises(ValueError, match=r"Received shape .*None"):
+    with pytest.raises(ValueError, match=r"Received: shape=.*None"):
         grey(keras.Input((8, 8, None)))

@@ -146,7 +146,7 @@ def test_weight_file_without_the_state_is_refused(tmp_path):
     )
     model = keras.Sequential([keras.Input((6, 6, 3)), GaussianNoise(0.1)])
     with pytest.raises(
-        ValueError, match=r"must hold 'seed_state' for gaussian_noise.*received \[\]"
+        ValueError, match=r"must hold 'seed_state' for gaussian_noise.* Received: keys=\[\]"
     ):
         model.load_weights(tmp_path / "a.weights.h5")
 
@@ -229,8 +229,12 @@ def test_blur_flips_the_kernel():
 
 def test_even_kernel_is_anchored_right_of_the_middle():
     row = np.array([1.0, 2.0, 3.0], "float32").reshape(1, 1, 3, 1)
-    np.testing.assert_array_equal(to_numpy(Blur([[0, 1]], "zero")(row)).ravel(), [1.0, 2.0, 3.0])
-    np.testing.assert_array_equal(to_numpy(Blur([[1, 0]], "zero")(row)).ravel(), [2.0, 3.0, 0.0])
+    np.testing.assert_array_equal(
+        to_numpy(Blur([[0, 1]], border="zero")(row)).ravel(), [1.0, 2.0, 3.0]
+    )
+    np.testing.assert_array_equal(
+        to_numpy(Blur([[1, 0]], border="zero")(row)).ravel(), [2.0, 3.0, 0.0]
+    )
 
 
 def test_wrapped_blur_is_a_product_of_spectra():
@@ -338,7 +342,9 @@ def test_mixed_precision_does_not_narrow_the_noise():
 
 @pytest.mark.parametrize("dtype", ["float16", "mixed_bfloat16"])
 def test_narrow_dtype_is_refused(dtype):
-    with pytest.raises(ValueError, match=r"dtype must be float32 or float64, received b?float16"):
+    with pytest.raises(
+        ValueError, match=r"dtype must be float32 or float64. Received: dtype='b?float16'"
+    ):
         BicubicDownscale(2, dtype=dtype)
 
 
@@ -346,63 +352,69 @@ def test_narrow_dtype_is_refused(dtype):
     "sigma", [-0.1, np.nan, np.inf, True, (0.2, 0.1), (0.1,), (-1, 1), (0, np.nan), "25", None]
 )
 def test_bad_sigma_is_refused(sigma):
-    with pytest.raises(ValueError, match=r"sigma must be a number >= 0 or a pair .* received"):
+    with pytest.raises(ValueError, match=r"sigma must be >= 0, or a pair .* Received: sigma="):
         GaussianNoise(sigma)
 
 
 @pytest.mark.parametrize("scale", [1, 0, -2, 2.0, 1.5, True, "2", None])
 @pytest.mark.parametrize("layer", [BicubicDownscale, BicubicDegrade])
 def test_bad_scale_is_refused(layer, scale):
-    with pytest.raises(ValueError, match=f"whole number from 2 up, received {scale!r}"):
+    with pytest.raises(ValueError, match=f"whole number from 2 up. Received: {scale=}"):
         layer(scale)
 
 
 @pytest.mark.parametrize("kernel", [[], [[]], [[np.nan]], [[np.inf, 1]]])
 def test_empty_or_non_finite_kernel_is_refused(kernel):
-    with pytest.raises(ValueError, match="kernel must hold finite numbers, at least one, received"):
+    with pytest.raises(
+        ValueError, match="kernel must hold one finite number or more. Received: kernel="
+    ):
         Blur(kernel)
 
 
 @pytest.mark.parametrize("kernel", [[1.0, 2.0], 1.0, np.ones((2, 2, 2))])
 def test_kernel_that_is_not_2d_is_refused(kernel):
-    with pytest.raises(ValueError, match=r"kernel must be 2-D, received shape"):
+    with pytest.raises(ValueError, match=r"kernel must be 2-D. Received: shape="):
         Blur(kernel)
 
 
 def test_unknown_border_is_refused():
-    with pytest.raises(ValueError, match=r"border must be one of symmetric, .* received 'mirror'"):
+    with pytest.raises(
+        ValueError, match=r"border must be one of symmetric, .* Received: border='mirror'"
+    ):
         Blur([[1.0]], border="mirror")
 
 
 @pytest.mark.parametrize("keep", [0, -0.1, 1.1, np.nan])
 def test_bad_keep_is_refused(keep):
-    with pytest.raises(ValueError, match=rf"keep must be in \(0, 1\], received {keep}"):
+    with pytest.raises(ValueError, match=rf"keep must be in \(0, 1\]. Received: {keep=}"):
         Mask(keep=keep)
 
 
 def test_bad_mask_is_refused():
     with pytest.raises(
-        ValueError, match="give either mask or keep, received mask=None and keep=None"
+        ValueError, match="give either mask or keep. Received: mask=None, keep=None"
     ):
         Mask()
-    with pytest.raises(ValueError, match=r"give either mask or keep, .* keep=0.5"):
+    with pytest.raises(ValueError, match=r"give either mask or keep. Received: mask=.*, keep=0.5"):
         Mask([[1.0]], keep=0.5)
-    with pytest.raises(ValueError, match=r"mask must be 2-D or 3-D, received shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"mask must be 2-D or 3-D. Received: shape=\(2,\)"):
         Mask([1.0, 0.0])
-    with pytest.raises(ValueError, match="mask must hold finite numbers"):
+    with pytest.raises(ValueError, match="mask must hold one finite number or more"):
         Mask([[np.nan]])
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (1, 4), (4, 4, 2)])
 def test_mask_of_another_size_is_refused(shape):
-    with pytest.raises(ValueError, match=r"mask must have the size of the images, received"):
+    with pytest.raises(
+        ValueError, match=r"mask must have the size of the images. Received: mask.shape="
+    ):
         Mask(np.ones(shape))(images(1, 4, 4, 3))
 
 
 @pytest.mark.parametrize("layer", LAYERS[:5], ids=lambda layer: layer.name)
 def test_images_in_another_unit_are_refused(layer):
     bytes_ = np.linspace(0, 255, 3 * 64, dtype="float32").reshape(1, 8, 8, 3)
-    with pytest.raises(ValueError, match="by 255. Received: values from 0 to 255"):
+    with pytest.raises(ValueError, match="by 255. Received: least=0, most=255"):
         layer(bytes_)
 
 
@@ -410,15 +422,17 @@ def test_blur_of_an_unknown_number_of_channels_is_refused():
     tf = tensorflow()
     spec = tf.TensorSpec((None, 4, 4, None))
     blur = tf.function(Blur([[1.0]]), input_signature=[spec], autograph=False)
-    with pytest.raises(ValueError, match="known number of channels, received .*None, 4, 4, None"):
+    with pytest.raises(
+        ValueError, match="known number of channels. Received: shape=.*None, 4, 4, None"
+    ):
         blur.get_concrete_function()
 
 
 @pytest.mark.parametrize("layer", LAYERS[3:7], ids=lambda layer: layer.name)
 def test_wrong_images_are_refused(layer):
-    with pytest.raises(TypeError, match=r"floating point in \[0, 1\], received uint8"):
+    with pytest.raises(TypeError, match=r"floating point in \[0, 1\]. Received: dtype='uint8'"):
         layer(np.ones((1, 4, 4, 3), "uint8"))
-    with pytest.raises(ValueError, match=r"shape \(B, H, W, C\), received \(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(B, H, W, C\). Received: shape=\(4, 4, 3\)"):
         layer(np.ones((4, 4, 3), "float32"))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from asykeras import Charbonnier, Huber, absolute_error, squared_error
+from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
 
 PAIR = np.zeros((1, 2), "float32"), np.array([[0.05, -0.3]], "float32")
 
@@ -44,7 +44,11 @@ def test_round_trip_keeps_the_arguments(error):
 
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_widths_must_be_positive(value):
-    with pytest.raises(ValueError, match=f"delta must be a positive number. Received: {value}"):
+    with pytest.raises(
+        ValueError, match=f"delta must be a positive number. Received: delta={value}"
+    ):
         Huber(value)
-    with pytest.raises(ValueError, match=f"epsilon must be a positive number. Received: {value}"):
+    with pytest.raises(
+        ValueError, match=f"epsilon must be a positive number. Received: epsilon={value}"
+    ):
         Charbonnier(value)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Charbonnier, Huber, Quartile, Reciprocal
+from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Quartile, Reciprocal
+from asykeras.errors import Charbonnier, Huber
 from tests.asykeras.test_weighting import LABELS, eq_2, table_1
 
 rng = np.random.default_rng(2)
@@ -268,7 +269,7 @@ def test_a_saved_model_comes_back_compiled_with_its_loss(loss, tmp_path):
 
 def test_shapes_that_differ_are_refused():
     label, restored = pair("colour")
-    message = r"y_true and y_pred must have the same .* \(2, 6, 5, 3\) and \(2, 6, 5, 1\)"
+    message = r"must have the same .*: y_true.shape=\(2, 6, 5, 3\), y_pred.shape=\(2, 6, 5, 1\)"
     with pytest.raises(ValueError, match=message):
         AsyMSE()(label, restored[..., :1])
     with pytest.raises(ValueError, match="must have the same shape"):
@@ -280,21 +281,19 @@ def test_labels_that_are_not_finite_are_refused(bad):
     label, restored = pair("random")
     label = label.copy()
     label[0, 0, 0] = bad
-    with pytest.raises(
-        ValueError, match="labels must be finite. Received: 1 NaN or infinite values"
-    ):
+    with pytest.raises(ValueError, match="labels must be finite. Received: nan_or_infinite=1"):
         AsyMSE()(label, restored)
 
 
 def test_8_bit_labels_are_refused():
     label = np.full((1, 2, 2, 1), 200, "uint8")
-    with pytest.raises(ValueError, match="divide 8-bit images by 255.* Received: dtype uint8"):
+    with pytest.raises(ValueError, match="divide 8-bit images by 255.* Received: dtype='uint8'"):
         AsyMSE()(label, label.astype("float32"))
 
 
 def test_a_batch_axis_alone_is_refused():
     with pytest.raises(
-        ValueError, match=r"images need a batch axis and at least one more. Received: \(3,\)"
+        ValueError, match=r"images need a batch axis and at least one more. Received: shape=\(3,\)"
     ):
         AsyMSE()(np.zeros(3, "float32"), np.zeros(3, "float32"))
 
@@ -304,7 +303,7 @@ def test_a_sample_weight_of_another_shape_is_refused(shape):
     label, restored = pair("random")
     message = (
         r"sample_weight must be a number, one weight per image or one per pixel: of shape \(\), "
-        rf"\(3,\) or \(3, 9, 7\). Received: shape {re.escape(str(shape))}"
+        rf"\(3,\) or \(3, 9, 7\). Received: sample_weight.shape={re.escape(str(shape))}"
     )
     with pytest.raises(ValueError, match=message):
         AsyMSE()(label, restored, sample_weight=np.ones(shape, "float32"))
@@ -344,7 +343,7 @@ def test_labels_in_another_range_are_refused(weighting, factor, shift):
     label = np.linspace(0, 1, 30, dtype="float32").reshape(2, 5, 3, 1) * factor + shift
     message = (
         rf"{weighting.title()} expects labels in \[0, 1\]: divide 8-bit images by 255, or give the "
-        rf"loss normalize=True. Received: values from {shift} to {factor + shift}"
+        rf"loss normalize=True. Received: least={shift}, most={factor + shift}"
     )
     loss = AsyMSE(weighting)
     for use in (lambda: loss(label, label), lambda: loss.weights(label)):
@@ -386,9 +385,18 @@ def test_names_of_losses_are_no_strings_of_keras():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"error": "l2"}, r"error must be one of \['charbonnier', 'huber', 'mae', 'mse'\].* 'l2'"),
-        ({"weighting": "tanh"}, r"weighting must be one of \['quartile', 'reciprocal'\].* 'tanh'"),
-        ({"apply_to": "labels"}, "apply_to must be 'error' or 'images'. Received: 'labels'"),
+        (
+            {"error": "l2"},
+            r"error must be one of \['charbonnier', 'huber', 'mae', 'mse'\] .* error='l2'",
+        ),
+        (
+            {"weighting": "tanh"},
+            r"weighting must be one of \['quartile', 'reciprocal'\] .* weighting='tanh'",
+        ),
+        (
+            {"apply_to": "labels"},
+            "apply_to must be 'error' or 'images'. Received: apply_to='labels'",
+        ),
         ({"reduction": "median"}, "reduction=median"),
     ],
 )

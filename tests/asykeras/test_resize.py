@@ -195,8 +195,8 @@ def test_unknown_sizes_in_tf_data():
             images, data.map(lambda x, s=scale: bicubic_resize(x, s)), strict=True
         ):
             np.testing.assert_allclose(result, bicubic_resize(image, scale), rtol=0, atol=1e-13)
-    cut = next(iter(data.map(lambda x: bicubic_resize(x, 3, (20, 31)))))
-    np.testing.assert_allclose(cut, bicubic_resize(images[0], 3, (20, 31)), rtol=0, atol=1e-13)
+    cut = next(iter(data.map(lambda x: bicubic_resize(x, 3, size=(20, 31)))))
+    np.testing.assert_allclose(cut, bicubic_resize(images[0], 3, size=(20, 31)), rtol=0, atol=1e-13)
 
 
 def test_unknown_byte_sizes_in_tf_data():
@@ -233,40 +233,40 @@ def test_layer_round_trip_keeps_arguments():
 
 @pytest.mark.parametrize("scale", [0, -1, np.nan, np.inf, True, "2", (1, 2, 3), (2, 0)])
 def test_bad_scale_is_refused(scale):
-    with pytest.raises(ValueError, match=r"scale must be a positive number .* received"):
+    with pytest.raises(ValueError, match=r"scale must be a positive number .* Received: scale="):
         bicubic_resize(np.ones((4, 4)), scale)
 
 
 @pytest.mark.parametrize("size", [(9, 4), (0, 4), (4, 9)])
 def test_bad_size_is_refused(size):
-    with pytest.raises(ValueError, match=r"size must be from 1 to 8 on axis ., received"):
-        bicubic_resize(np.ones((4, 4)), 2, size)
+    with pytest.raises(ValueError, match=r"size must be from 1 to 8 on axis .. Received: size="):
+        bicubic_resize(np.ones((4, 4)), 2, size=size)
 
 
 def test_size_must_be_a_pair():
-    with pytest.raises(ValueError, match=r"size must be a pair .* received \(4, 4, 3\)"):
-        bicubic_resize(np.ones((4, 4, 3)), 2, (4, 4, 3))
+    with pytest.raises(ValueError, match=r"size must be a pair .* Received: size=\(4, 4, 3\)"):
+        bicubic_resize(np.ones((4, 4, 3)), 2, size=(4, 4, 3))
 
 
 @pytest.mark.parametrize("shape", [(4,), (1, 1, 4, 4, 3)])
 def test_wrong_rank_is_refused(shape):
-    with pytest.raises(ValueError, match=rf"received {len(shape)} axes"):
+    with pytest.raises(ValueError, match=f"Received: rank={len(shape)}"):
         bicubic_resize(np.ones(shape), 2)
 
 
 def test_empty_image_is_refused():
-    with pytest.raises(ValueError, match=r"must not be empty, received shape \(0, 4\)"):
+    with pytest.raises(ValueError, match=r"must not be empty. Received: shape=\(0, 4\)"):
         bicubic_resize(np.ones((0, 4)), 2)
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int32", "bool"])
 def test_other_dtypes_are_refused(dtype):
-    with pytest.raises(TypeError, match=f"uint8 or floating point, received {dtype}"):
+    with pytest.raises(TypeError, match=f"uint8 or floating point. Received: {dtype=}"):
         bicubic_resize(np.ones((4, 4), dtype), 2)
 
 
 def test_lists_are_refused():
-    with pytest.raises(TypeError, match=r"NumPy array or a tensor, received .*list"):
+    with pytest.raises(TypeError, match=r"NumPy array or a tensor. Received: type=.*list"):
         bicubic_resize([[1.0, 2.0]], 2)
 
 

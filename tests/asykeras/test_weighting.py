@@ -95,7 +95,7 @@ def test_normalize_is_eq_1_per_image():
     np.testing.assert_array_equal(numpy(normalize(image)), expected)
 
 
-@pytest.mark.parametrize("weighting", [Reciprocal(1e-3), Quartile(0.75, 1e-4)])
+@pytest.mark.parametrize("weighting", [Reciprocal(1e-3), Quartile(0.75, epsilon=1e-4)])
 def test_round_trip_keeps_the_arguments(weighting):
     config = keras.saving.serialize_keras_object(weighting)
     again = keras.saving.deserialize_keras_object(config)
@@ -106,13 +106,15 @@ def test_round_trip_keeps_the_arguments(weighting):
 
 @pytest.mark.parametrize("epsilon", [0, -1e-3, float("nan"), float("inf")])
 def test_epsilon_must_be_positive(epsilon):
-    with pytest.raises(ValueError, match=f"epsilon must be a positive number. Received: {epsilon}"):
+    with pytest.raises(
+        ValueError, match=f"epsilon must be a positive number. Received: epsilon={epsilon}"
+    ):
         Reciprocal(epsilon)
     with pytest.raises(ValueError, match="epsilon must be a positive number"):
-        Quartile(0.25, epsilon)
+        Quartile(0.25, epsilon=epsilon)
 
 
 @pytest.mark.parametrize("quantile", [-0.1, 25, float("nan")])
 def test_quantile_must_be_a_share(quantile):
-    with pytest.raises(ValueError, match=f"quantile must be in .0, 1.. Received: {quantile}"):
+    with pytest.raises(ValueError, match=f"quantile must be in .0, 1.. Received: {quantile=}"):
         Quartile(quantile)
