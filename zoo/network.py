@@ -15,7 +15,7 @@ from zoo.tiling.graph import Sizes, TilingError, growth, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach
 from zoo.usage import Usage, usage
-from zoo.weights import locate
+from zoo.weights import WeightsError, locate
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def open_network(
         name, its_usage = model.name, _usage_of(network, scale)
     enlarge = its_usage.scale if its_usage.enlarge_first else 1
     grows = growth(network)
+    if isinstance(model, str | os.PathLike):
+        _check_card(name, its_usage, network, grows * enlarge)
     if grows * enlarge != its_usage.scale:
         raise ValueError(f"{name} enlarges by {grows}. Received: scale {scale}")
     channels = network.inputs[0].shape[-1]
@@ -103,6 +105,15 @@ def open_network(
         size = _small_size(name, its_sizes, enlarge)
     run = exported_engine(runner, engine, dtype) if foreign else keras_engine(runner, device)
     return Network(name, its_usage, channels, run, its_reach, whole, step, size)
+
+
+def _check_card(name: str, its_usage: Usage, network: keras.Model, enlarges: int) -> None:
+    """Refuse weights whose card says another use than that of its network."""
+    if enlarges != its_usage.scale:
+        raise WeightsError(f"{name} enlarges by {enlarges}, and its card says by {its_usage.scale}")
+    if its_usage.takes_sigma != (len(network.inputs) == 2):
+        said = "takes" if its_usage.takes_sigma else "does not take"
+        raise WeightsError(f"{name}: its card says that it {said} sigma, which is not so")
 
 
 def _small_size(name: str, its_sizes: Sizes, enlarge: int) -> tuple[int | None, int | None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo.weights import WeightsError
 
+LARGEST_SCALE = 64  # of what a network may enlarge by: a picture of more would fit nowhere
 COLOURS = ("grey", "rgb", "cmyk", "bands")
 
 
@@ -62,7 +63,7 @@ def usage(card: Mapping[str, Any], name: str = "") -> Usage:
         raise unread from None
     if (
         type(found.scale) is not int
-        or found.scale < 1
+        or not 1 <= found.scale <= LARGEST_SCALE
         or (found.level is not None and not _within(found.level, found.levels))
         or type(found.enlarge_first) is not bool
         or type(found.takes_sigma) is not bool

@@ -32,7 +32,14 @@ def test_what_a_card_says():
 @pytest.mark.parametrize(
     "use",
     [
-        *({"scale": 0}, {"scale": "2"}, {"scale": 2.0}, {"scale": True}, {"enlarge_first": "yes"}),
+        *(
+            {"scale": 0},
+            {"scale": 10**9},
+            {"scale": "2"},
+            {"scale": 2.0},
+            {"scale": True},
+            {"enlarge_first": "yes"},
+        ),
         *({"levels": 25}, {"levels": [30, 20]}, {"levels": [0, 1e999]}, {"levels": ["a", "b"]}),
         *(
             {"level": 25},

@@ -155,6 +155,21 @@ def test_a_card_that_does_not_fit_is_refused(saved, change, message):
         zoo.load(str(saved))
 
 
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        ({"scale": 1}, "enlarges by 2, and its card says by 1"),
+        ({"scale": 2, "takes_sigma": True}, "its card says that it takes sigma, which is not so"),
+    ],
+)
+def test_a_card_that_says_another_use_is_refused(use, message, tmp_path):
+    arguments = {"scale": 2, "blocks": 1, "filters": 4}
+    card = {"builder": "EDSR", "arguments": arguments, "use": use}
+    save(zoo.EDSR(**arguments), tmp_path / "a.weights.h5", card)
+    with pytest.raises(zoo.WeightsError, match=f"a.weights.h5:? {message}"):
+        zoo.open_network(tmp_path / "a.weights.h5")
+
+
 @pytest.mark.parametrize("key", ["weights", "normalization"])
 def test_a_card_names_no_other_file_and_no_code(saved, key):
     card = json.loads((saved / "network.json").read_text())
