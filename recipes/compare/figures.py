@@ -234,8 +234,10 @@ def _seeds(axes: plots.Axes, x: np.ndarray, seeds: np.ndarray, name: str, label:
     """Draw every seed as a thin line, and their mean in the style of a loss."""
     colour, dashes, marker = STYLES[name]
     axes.plot(x, seeds.T, color=colour, linewidth=0.6, alpha=0.6)
-    style = {"color": colour, "linestyle": dashes, "marker": marker, "markersize": 4}
-    axes.plot(x, seeds.mean(axis=0), label=label, **style)
+    axes.plot(
+        x, seeds.mean(axis=0), label=label, color=colour, linestyle=dashes, marker=marker,
+        markersize=4,
+    )  # fmt: skip
 
 
 def _roomy(values: np.ndarray) -> tuple[float, float]:

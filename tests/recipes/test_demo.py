@@ -1,8 +1,8 @@
 """The demo: its photographs, what it trains, what it leaves behind, and how it fails."""
 
 import csv
-import dataclasses
 import json
+import sys
 
 import keras
 import pytest
@@ -66,10 +66,10 @@ def test_nothing_but_the_loss_differs_between_the_trainings(monkeypatch, tmp_pat
     monkeypatch.setattr(demo.training, "train", lambda settings, recipe: runs.append(settings))
     demo.train(tmp_path, steps, quiet=True)
     plain, ours = runs
-    assert (plain.loss, ours.loss) == ("mse", "asy_mse")
-    assert dataclasses.replace(plain, loss=ours.loss, workdir=ours.workdir) == ours
-    assert plain.steps == steps
-    assert steps % plain.every == 0
+    assert (plain.objective.loss, ours.objective.loss) == ("mse", "asy_mse")
+    assert plain.having(loss="asy_mse", workdir=ours.run.workdir) == ours
+    assert plain.descent.steps == steps
+    assert steps % plain.descent.every == 0
 
 
 def test_the_summary_is_the_mean_difference_and_claims_nothing():
@@ -134,7 +134,7 @@ def test_a_number_of_steps_below_one_is_one_sentence(tmp_path, capsys, no_traini
 
 
 def test_missing_matplotlib_is_said_before_the_training(tmp_path, monkeypatch, capsys, no_training):
-    monkeypatch.setitem(demo.sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert demo.main(["--out", str(tmp_path / "out")]) == 1
     assert "asykeras[plots]" in capsys.readouterr().err
 

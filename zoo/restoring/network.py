@@ -13,7 +13,7 @@ from zoo.networks.families import build
 from zoo.restoring.adopt import adopted, of_any_size
 from zoo.runtimes.engines import exported_engine, keras_engine, on_device
 from zoo.runtimes.signatures import Engine
-from zoo.store.card import Use
+from zoo.store.card import Use, WeightsError
 from zoo.store.weight import Weight, find
 from zoo.tiling.graph import Sizes, TilingError, growth, sizes
 from zoo.tiling.placed import placed_network
@@ -117,6 +117,8 @@ def open_network(
         name, use = model.name, _use_of(network, scale)
     enlarge = use.scale if use.enlarge_first else 1
     grows = growth(network)
+    if isinstance(model, str | os.PathLike):
+        _check_card(name, use, network, grows * enlarge)
     if grows * enlarge != use.scale:
         raise ValueError(f"{name} enlarges by {grows}. Received: scale={scale}")
     channels = network.inputs[0].shape[-1]
@@ -132,6 +134,15 @@ def open_network(
         size = _small_size(name, its_sizes, enlarge)
     run = exported_engine(runner, engine, dtype) if foreign else keras_engine(runner, device)
     return Network(name, use, channels, run, its_reach, whole, step, size)
+
+
+def _check_card(name: str, use: Use, network: keras.Model, enlarges: int) -> None:
+    """Refuse weights whose card says another use than that of its network."""
+    if enlarges != use.scale:
+        raise WeightsError(f"{name} enlarges by {enlarges}, and its card says by {use.scale}")
+    if use.takes_sigma != (len(network.inputs) == 2):
+        said = "takes" if use.takes_sigma else "does not take"
+        raise WeightsError(f"{name}: its card says that it {said} sigma, which is not so")
 
 
 def _small_size(name: str, its_sizes: Sizes, enlarge: int) -> tuple[int | None, int | None]:

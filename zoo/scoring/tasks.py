@@ -211,7 +211,10 @@ class Deblocking(_OfOneSize):
 
 
 def parse(text: str) -> Task:
-    """Return the task that a text names: `x3`, `x3-rounded-luma`, `sigma25`, `jpeg10-uniform`.
+    """Return the task that a text names.
+
+    Args:
+        text: `x3`, `x3-rounded-luma`, `sigma25` (grey levels of 255), `jpeg10-uniform`.
 
     Raises:
         TaskError: if it names none.

@@ -16,6 +16,7 @@ from zoo.machine.failures import ZooError
 from zoo.machine.files import write_atomically
 from zoo.pictures.errors import reason
 
+LARGEST_SCALE = 64  # of what a network may enlarge by: a picture of more would fit nowhere
 COLOURS = ("grey", "rgb", "cmyk", "bands")
 WHITE = 255.0  # cards tell levels of noise in grey levels, the program in image units
 LONGEST = 2**20  # bytes of a card
@@ -60,7 +61,8 @@ class Use:
         low, high = self.levels or (0.0, 0.0)
         alone = self.level is None or (0 < low and 0 < self.level <= high)
         known = {*(self.colours or ())} <= {*COLOURS}
-        if self.scale < 1 or not 0 <= low <= high < math.inf or not alone or not known:
+        fits = 1 <= self.scale <= LARGEST_SCALE
+        if not fits or not 0 <= low <= high < math.inf or not alone or not known:
             raise WeightsError(
                 f"a network cannot be used so. Received: use={_short(self.to_json())}"
             )

@@ -139,13 +139,26 @@ def _weights(examined: Examined) -> Compare:
     if line is not None and not _is_sentence(line, ""):
         examined.outcome.faults.append(f"no line to print: {line[:3000]!r}")
     if examined.deep:
-        examined.call(lambda: zoo.open_network(name))
+        _open(examined, name)
     loaded = examined.call(lambda: zoo.load(name))
 
     def compare() -> None:
         _check_weights(examined.outcome, loaded.weights, readers.hdf5_floats(path, "layers"))
 
     return compare
+
+
+def _open(examined: Examined, name: str) -> None:
+    """Open a network by its card, and restore a picture."""
+    network = examined.call(lambda: zoo.open_network(name))
+    if network is None:
+        return
+    image = np.zeros((9, 10, network.channels or 1), np.uint8)
+    sigma = 0.1 if network.usage.takes_sigma else None
+    restored = examined.call(lambda: zoo.restore(image, network, sigma=sigma))
+    scale = network.usage.scale
+    if restored is not None and restored.shape[:2] != (9 * scale, 10 * scale):
+        examined.outcome.faults.append(f"returns {restored.shape} for {image.shape}")
 
 
 def _loaded_into(examined: Examined, load: Callable[[], Any]) -> Any:

@@ -131,7 +131,7 @@ def test_what_a_file_tells_of_its_steps_is_a_few_printable_letters(told, trained
     assert len(said) < 250
 
 
-@pytest.mark.parametrize("scale", [[2], "2", {}, 1e400])
+@pytest.mark.parametrize("scale", ["2", 1e400])
 def test_a_card_of_no_scale_is_no_other_scale(scale, trained):
     folder, two = trained
     card = json.loads((folder / "network.json").read_text())

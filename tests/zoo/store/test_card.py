@@ -34,7 +34,14 @@ def test_what_a_use_says():
 @pytest.mark.parametrize(
     "use",
     [
-        *({"scale": 0}, {"scale": "2"}, {"scale": 2.0}, {"scale": True}, {"enlarge_first": "yes"}),
+        *(
+            {"scale": 0},
+            {"scale": 10**9},
+            {"scale": "2"},
+            {"scale": 2.0},
+            {"scale": True},
+            {"enlarge_first": "yes"},
+        ),
         *({"levels": 25}, {"levels": [30, 20]}, {"levels": [0, 1e999]}, {"levels": ["a", "b"]}),
         *({"levels": [1]}, {"levels": [0, 10**400]}, {"level": 25}),
         *({"level": 60, "levels": [20, 50]}, {"level": 25, "levels": [0, 50]}),

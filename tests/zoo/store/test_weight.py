@@ -122,7 +122,7 @@ def test_a_file_with_a_layer_more_is_refused(saved, network):
 
 
 def test_a_fault_in_the_last_layer_leaves_the_first_as_it_is(saved):
-    path, network = saved / "network.weights.h5", zoo.SRCNN(2, "9-1-5")
+    path, network = saved / "network.weights.h5", zoo.SRCNN(2, variant="9-1-5")
     before = network.get_weights()
     with h5py.File(path, "a") as file:
         file.move("layers/conv2d_2/vars", "layers/conv2d_2/others")
@@ -159,6 +159,21 @@ def test_a_card_that_does_not_fit_is_refused(saved, change, message):
     (saved / "network.json").write_text(json.dumps({**card, **change}))
     with pytest.raises(zoo.WeightsError, match=message):
         zoo.load(str(saved))
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        ({"scale": 1}, "enlarges by 2, and its card says by 1"),
+        ({"scale": 2, "takes_sigma": True}, "its card says that it takes sigma, which is not so"),
+    ],
+)
+def test_a_card_that_says_another_use_is_refused(use, message, tmp_path):
+    arguments = {"scale": 2, "blocks": 1, "filters": 4}
+    card = {"builder": "EDSR", "arguments": arguments, "use": use}
+    save(zoo.EDSR(**arguments), tmp_path / "a.weights.h5", card_of(card))
+    with pytest.raises(zoo.WeightsError, match=f"a.weights.h5:? {message}"):
+        zoo.open_network(tmp_path / "a.weights.h5")
 
 
 @pytest.mark.parametrize("key", ["weights", "name"])
