@@ -1,5 +1,6 @@
 """asykeras: asymmetric losses, metrics and exact degradations for image restoration."""
 
+from asykeras import _backend as _backend
 from asykeras._version import __version__
 from asykeras.color import grey, rgb_to_luma, rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.degradations import BicubicDegrade, BicubicDownscale, Blur, GaussianNoise, Mask

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,20 @@ def test_importing_the_packages_imports_no_backend_but_the_chosen():
     pytest.importorskip("jax")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("package", ["asykeras", "zoo"])
+def test_without_a_backend_there_is_one_sentence(package):
+    code = f"import sys; sys.modules['jax'] = None; import {package}"
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: Keras has no jax to compute with: pip install tensorflow, or pip install jax "
+        "and set KERAS_BACKEND=jax"
+    )
 
 
 @pytest.mark.parametrize("package", ["asykeras", "zoo"])

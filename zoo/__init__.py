@@ -1,5 +1,6 @@
 """zoo: networks for image restoration, and pretrained weights that can be verified."""
 
+import asykeras  # noqa: F401  says in one sentence where Keras has no backend
 from zoo.exports.export import export
 from zoo.machine.failures import ZooError
 from zoo.networks.dncnn import DnCNN
