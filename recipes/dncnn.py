@@ -6,9 +6,10 @@ r"""Train DnCNN to remove Gaussian noise, of one level or of any level.
         --variant C --sigma 55 --sigma-min 0 --precision bfloat16 --steps-per-execution 10
 
 The noise is drawn inside the step. Published is the merged form: batch normalisation folded into
-the convolutions. With `--jpeg 5:99` it removes the artefacts of JPEG instead, as DnCNN-3 does. As
-published: MSE, Adam from 1e-3; ours: a cosine schedule, averaged weights,
-clipped gradients. Meant for a GPU: a step takes about a second on 2 CPU cores.
+the convolutions. With `--jpeg 5:99` it removes the artefacts of JPEG instead, as DnCNN-3 does; they
+are Pillow's, or KerasCV's with `--jpeg-encoder keras_cv`. As published: MSE, Adam from 1e-3; ours:
+a cosine schedule, averaged weights, clipped gradients. Meant for a GPU: a step takes about a second
+on 2 CPU cores.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from asykeras.degradations import GaussianNoise
 from recipes.data.jpeg import ENCODERS, Artefacts
 from recipes.training.normalization import with_fast_normalization
 from recipes.training.run import Recipe, command
-from recipes.training.settings import Descent, Samples, Settings, TrainingError, Value, option
+from recipes.training.settings import PLAIN, Descent, Samples, Settings, TrainingError, option
 from zoo.networks.dncnn import VARIANTS, fold_batch_norm
 from zoo.scoring.tasks import Deblocking, Denoising
 from zoo.store.card import Card, Use
@@ -40,16 +41,12 @@ class DncnnSettings(Settings):
 
 # As the authors' code trained what they released: 50 epochs of 1,600 batches, a tenth of the rate
 # from the 31st. (Their paper names SGD from 0.1 to 0.0001 instead.)
-PUBLISHED: dict[str, Value] = {
+PUBLISHED = PLAIN | {
     "learning_rate": 1e-3,
-    "schedule": "constant",
     "milestones": "48000:0.1",
     "batch": 128,
     "patch": 40,
     "steps": 80_000,
-    "ema": 0.0,
-    "clip": 0.0,
-    "precision": "float32",
 }
 
 

@@ -19,7 +19,7 @@ import zoo
 from asykeras.degradations import GaussianNoise
 from recipes.data.cubes import Windows
 from recipes.training.run import Recipe, command, rebuilt
-from recipes.training.settings import Descent, Samples, Settings, Value, option
+from recipes.training.settings import PLAIN, Descent, Samples, Settings, option
 from zoo.scoring.tasks import Denoising
 from zoo.store.card import Card, Use
 
@@ -40,16 +40,12 @@ class DphsirSettings(Settings):
 
 # How the published denoiser with a noise map was trained is not documented. This is the schedule of
 # its authors' other denoisers (80 epochs of 50,000 patches), in one stage with noise of any level.
-PUBLISHED: dict[str, Value] = {
+PUBLISHED = PLAIN | {
     "learning_rate": 1e-4,
-    "schedule": "constant",
     "milestones": "140625:0.5,187500:0.1,218750:0.05",
     "batch": 16,
     "patch": 64,
     "steps": 250_000,
-    "ema": 0.0,
-    "clip": 0.0,
-    "precision": "float32",
 }
 
 

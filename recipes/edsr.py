@@ -15,12 +15,12 @@ import zoo
 from asykeras.degradations import BicubicDownscale
 from recipes.training.run import Recipe, command, rebuilt
 from recipes.training.settings import (
+    PLAIN,
     Descent,
     Objective,
     Samples,
     Settings,
     TrainingError,
-    Value,
     option,
 )
 from zoo.scoring.tasks import SuperResolution
@@ -39,16 +39,12 @@ class EdsrSettings(Settings):
 
 
 # As published, on DIV2K; x3 and x4 start from x2 (--init), with patches of 144 and 192.
-PUBLISHED: dict[str, Value] = {
+PUBLISHED = PLAIN | {
     "learning_rate": 1e-4,
-    "schedule": "constant",
     "milestones": "200000:0.5",
     "batch": 16,
     "patch": 96,
     "steps": 300_000,
-    "ema": 0.0,
-    "clip": 0.0,
-    "precision": "float32",
 }
 
 

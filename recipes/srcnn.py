@@ -18,7 +18,7 @@ import zoo
 from asykeras.degradations import BicubicDegrade
 from asykeras.resize import bicubic_resize
 from recipes.training.run import Recipe, command, rebuilt
-from recipes.training.settings import Descent, Samples, Settings, TrainingError, Value, option
+from recipes.training.settings import PLAIN, Descent, Samples, Settings, TrainingError, option
 from zoo.networks.srcnn import margin
 from zoo.scoring.tasks import SuperResolution
 from zoo.store.card import Card, Use
@@ -38,17 +38,13 @@ class SrcnnSettings(Settings):
 # As published: 33 x 33 pixels into the network (patches of 49, 57 and 65 at x2, x3 and x4), the sum
 # of squares of the 17 x 17 pixels of 9-5-5 halved, at a rate of 0.0001. On the mean of squares that
 # is a rate of 0.0001 * 17 * 17 / 2. Differs: He's initial weights instead of a deviation of 0.001.
-PUBLISHED: dict[str, Value] = {
+PUBLISHED = PLAIN | {
     "optimizer": "sgd",
     "learning_rate": 1e-4 * 17 * 17 / 2,
     "slow_layers": "reconstruction",
-    "schedule": "constant",
     "batch": 128,
     "patch": 57,
     "steps": 15_000_000,
-    "ema": 0.0,
-    "clip": 0.0,
-    "precision": "float32",
 }
 
 

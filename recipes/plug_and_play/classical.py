@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -62,7 +61,7 @@ def restore(method: Method, problem: Problem, settings: Settings | None = None) 
     return method.prepare(problem)(method.begin if settings is None else settings)
 
 
-def iterations(denoiser: Any, begin: Settings, ladders: Ladders, *, augment: bool) -> Method:
+def iterations(denoiser: Denoiser, begin: Settings, ladders: Ladders, *, augment: bool) -> Method:
     """Return plug-and-play with a denoiser, whose settings are a `Schedule`'s and two more.
 
     `method` is that of the solver; `returns` is which of its two pictures is taken, x or v.
@@ -75,10 +74,11 @@ def iterations(denoiser: Any, begin: Settings, ladders: Ladders, *, augment: boo
             return Solver(task, denoiser, method=method, augment=augment, group=BANDS_AT_ONCE)
 
         @cache
-        def restored(method: str, **levels: Any) -> Restored:
-            return solver(method)(
-                problem.measured, schedule=Schedule(**levels, noise=problem.noise)
-            )
+        def restored(
+            method: str, first: float, last: float, iterations: int, lam: float
+        ) -> Restored:
+            schedule = Schedule(first, last, iterations, lam, problem.noise)
+            return solver(method)(problem.measured, schedule=schedule)
 
         def run(settings: Settings) -> np.ndarray:
             rest = {name: value for name, value in settings.items() if name != "returns"}

@@ -2,50 +2,72 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypedDict, TypeVar
 
+from recipes.plug_and_play.search import Settings
 from zoo.machine.files import write_atomically
 
+Cell = TypeVar("Cell")
 
-class Record:
+
+class Made(TypedDict, total=False):
+    """The options of a command that decide its cells."""
+
+    denoiser: str
+    crop: int
+    bands: int
+    images: list[str]
+
+
+class Tuned(TypedDict):
+    """What `recipes.plug_and_play.tune` found for one method; levels in grey levels."""
+
+    task: str
+    noise: float
+    method: str
+    settings: Settings
+    mpsnr: float
+    tried: int
+
+
+class Record(Generic[Cell]):
     """Cells by their keys, beside the options that they were made with.
 
     Args:
         path: Of the file; what it holds already is taken over.
-        options: Of the command.
+        options: Of the command; None: those of the file, which must be there.
 
     Raises:
         ValueError: if the file was made with other options, or is no such record.
     """
 
-    def __init__(self, path: Path, options: dict[str, Any]) -> None:
-        self.path, self.options = path, options
-        self.cells: dict[str, Any] = {}
-        if path.exists():
-            earlier, self.cells = read_record(path)
-            if earlier != options:
+    def __init__(self, path: Path, options: Made | None = None) -> None:
+        self.path = path
+        self.cells: dict[str, Cell] = {}
+        if options is None or path.exists():
+            earlier = self._read()
+            if earlier != (earlier if options is None else options):
                 raise ValueError(
                     f"{path} was made with {earlier}, not {options}: take another --out"
                 )
+            options = earlier
+        self.options = options
 
-    def add(self, cells: dict[str, Any]) -> None:
+    def add(self, cells: dict[str, Cell]) -> None:
         """Add cells and write the file."""
         self.cells |= cells
         content = {"options": self.options, "cells": self.cells}
         write_atomically(self.path, (json.dumps(content, indent=1) + "\n").encode())
 
-
-def read_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options and the cells of a file.
-
-    Raises:
-        ValueError: if it is no such record.
-    """
-    try:
-        content = json.loads(path.read_text())
-        options, cells = content["options"], content["cells"]
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is not a record of this command") from None
-    if not (isinstance(options, dict) and isinstance(cells, dict)):
-        raise ValueError(f"{path} is not a record of this command")
-    return options, cells
+    def _read(self) -> Made:
+        """Take over the cells of the file; return its options."""
+        try:
+            content = json.loads(self.path.read_text())
+            made, cells = content["options"], content["cells"]
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{self.path} is not a record of this command") from None
+        if not (isinstance(made, dict) and isinstance(cells, dict)):
+            raise ValueError(f"{self.path} is not a record of this command")
+        self.cells = cells
+        options: Made = content["options"]
+        return options

@@ -19,8 +19,8 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import keras
 import numpy as np
 
 from asykeras import plots
@@ -37,7 +37,7 @@ from recipes.plug_and_play.degraded import (
 )
 from recipes.plug_and_play.figure import figure
 from recipes.plug_and_play.levels import option, written
-from recipes.plug_and_play.record import read_record
+from recipes.plug_and_play.record import Record, Tuned
 from recipes.plug_and_play.rows import OURS, nearest_row, settings_of
 from recipes.plug_and_play.search import Settings
 from recipes.plug_and_play.spectral_metrics import scores
@@ -47,6 +47,7 @@ from zoo.networks.families import build
 from zoo.pictures.errors import reason
 from zoo.pictures.images import ImageError
 from zoo.plug_and_play import Schedule, Task, pad_borders, plug_and_play, total_variation
+from zoo.plug_and_play.denoisers import Denoiser
 from zoo.plug_and_play.solver import METHODS
 from zoo.store.card import WeightsError
 from zoo.store.claims import ContentError
@@ -164,7 +165,7 @@ def _array(path: str) -> np.ndarray:
         raise ImageError(f"{path} cannot be read as .npy: {reason(error)}") from None
 
 
-def network_of(name: str) -> Any:
+def network_of(name: str) -> keras.Model | Denoiser:
     """Return the denoiser of a name.
 
     Raises:
@@ -217,7 +218,7 @@ def restore_files(options: argparse.Namespace) -> None:
     options.network = network_of(options.denoiser)
     options.tuned = {}
     if options.settings:
-        _, cells = read_record(Path(options.settings))
+        cells = Record[Tuned](Path(options.settings)).cells
         nearest = nearest_row(options.task, _chosen(options))
         options.tuned = settings_of(nearest, options.network, cells)
     make_folder(out)
@@ -243,7 +244,7 @@ def _print_means(everything: dict[str, dict[str, dict[str, float]]]) -> None:
         print(f"{'mean of ' + str(len(everything)):24} {method:24} MPSNR {mean:6.2f} dB")
 
 
-def _record(options: argparse.Namespace) -> dict[str, Any]:
+def _record(options: argparse.Namespace) -> Settings:
     left_out = ("inputs", "out", "network", "tuned", "debug")
     return written({name: each for name, each in vars(options).items() if name not in left_out})
 

@@ -1,13 +1,13 @@
 """The rows of the table: tasks with their options, measurements, and the methods of each."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from recipes.plug_and_play.classical import Method, Problem, classical, network
 from recipes.plug_and_play.degraded import Options, gaussian_kernel, schedule_of, simulate
 from recipes.plug_and_play.levels import in_image_units, read
+from recipes.plug_and_play.record import Tuned
 from recipes.plug_and_play.search import Settings
 from zoo.plug_and_play.denoisers import Denoiser
 
@@ -88,7 +88,7 @@ def nearest_row(task: str, options: Options) -> Row:
     return min(rows, key=distance)
 
 
-def settings_of(row: Row, denoiser: Denoiser, tuned: dict[str, Any]) -> dict[str, Settings]:
+def settings_of(row: Row, denoiser: Denoiser, tuned: dict[str, Tuned]) -> dict[str, Settings]:
     """Return the settings of each method on a row: as they were tuned, or where a search begins.
 
     Args:

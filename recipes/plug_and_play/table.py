@@ -14,13 +14,13 @@ that `recipes.plug_and_play.classical` has for the task, by the mean over the fi
 import argparse
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from recipes.plug_and_play.classical import restore
 from recipes.plug_and_play.levels import written
-from recipes.plug_and_play.record import Record, read_record
+from recipes.plug_and_play.record import Made, Record, Tuned
 from recipes.plug_and_play.restore import add_inputs, network_of
 from recipes.plug_and_play.rows import OURS, ROWS, Row, methods_of, problem_of, settings_of
 from recipes.plug_and_play.search import Settings
@@ -30,7 +30,12 @@ from zoo.app.command import Work, command
 from zoo.machine.files import make_folder, write_atomically
 from zoo.plug_and_play.denoisers import Denoiser
 
-Cell = dict[str, Any]  # "settings" and "scores", of each method by its name
+
+class Cell(TypedDict):
+    """The settings and the scores of each method, by its name, on one file and task."""
+
+    settings: dict[str, Settings]
+    scores: dict[str, dict[str, float]]
 
 
 def restore_row(
@@ -90,22 +95,23 @@ def fill_table(options: argparse.Namespace) -> None:
     """Restore what no earlier start has restored with these settings, and write the table."""
     out = Path(options.out)
     denoiser = network_of(options.denoiser)
-    searched, tuned = read_record(Path(options.settings)) if options.settings else ({}, {})
-    scored_too = {Path(path).name for path in options.inputs} & set(searched.get("images", ()))
+    tuned = Record[Tuned](Path(options.settings)) if options.settings else None
+    searched = tuned.options.get("images", []) if tuned else []
+    scored_too = {Path(path).name for path in options.inputs} & {*searched}
     if scored_too:
         raise ValueError(f"{scored_too.pop()} is scored here and was tuned on")
-    wanted = {row.label: settings_of(row, denoiser, tuned) for row in ROWS}
+    wanted = {row.label: settings_of(row, denoiser, tuned.cells if tuned else {}) for row in ROWS}
     truths = {Path(path).stem: read_truth(Path(path), options) for path in options.inputs}
     make_folder(out)
-    record = {name: getattr(options, name) for name in ("denoiser", "crop", "bands")}
-    done = Record(out / "cells.json", record)
+    made = Made(denoiser=options.denoiser, crop=options.crop, bands=options.bands)
+    done = Record[Cell](out / "cells.json", made)
     for row in ROWS:
         settings = wanted[row.label]
         theirs = {name: written(each) for name, each in settings.items()}
         left = [
             stem
             for stem in truths
-            if done.cells.get(f"{stem}/{row.label}", {}).get("settings") != theirs
+            if (cell := done.cells.get(f"{stem}/{row.label}")) is None or cell["settings"] != theirs
         ]
         for group in _of_one_shape(left, truths):
             found = restore_row([truths[stem] for stem in group], row, denoiser, settings)
@@ -127,12 +133,12 @@ def _of_one_shape(stems: list[str], truths: dict[str, np.ndarray]) -> list[list[
     return [list(group) for _, group in groupby(sorted(stems, key=shape), shape)]
 
 
-def _heading(options: argparse.Namespace, searched: dict[str, Any]) -> str:
+def _heading(options: argparse.Namespace, searched: list[str]) -> str:
     """Return what stands above the table."""
     names = ", ".join(Path(path).stem for path in options.inputs)
     part = f"the middle {options.crop} x {options.crop} pixels of " if options.crop else ""
     tuned = (
-        f"all methods tuned by the same search on {', '.join(searched['images'])}"
+        f"all methods tuned by the same search on {', '.join(searched)}"
         if searched
         else "no method tuned"
     )

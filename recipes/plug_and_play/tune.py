@@ -19,7 +19,7 @@ import numpy as np
 
 from recipes.plug_and_play.classical import Method, Problem
 from recipes.plug_and_play.levels import in_grey_levels, read, written
-from recipes.plug_and_play.record import Record
+from recipes.plug_and_play.record import Made, Record, Tuned
 from recipes.plug_and_play.restore import add_inputs, network_of
 from recipes.plug_and_play.rows import ROWS, methods_of, problem_of
 from recipes.plug_and_play.search import Found, Settings, search
@@ -53,9 +53,9 @@ def tune_all(options: argparse.Namespace) -> None:
     truths = [read_truth(Path(path), options) for path in options.inputs]
     if len({truth.shape for truth in truths}) > 1:
         raise ValueError("the files are of several sizes: cut them with --crop")
-    record = {name: getattr(options, name) for name in ("denoiser", "crop", "bands")}
-    record["images"] = [Path(path).name for path in options.inputs]
-    found = Record(Path(options.out), record)
+    made = Made(denoiser=options.denoiser, crop=options.crop, bands=options.bands)
+    made["images"] = [Path(path).name for path in options.inputs]
+    found = Record[Tuned](Path(options.out), made)
     begins: dict[tuple[str, str], Settings] = {}
     for row in ROWS:
         problem, clean = problem_of(row, truths)
@@ -63,7 +63,7 @@ def tune_all(options: argparse.Namespace) -> None:
             key, kin = f"{row.label}/{name}", (row.label.split(", noise")[0], name)
             if key not in found.cells:
                 best = tune(method, problem, clean, begins.get(kin, method.begin))
-                cell = {
+                cell: Tuned = {
                     "task": row.task,
                     "noise": in_grey_levels(row.options.noise),
                     "method": name,

@@ -14,6 +14,9 @@ LOSSES = ("mse", "mae", "asy_mse", "asy_mae")
 PRESETS = ("ours", "published")
 
 Value: TypeAlias = str | int | float | bool
+# What all published protocols have in common.
+PLAIN: dict[str, Value]
+PLAIN = {"schedule": "constant", "ema": 0.0, "clip": 0.0, "precision": "float32"}
 V = TypeVar("V", bound=Value)
 S = TypeVar("S", bound="Settings")
 
@@ -33,15 +36,7 @@ class Subject:
 
     @classmethod
     def of(cls, **given: Value) -> Self:
-        """Return settings of which some are given by their names.
-
-        Raises:
-            TypeError: for a name that is none.
-
-        Example:
-            >>> SrcnnSettings.of(data="photos", workdir="runs/x2", scale=2).samples.patch
-            88
-        """
+        """Return settings of which some are given by their names; see `having`."""
         return cls().having(**given)
 
     def having(self, **changes: Value) -> Self:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recipes.plug_and_play.record import Record, read_record
+from recipes.plug_and_play.record import Record
 
 
 def test_a_second_start_has_what_the_first_wrote(tmp_path):
@@ -10,7 +10,8 @@ def test_a_second_start_has_what_the_first_wrote(tmp_path):
     Record(path, {"crop": 8}).add({"a": {"mpsnr": 1.5}})
     again = Record(path, {"crop": 8})
     again.add({"b": 2})
-    assert read_record(path) == ({"crop": 8}, {"a": {"mpsnr": 1.5}, "b": 2})
+    found = Record(path)
+    assert (found.options, found.cells) == ({"crop": 8}, {"a": {"mpsnr": 1.5}, "b": 2})
 
 
 def test_other_options_are_refused(tmp_path):
@@ -23,4 +24,4 @@ def test_other_options_are_refused(tmp_path):
 def test_what_is_no_record_is_one_sentence(content, tmp_path):
     (tmp_path / "cells.json").write_text(content, "latin-1")
     with pytest.raises(ValueError, match=r"cells\.json is not a record of this command"):
-        read_record(tmp_path / "cells.json")
+        Record(tmp_path / "cells.json")

@@ -471,7 +471,7 @@ def test_an_unwritable_work_folder_is_one_sentence(photos, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scale": 5}, "scale must be 2, 3 or 4. Received: 5"),
+        ({"scale": 5}, "scale must be 2, 3 or 4. Received: scale=5"),
         ({"init": "absent"}, "'absent' is neither a published weight"),
         ({"validation": "absent"}, "there is no folder absent"),
     ],
