@@ -23,6 +23,7 @@ from zoo.store.claims import ContentError, check_memory, refusing_content
 DEPTH = 32  # of groups within groups
 ENTRIES = 100_000
 NUMBERS = "iuf"  # kinds of NumPy
+LARGEST_CHUNK = 2**24  # bytes of a chunk that is larger than its array, which may have been to grow
 # Others may unpack to any size, or be loaded from a folder of plugins.
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _CHECK_SUM = 4  # bytes
@@ -106,6 +107,8 @@ def check_array(array: h5py.Dataset, kinds: str = NUMBERS) -> None:
                 f"{array.name} claims to have {'x'.join(map(str, shape))} values of {dtype}, more "
                 "than a file of its length can hold"
             )
+        if chunk > max(size, LARGEST_CHUNK):
+            raise ContentError(f"{array.name} is kept in a chunk that is larger than itself")
         check_memory(2 * max(size, chunk))
 
 

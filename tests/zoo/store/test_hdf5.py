@@ -68,6 +68,11 @@ def huge_chunk(file, at, folder):
     file.create_dataset(at, (2, 2, 2), "f4", **kind)
 
 
+def empty_chunk(file, at, folder):
+    kind = {"maxshape": (None,) * 3, "chunks": (2**8, 2**8, 2**8), "compression": "gzip"}
+    file.create_dataset(at, data=np.ones((2, 2, 2), "f4"), **kind)
+
+
 def deflate_bomb(file, at, folder):
     import zlib
 
@@ -87,6 +92,7 @@ WRONG = OUTSIDE | {
     lzf: "packed in a way that is not read",
     sparse: "claims to have .*10000x10000 values of float32, more than a file of its length",
     huge_chunk: "more than a file of its length can hold",
+    empty_chunk: "in a chunk that is larger than itself",
     deflate_bomb: "unpacks to more than it claims",
 }
 MODES = pytest.mark.parametrize("libver", ["earliest", "latest"])
