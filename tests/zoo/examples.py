@@ -34,10 +34,10 @@ def card_of(said: dict) -> Card:
     return Card.from_json({"use": {}, "sha256": "0", **said})
 
 
-def small_grunet(bands: int | None) -> keras.Model:
+def small_grunet(channels: int | None) -> keras.Model:
     """Return a network of GRUNet's layers that is quickly built: two levels of four filters."""
     unit = ours.QuasiRecurrentUnit
-    image, sigma = keras.Input((None, None, bands)), keras.Input((1,))
+    image, sigma = keras.Input((None, None, channels)), keras.Input((1,))
     x = dphsir._volume(ours.MirrorToMultiple(4)(image), sigma)
     fine = unit(4, direction="both")(x)
     middle = unit(4, stride=2)(fine)

@@ -61,8 +61,7 @@ class Use:
         low, high = self.levels or (0.0, 0.0)
         alone = self.level is None or (0 < low and 0 < self.level <= high)
         known = {*(self.colours or ())} <= {*COLOURS}
-        fits = 1 <= self.scale <= LARGEST_SCALE
-        if not fits or not 0 <= low <= high < math.inf or not alone or not known:
+        if self.scale < 1 or not 0 <= low <= high < math.inf or not alone or not known:
             raise WeightsError(
                 f"a network cannot be used so. Received: use={_short(self.to_json())}"
             )
@@ -74,13 +73,17 @@ class Use:
         Raises:
             WeightsError: if it is of other types, or cannot be.
         """
+        scale = take(said, "scale", int, 1)
+        if scale > LARGEST_SCALE:
+            known = f"no network enlarges by more than {LARGEST_SCALE}"
+            raise WeightsError(f"{known}. Received: scale={scale}")
         levels = None
         if "levels" in said:
             pair = take(said, "levels", list)
             ends = {str(n): end for n, end in enumerate(pair)}
             levels = take(ends, "0", float) / WHITE, take(ends, "1", float) / WHITE
         return cls(
-            scale=take(said, "scale", int, 1),
+            scale=scale,
             enlarge_first=take(said, "enlarge_first", bool, False),
             takes_sigma=take(said, "takes_sigma", bool, False),
             levels=levels,

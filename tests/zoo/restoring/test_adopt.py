@@ -274,7 +274,7 @@ def with_sigma():
             two_images,
             r"must take an image .* Received: inputs=\(None, None, None, 3\), \(None, None, No",
         ),
-        (with_sigma, "mine must either enlarge or take sigma. Received: scale=2"),
+        (with_sigma, "mine must either enlarge or take sigma. Received: scale=1"),
         (lambda: model_of(lambda x: [x + 1, x + 2]), "mine must have one output"),
         (
             lambda: model_of(convolution(1)),

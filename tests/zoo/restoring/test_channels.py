@@ -75,7 +75,7 @@ def test_inks_are_enlarged_by_a_luma_network():
     [("bands", 31, 3, 1), ("bands", 2, 1, 2), ("rgb", 3, 31, 1), ("bands", 4, 3, 2)],
 )
 def test_channels_that_find_no_way(colour, count, network, scale):
-    match = f"takes images with {network} channels. Received: {count}"
+    match = f"takes images with {network} channels. Received: channels={count}"
     with pytest.raises(ValueError, match=match):
         channels_for(colour, count, network, scale)
 

@@ -150,7 +150,7 @@ def test_a_layer_of_ones_own_says_its_reach():
     assert reach(chain(Blur())).floats == 1 + 1 + 7
     image = np.random.default_rng(0).uniform(size=(40, 24, 1)).astype("float32")
     expected = ops.convert_to_numpy(network(image[None]))[0]
-    tiled = zoo.restore(image, network, scale=1, tile=8)
+    tiled = zoo.restore(network, image, scale=1, tile=8)
     np.testing.assert_allclose(tiled, expected, atol=1e-5)
 
 
