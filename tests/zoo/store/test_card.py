@@ -50,10 +50,8 @@ def test_what_a_use_says():
     ],
 )
 def test_what_a_use_cannot_say(use):
-    with pytest.raises(
-        WeightsError,
-        match=r"(a network cannot be used so|no network enlarges by more than 64|it lacks '.*). Received",
-    ):
+    reasons = "a network cannot be used so|no network enlarges by more than 64|it lacks '.*"
+    with pytest.raises(WeightsError, match=f"({reasons}). Received"):
         Use.from_json(use)
 
 
