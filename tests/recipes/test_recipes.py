@@ -20,10 +20,10 @@ SMALL = {
     "srcnn": ["--scale", "2", "--variant", "9-1-5", "--patch", "36"],
     "edsr": ["--scale", "2", "--patch", "24"],
     "dncnn": ["--sigma", "25", "--patch", "24"],
-    "dphsir": ["--bands", "1", "--patch", "16"],
+    "dphsir": ["--bands", "1", "--patch", "16", "--variant", "small"],
 }
 RECIPES = {"srcnn": srcnn, "edsr": edsr, "dncnn": dncnn, "dphsir": dphsir}
-PARAMETERS = {"srcnn": 8_129, "edsr": 1_369_859, "dncnn": 555_137, "dphsir": 14_278_451}
+PARAMETERS = {"srcnn": 8_129, "edsr": 1_369_859, "dncnn": 555_137, "dphsir": 3_530_547}
 
 
 @pytest.fixture

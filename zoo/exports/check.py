@@ -21,6 +21,8 @@ from zoo.scoring.tasks import Task
 SIZES = ((2, 64, 96), (1, 47, 71))
 # Largest difference of a float file, relative to the largest value where that is above 1.
 BOUND = 1e-5
+# What integers may cost on the sample photographs, in dB; above it they are of no use.
+MOST_LOST = 1.0
 
 
 class Parity(TypedDict, total=False):
@@ -62,7 +64,8 @@ def check(network: Network, chosen: Format, path: Path, task: Task, int8: bool) 
         int8: Whether the file is in integers, which differ as they like.
 
     Raises:
-        ExportError: if it cannot be run or differs by more than the bound.
+        ExportError: if it cannot be run, differs by more than the bound, or loses more than
+            `MOST_LOST` in integers.
     """
     photos = photographs("test")
     # A GPU computes convolutions in TF32: the network itself would be the one that differs.
@@ -73,6 +76,11 @@ def check(network: Network, chosen: Format, path: Path, task: Task, int8: bool) 
         if "serve_uint8" in runs:
             parity["uint8"] = _uint8(network, runs, photos, task)
         psnr = _psnr(network, replace(network, engine=runs["serve"]), photos, task)
+    if int8 and psnr["change"] < -MOST_LOST:
+        raise ExportError(
+            f"{network.name} in 8-bit integers loses {-psnr['change']:.1f} dB on the sample "
+            f"photographs, more than {MOST_LOST:g}: its activations differ too much in range"
+        )
     return {"signatures": sorted(runs), "parity": parity, "psnr": psnr}
 
 

@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 NETWORKS = [
     pytest.param(lambda: zoo.EDSR(2, blocks=1, filters=8), None, id="EDSR"),
     pytest.param(lambda: zoo.DnCNN(depth=3, batch_norm=False), None, id="DnCNN"),
-    pytest.param(lambda: zoo.DPHSIR(channels=2), 0.1, id="GRUNet"),
+    pytest.param(lambda: zoo.DPHSIR(channels=2, variant="small"), 0.1, id="GRUNet"),
 ]
 
 
