@@ -391,6 +391,7 @@ def one_convolution(**options):
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_evaluate_equals_the_functions(jit_compile):
     clean, noisy = image_pair(5, 21, 18, 3)
+    keras.utils.set_random_seed(0)  # by chance SSIM can be as good as 0, where no digit holds
     model = one_convolution()
     metrics = [metric_class(border=2, luma=True) for metric_class in CLASSES]
     model.compile(loss="mse", metrics=metrics, jit_compile=jit_compile)

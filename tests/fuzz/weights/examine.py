@@ -154,9 +154,9 @@ def _open(examined: Examined, name: str) -> None:
     if network is None:
         return
     image = np.zeros((9, 10, network.channels or 1), np.uint8)
-    sigma = 0.1 if network.usage.takes_sigma else None
-    restored = examined.call(lambda: zoo.restore(image, network, sigma=sigma))
-    scale = network.usage.scale
+    sigma = 0.1 if network.use.takes_sigma else None
+    restored = examined.call(lambda: zoo.restore(network, image, sigma=sigma))
+    scale = network.use.scale
     if restored is not None and restored.shape[:2] != (9 * scale, 10 * scale):
         examined.outcome.faults.append(f"returns {restored.shape} for {image.shape}")
 
