@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -224,7 +225,10 @@ def answer(examine: Callable[..., tuple[Outcome, str]]) -> None:
     gc.freeze()  # what was imported is not looked through again and again
     print("ready", file=out, flush=True)
     for line in sys.stdin:
-        outcome, changed = examine(*json.loads(line))
+        try:
+            outcome, changed = examine(*json.loads(line))
+        except Exception:  # nobody sees what a worker prints
+            outcome, changed = Outcome("failed", faults=[traceback.format_exc()]), "?"
         result = {**asdict(outcome), "peak": peak(), "changed": changed}
         print(json.dumps(result), file=out, flush=True)
 
