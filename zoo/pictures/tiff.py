@@ -19,6 +19,8 @@ from zoo.pictures.picture import Picture, RowWriter, packed
 COLOURS = 256  # of a palette
 HEAD = 8  # bytes before which nothing can stand
 _XMP, _EXIF, _GPS, _INTEROPERABILITY = 700, 34665, 34853, 40965
+# Tags of one number, on which programs disagree where there are more: sizes, compression, ...
+_SINGLE = {256, 257, 259, 262, 277, 278, 284, 322, 323}
 # Bytes that a byte of a compression can hold: PackBits a run of 128 in two; LZW 3,838 codes of up
 # to 12 bit, each a byte longer than the one before; JPEG a bit for 64 values, half of them of a
 # quarter of the size; others whatever they like.
@@ -101,6 +103,8 @@ def check_segments(path: Path, tags: Tags) -> None:
     Raises:
         ImageError: if it is cut short, or claims more than it holds.
     """
+    if any(len(numbers(tags, tag)) != 1 for tag in _SINGLE & tags.keys()):
+        raise ImageError(f"{path} is damaged: a tag of one number holds none or several")
     size, width, height = path.stat().st_size, number(tags, 256, 0), number(tags, 257, 0)
     offsets, lengths = numbers(tags, 273), numbers(tags, 279)
     across, down = width, min(number(tags, 278, height) or height, height)

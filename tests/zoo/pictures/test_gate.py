@@ -90,6 +90,16 @@ def test_other_depths_are_refused(bits, tmp_path):
     refused(path, f"old.tif holds 1 channels of {bits} bit: a kind that is not read")
 
 
+@pytest.mark.parametrize("tag", [256, 259, 277, 278])
+def test_a_tag_that_holds_several_numbers_is_refused(tag, tmp_path):
+    """libtiff reads black where it is the compression."""
+    path = tmp_path / "old.tif"
+    tags = grey_tags(4, 5)
+    kind, (value,) = tags[tag]
+    write_tiff(path, bytes(20), tags | {tag: (kind, [value] * 255)})
+    refused(path, "old.tif is damaged: a tag of one number holds none or several")
+
+
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint32", "float16", "float64"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_signed_and_wide_numbers_are_refused_everywhere(dtype, channels, tmp_path):
