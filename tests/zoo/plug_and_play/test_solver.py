@@ -148,7 +148,7 @@ def test_networks_of_the_zoo_are_denoisers(augment):
 def test_grunet_is_a_denoiser_in_the_compiled_loop():
     y = rng.random((1, 16, 20, 5)).astype("float32")
     network = zoo.DPHSIR()
-    found = plug_and_play(Denoising(), y, network, Schedule(iterations=1), group=2).pictures
+    found = plug_and_play(Denoising(), y, network, Schedule(iterations=1), group=2).v
     run = denoiser_of(network)
     x = ops.convert_to_numpy(Denoising().prox(y, y, Schedule(iterations=1).weights()[0]))
     parts = [run(ops.convert_to_tensor(x[..., a:b]), 35 / 255) for a, b in ((0, 2), (2, 4), (3, 5))]
