@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 
+from zoo.machine.failures import printable
 from zoo.pictures.claims import DEFLATE
 from zoo.pictures.errors import ImageError
 from zoo.pictures.exif import upright_xmp
@@ -111,7 +112,7 @@ def png_pixels(path: Path, parts: PngParts) -> io.BytesIO:
             file.seek(start)
             chunk = file.read(length)
             if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
-                name = chunk[4:8].decode("latin-1")
+                name = printable(chunk[4:8].decode("latin-1"))
                 raise ImageError(f"{path} is damaged: its chunk {name} fails its check sum")
             content.append(chunk)
     return io.BytesIO(b"".join(content))
