@@ -7,6 +7,7 @@ from zoo.networks.dncnn import DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.families import load
+from zoo.networks.ffdnet import FFDNet
 from zoo.networks.importers import import_weights
 from zoo.networks.mdsr import MDSR
 from zoo.networks.srcnn import SRCNN
@@ -31,6 +32,7 @@ __all__ = [
     "Denoising",
     "DnCNN",
     "ExportError",
+    "FFDNet",
     "ImageError",
     "SuperResolution",
     "WeightsError",

@@ -11,6 +11,7 @@ from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
+from zoo.networks.ffdnet import FFDNet
 from zoo.networks.mdsr import MDSR, at_scale
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import reason
@@ -55,6 +56,7 @@ FAMILIES = {
     "DPHSIR": Family(DPHSIR),
     "DnCNN": Family(DnCNN, _least_of_dncnn),
     "EDSR": Family(EDSR, _least_of_edsr),
+    "FFDNet": Family(FFDNet),
     "MDSR": Family(MDSR, part=at_scale),
     "SRCNN": Family(SRCNN),
 }

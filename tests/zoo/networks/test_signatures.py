@@ -6,7 +6,7 @@ import pytest
 
 import zoo
 
-BUILDERS = [zoo.SRCNN, zoo.EDSR, zoo.MDSR, zoo.DnCNN, zoo.DPHSIR]
+BUILDERS = [zoo.SRCNN, zoo.EDSR, zoo.MDSR, zoo.DnCNN, zoo.DPHSIR, zoo.FFDNet]
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
@@ -14,7 +14,8 @@ def test_the_scale_is_positional_and_all_else_by_keyword(builder):
     parameters = inspect.signature(builder).parameters
     positional = [each.name for each in parameters.values() if each.kind is not each.KEYWORD_ONLY]
     assert positional == (["scale"] if builder in (zoo.SRCNN, zoo.EDSR) else [])
-    assert {"variant", "channels", "weights", "name"} <= set(parameters)
+    sizes = {"channels"} if builder is zoo.FFDNet else {"variant", "channels"}
+    assert sizes | {"weights", "name"} <= set(parameters)
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
