@@ -9,6 +9,7 @@ from zoo.networks.edsr import EDSR
 from zoo.networks.families import load
 from zoo.networks.importers import import_weights
 from zoo.networks.mdsr import MDSR
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import find_images, read_image
@@ -25,6 +26,7 @@ __all__ = [
     "DPHSIR",
     "EDSR",
     "MDSR",
+    "SPAN",
     "SRCNN",
     "ChoiceError",
     "Deblocking",

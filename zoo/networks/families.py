@@ -12,6 +12,7 @@ from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
 from zoo.networks.mdsr import MDSR, at_scale
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import reason
 from zoo.store.card import Argument, WeightsError
@@ -56,6 +57,7 @@ FAMILIES = {
     "DnCNN": Family(DnCNN, _least_of_dncnn),
     "EDSR": Family(EDSR, _least_of_edsr),
     "MDSR": Family(MDSR, part=at_scale),
+    "SPAN": Family(SPAN),
     "SRCNN": Family(SRCNN),
 }
 
