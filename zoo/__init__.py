@@ -10,6 +10,7 @@ from zoo.networks.families import load
 from zoo.networks.ffdnet import FFDNet
 from zoo.networks.importers import import_weights
 from zoo.networks.mdsr import MDSR
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import find_images, read_image
@@ -26,6 +27,7 @@ __all__ = [
     "DPHSIR",
     "EDSR",
     "MDSR",
+    "SPAN",
     "SRCNN",
     "ChoiceError",
     "Deblocking",

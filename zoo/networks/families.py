@@ -13,6 +13,7 @@ from zoo.networks.edsr import EDSR
 from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
 from zoo.networks.ffdnet import FFDNet
 from zoo.networks.mdsr import MDSR, at_scale
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import reason
 from zoo.store.card import Argument, WeightsError
@@ -58,6 +59,7 @@ FAMILIES = {
     "EDSR": Family(EDSR, _least_of_edsr),
     "FFDNet": Family(FFDNet),
     "MDSR": Family(MDSR, part=at_scale),
+    "SPAN": Family(SPAN),
     "SRCNN": Family(SRCNN),
 }
 
