@@ -128,7 +128,9 @@ def export(
     with part_folder(target.parent) as folder:
         part = folder / target.name
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
-            chosen.write(network, part, use.scale, calibration(expected, task, levels) if int8 else None)
+            chosen.write(
+                network, part, use.scale, calibration(expected, task, levels) if int8 else None
+            )
         report: Report = {
             "weight": weight.title if weight else None,
             "weights_sha256": card.sha256 if card else None,

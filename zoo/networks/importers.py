@@ -107,7 +107,7 @@ def _ffdnet(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     """KAIR's FFDNet: convolutions model.0, model.2, ..., trained for 0 to 75 grey levels."""
     channels = len(layers[-1][1]) // 4 if layers else 0
     depth, _ = FFDNET_SIZES.get(channels, (0, 0))
-    if len(layers) != depth:
+    if not layers or len(layers) != depth:
         raise ValueError(f"it has {len(layers)} convolutions, the last for {channels} channels")
     network = FFDNet(channels=channels)
     (kernel, bias), last = layers[0], layers[-1]
