@@ -6,6 +6,7 @@ each tensor must be there in the shape that follows from them, and no other.
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +22,9 @@ from zoo.store.tensors import SUFFIXES, Arrays, read_tensors
 from zoo.store.weight import Weight, check_values, find
 
 SHUFFLED = "upsampler.0"  # the convolution before SPAN's pixel shuffle
+_PLACE = re.compile(r"body\.(\d{1,6})\.(?:weight|bias)")
 LONGEST = 200  # convolutions of a Compact; the community's have up to 34
-WHITE = 255  # SPAN multiplies by it what is left of the image behind the mean
+FACTOR = 255  # SPAN multiplies by it what is left of the image behind the mean
 
 Layer = tuple[np.ndarray, ...]  # kernel (height, width, in, out) and bias, or the slopes of a PReLU
 
@@ -127,6 +129,15 @@ def find_weight(name: str | os.PathLike[str]) -> Weight:
     )
 
 
+def origin(weight: Weight) -> str:
+    """Return what a user should know of where a weight comes from, or nothing."""
+    if not isinstance(weight, Foreign):
+        return ""
+    card = weight.card
+    told = ", ".join(f"{name} {value}" for name, value in card.arguments.items())
+    return f"{weight.title} is {card.builder} ({told}); its licence is not known"
+
+
 def _known(card: Card, path: Path) -> Card:
     card = replace(card, file=path.name, sha256=sha256(path), bytes=path.stat().st_size)
     return card.with_more(licence="unknown")
@@ -151,7 +162,7 @@ def _span(tensors: Tensors) -> tuple[Card, dict[str, Layer]]:
     if centred and image != 3:
         raise ContentError(f"it takes the mean of RGB from images with {image} channels")
     head, bias = _branched(tensors, "conv_1", image, channels)
-    layers: dict[str, Layer] = {"head": (head * np.float32(WHITE) if centred else head, bias)}
+    layers: dict[str, Layer] = {"head": (head * np.float32(FACTOR) if centred else head, bias)}
     for block in range(1, 7):
         for number in (1, 2, 3):
             name = f"block_{block}.c{number}_r"
@@ -193,9 +204,10 @@ def _branched(tensors: Tensors, name: str, inputs: int, outputs: int) -> Layer:
 def _compact(tensors: Tensors) -> tuple[Card, dict[str, Layer]]:
     """Compact: body.0, body.2, ... convolutions, body.1, body.3, ... the slopes between them."""
     filters, channels, *_ = tensors.shape("body.0.weight", 4)
-    count = sum(name.endswith(".bias") for name in tensors.left)  # one for each convolution
+    places = [_PLACE.fullmatch(name) for name in tensors.left]
+    count = max(int(place[1]) for place in places if place) // 2 + 1
     if not 2 <= count <= LONGEST:
-        raise ContentError(f"it has {count} convolutions with a bias, not 2 to {LONGEST}")
+        raise ContentError(f"it has {count} convolutions, not 2 to {LONGEST}")
     last = f"body.{2 * count - 2}"
     scale = _scale(tensors.shape(f"{last}.weight", 4)[0], channels)
     layers: dict[str, Layer] = {}

@@ -69,7 +69,12 @@ def SPAN(
     """
     one_of("scale", scale, SCALES)
     whole_number("channels", channels)
-    one_of("image_channels", image_channels, (3,) if centred else (1, 3, 4))
+    one_of("image_channels", image_channels, (1, 3, 4))
+    if centred and image_channels != 3:
+        raise ValueError(
+            "image_channels must be 3 where the mean of RGB is subtracted. Received: "
+            f"image_channels={image_channels!r}"
+        )
     image = keras.Input((None, None, image_channels), name="image")
     # Layers and operations of Keras alone, so that a `.keras` file needs nothing else.
     x = ops.subtract(image, np.array(MEANS[3], "float32")) if centred else image
