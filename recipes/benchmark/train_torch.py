@@ -32,7 +32,7 @@ class Float32(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer."""
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             return self.layer(x.float())
 
 
@@ -170,7 +170,8 @@ class GRUNet(nn.Module):
 
 def resizer(scale: float, size: int) -> Map:
     """Return a function that resizes squares of a size by matrices, as `bicubic_resize` does."""
-    matrix = torch.from_numpy(bicubic_resize(np.eye(size), (scale, 1)).astype(np.float32))
+    rows = bicubic_resize(np.eye(size), (scale, 1)).astype(np.float32)
+    matrix = torch.tensor(rows)  # on torch's default device
     return lambda image: matrix @ image @ matrix.T
 
 
@@ -228,9 +229,13 @@ class Step:
 
     def __call__(self) -> float:
         """Train for one step; return the loss."""
+        return float(self.take())
+
+    def take(self) -> torch.Tensor:
+        """Train for one step; return the loss, for which nobody has waited."""
         clean = self.batch / 255
         degraded = self.degrade(clean).contiguous(memory_format=self.layout)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(clean.device.type, torch.bfloat16, enabled=self.bfloat16):
             restored = self.network(degraded)
         if self.recipe == "srcnn":
             clean = clean[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
@@ -245,7 +250,7 @@ class Step:
         with torch.no_grad():
             errors = ((restored.clamp(0, 1) - clean) ** 2).mean((1, 2, 3))
             self.psnr = (-10 * errors.log10()).mean()
-        return float(loss.detach())
+        return loss.detach()
 
 
 def main() -> None:
