@@ -14,13 +14,13 @@ from zoo.exports.samples import LEVELS, calibration, task_of, use_of
 from zoo.machine.files import flush, sha256
 from zoo.machine.parts import part_folder
 from zoo.networks.families import build
+from zoo.networks.foreign import find_weight
 from zoo.restoring.network import Network
 from zoo.runtimes.engines import keras_engine
 from zoo.runtimes.errors import ExportError, in_one_sentence
 from zoo.runtimes.formats import FORMATS, Format
 from zoo.runtimes.precision import in_float32
 from zoo.runtimes.signatures import input_specs
-from zoo.store.weight import find
 
 
 class Checksum(TypedDict):
@@ -82,8 +82,9 @@ def export(
     network may differ from both in the last digit.
 
     Args:
-        model: A published weight, a `.weights.h5` file, a recipe's work folder, or a model of a
-            builder of the zoo. Weights trained in mixed precision are exported in float32.
+        model: A published weight, a `.weights.h5` file, a recipe's work folder, a file of others as
+            `zoo.load` takes it, or a model of a builder of the zoo. Weights trained in mixed
+            precision are exported in float32.
         out: The file or folder to write. A report goes beside it, `out` + `.json`.
         format: One of the table.
         int8: LiteRT only: weights and activations in 8-bit integers, calibrated on the training
@@ -115,7 +116,7 @@ def export(
         raise ExportError(
             f"model must be a name, a path or a keras.Model. Received: model={model!r}"
         )
-    weight = None if isinstance(model, keras.Model) else find(model)
+    weight = None if isinstance(model, keras.Model) else find_weight(model)
     network = _network(build(weight) if weight else model, chosen)
     card = weight.card if weight else None
     use = use_of(network, card, scale)

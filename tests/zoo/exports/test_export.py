@@ -44,10 +44,12 @@ SMALL = {
     "SRCNN of RGB": (partial(zoo.SRCNN, 2, variant="9-1-5", channels=3), 2),
     "EDSR": (partial(zoo.EDSR, 2, blocks=1, filters=8, residual_scale=0.1), None),
     "EDSR of luma, x4": (partial(zoo.EDSR, 4, blocks=1, filters=8, channels=1), None),
+    "SPAN": (partial(zoo.SPAN, 2, channels=8), None),
+    "Compact": (partial(zoo.Compact, 3, filters=8, convolutions=1), None),
     "DnCNN merged": (partial(zoo.DnCNN, variant="S", depth=3, batch_norm=False), None),
     "DnCNN of RGB": (partial(zoo.DnCNN, variant="C", depth=3), None),
 }
-SLOW = {"SRCNN of RGB", "EDSR of luma, x4", "DnCNN of RGB"}
+SLOW = {"SPAN", "SRCNN of RGB", "EDSR of luma, x4", "DnCNN of RGB"}
 OTHER_FORMATS = ("onnx", "litert", "openvino")
 
 

@@ -165,7 +165,7 @@ def edsr(state, image, scale):
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_edsr_of_pytorch_gives_the_network_of_the_formula(scale, tmp_path, monkeypatch):
     state = edsr_state(scale)
-    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: state)
     (tmp_path / "edsr.pt").touch()
     network, card = import_weights(tmp_path / "edsr.pt", "edsr")
     image = rng.random((5, 6, 3)).astype("float32")
@@ -263,7 +263,7 @@ def test_every_unit_of_grunet_has_its_name_and_shape(tmp_path, monkeypatch):
         axes = (3, 4, 0, 1, 2) if name.endswith("deconv") else (4, 3, 0, 1, 2)
         state[f"{name}.weight"] = rng.random(np.take(shape, axes)).astype("float32")
     state["Conv.conv.deconv.bias"] = rng.random(3).astype("float32")
-    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: state)
     (tmp_path / "grunet.pth").touch()
     imported, _ = import_weights(tmp_path / "grunet.pth", "dphsir")
     assert sum(array.size for array in state.values()) == imported.count_params() == 14_278_451
@@ -336,7 +336,7 @@ def test_a_network_that_lies_elsewhere_is_refused(at, tmp_path):
 def test_a_network_that_its_file_cannot_hold_is_not_built(tmp_path, monkeypatch):
     many = [(np.ones((1, 1, 1, 1), "f4"), np.ones(1, "f4"))] * 10**6
     monkeypatch.setattr(importers, "_sequence", lambda path: many)
-    monkeypatch.setattr(importers, "_torch", lambda path: edsr_state(2) | wide)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: edsr_state(2) | wide)
     wide = {"head.0.weight": np.ones((10**5, 3, 1, 1), "f4")}
     wide["tail.0.0.weight"] = np.ones((4 * 10**5, 1, 1, 1), "f4")
     (tmp_path / "a.pth").touch()
