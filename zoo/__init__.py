@@ -7,8 +7,10 @@ from zoo.networks.dncnn import DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.families import load
+from zoo.networks.ffdnet import FFDNet
 from zoo.networks.importers import import_weights
 from zoo.networks.mdsr import MDSR
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import find_images, read_image
@@ -25,12 +27,14 @@ __all__ = [
     "DPHSIR",
     "EDSR",
     "MDSR",
+    "SPAN",
     "SRCNN",
     "ChoiceError",
     "Deblocking",
     "Denoising",
     "DnCNN",
     "ExportError",
+    "FFDNet",
     "ImageError",
     "SuperResolution",
     "WeightsError",

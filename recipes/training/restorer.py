@@ -1,16 +1,18 @@
 """The model that is trained: a network behind the degradation that it is to undo.
 
 The degradation runs inside the compiled step, so a batch that crosses to the device is integer
-patches alone.
+patches alone; or, where the images lie on the device, the places at which it cuts them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import ops
 
 from asykeras.types import Tensor
+from recipes.training.calls import Call, many_steps
 from recipes.training.devices import own_part
+from recipes.training.resident import Resident
 
 
 class PooledPSNR(keras.metrics.Mean):
@@ -37,6 +39,7 @@ class Restorer(keras.Model):
             does at the border of a patch is not learned.
         prepare: From a degraded patch in [0, 1] of a pair to the network's input.
         replicas: See `recipes.training.devices.own_part`.
+        images: What cuts the patches on the device; where there is none, the host does.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Restorer(keras.Model):
         context: int = 0,
         prepare: Callable[[Tensor], Tensor] | None = None,
         replicas: int = 1,
+        images: Sequence[Resident] = (),
     ):
         super().__init__(name="restorer")
         self.network = network
@@ -53,10 +57,13 @@ class Restorer(keras.Model):
         self.context = context
         self.prepare = prepare
         self.replicas = replicas
+        self.images = list(images)
+        self.train_function: Call | None = None
         self.psnr = PooledPSNR(name="psnr")
 
     def call(self, batch: Tensor, training: bool = False) -> Tensor:
         """Return the restored patches of clean patches or of pairs (clean, degraded)."""
+        batch = self._cut(batch)
         if self.degradation is None:
             degraded = unit_range(batch[1])
             degraded = self.prepare(degraded) if self.prepare else degraded
@@ -73,18 +80,37 @@ class Restorer(keras.Model):
     def compute_loss(
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None, **options: bool
     ) -> Tensor:
-        """Return the loss against the clean patches in `x`; there is no separate label."""
-        return super().compute_loss(x, self._label(x, y_pred), y_pred, sample_weight, **options)
+        """Return the loss against the clean patches in `x`; there is no separate label.
+
+        The metric is fed here, too: where Keras would have it fed, on JAX, nobody has the images.
+        """
+        label = self._label(x, y_pred)
+        errors = ops.square(label - ops.clip(y_pred, 0, 1))
+        self.psnr.update_state(ops.mean(ops.cast(errors, "float32")))
+        return super().compute_loss(x, label, y_pred, sample_weight, **options)
 
     def compute_metrics(
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Tensor]:
         """Return the mean loss and the PSNR of the mean squared error since the piece began."""
-        errors = ops.square(self._label(x, y_pred) - ops.clip(y_pred, 0, 1))
-        self.psnr.update_state(ops.mean(ops.cast(errors, "float32")))
         return self.get_metrics_result()
 
+    def make_train_function(self, force: bool = False) -> None:
+        """Make the function that `fit` calls; see `recipes.training.calls`."""
+        if force or self.train_function is None:
+            self.train_function = many_steps(self) if self.images else None
+        super().make_train_function()  # makes Keras' own where there is none
+
+    def _cut(self, batch: Tensor) -> Tensor:
+        """Return the patches of a batch that came as places."""
+        if not self.images:
+            return batch
+        places = batch if isinstance(batch, tuple | list) else (batch,)
+        cut = tuple(images(part) for images, part in zip(self.images, places, strict=True))
+        return cut if len(cut) > 1 else cut[0]
+
     def _label(self, batch: Tensor, restored: Tensor) -> Tensor:
+        batch = self._cut(batch)  # once more, which XLA does not compute twice
         clean = batch[0] if isinstance(batch, tuple | list) else batch
         clean = unit_range(own_part(clean, self.replicas))
         outer, inner = (ops.shape(images)[1:3] for images in (clean, restored))

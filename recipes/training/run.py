@@ -22,7 +22,7 @@ from recipes.data.image_set import ImageSet
 from recipes.data.jpeg import Artefacts
 from recipes.data.patches import Patches
 from recipes.data.sources import Channels, open_images, open_pairs
-from recipes.training.batches import batches
+from recipes.training.batches import Batches, batches
 from recipes.training.checkpoints import (
     identity,
     load_newest,
@@ -44,6 +44,7 @@ from recipes.training.devices import (
 from recipes.training.initial import start_from
 from recipes.training.objective import make_loss, optimizer, schedule
 from recipes.training.progress import Pieces, Progress, Report, Signals, Stopped, open_board
+from recipes.training.resident import describe, resident
 from recipes.training.restorer import Restorer
 from recipes.training.settings import (
     Run,
@@ -172,6 +173,8 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         if settings.run.fit:
             settings = _fitted(settings, recipe, devices, patches, images, started)
         model = compiled(settings, recipe, devices, patches)
+        if model.images and not settings.run.quiet:
+            print(describe(model.images), flush=True)
         workdir = open_workdir(settings, devices.writes)
         step = load_newest(model, workdir) if settings.run.resume else 0
         begun = time.monotonic()
@@ -203,8 +206,8 @@ def print_profile(settings: Settings, recipe: Recipe) -> None:
         patches = _patches(settings, recipe, devices)
         model = compiled(settings, recipe, devices, patches)
         folder = Path(settings.run.workdir) / "profile"
-        endless = batches(patches, 0, ENDLESS, devices)
-        print(profile(model, endless, settings.run.profile, folder))
+        steps = settings.run.profile
+        print(profile(model, model_batches(model, patches, 0, ENDLESS, devices), steps, folder))
 
 
 def _validation(run: Run) -> list[Path]:
@@ -270,7 +273,7 @@ def _fitted(
     model = compiled(settings.having(quiet=True), recipe, devices, patches)
     building = time.monotonic() - begun
     seconds = 60 * settings.run.minutes
-    speed = measure(model, batches(patches, 0, ENDLESS, devices), 0.02 * seconds)
+    speed = measure(model, model_batches(model, patches, 0, ENDLESS, devices), 0.02 * seconds)
     between = _between(settings, recipe, model, images)
     left = seconds - building - (time.monotonic() - started)
     steps = fitting_steps(left, speed, settings.descent.every, between)
@@ -354,7 +357,10 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
                 print(said, flush=True)
         pairs = settings.samples.degraded or recipe.artefacts
         degradation = None if pairs else recipe.degradation()
-        model = Restorer(network, degradation, recipe.context, recipe.prepare, devices.replicas)
+        images = resident(patches, settings.run.cut)
+        model = Restorer(
+            network, degradation, recipe.context, recipe.prepare, devices.replicas, images
+        )
         several, descent = devices.replicas > 1, settings.descent
         rule = optimizer(replace(descent, clip=0.0) if several else descent, recipe.slow_layers)
         if several:
@@ -367,13 +373,21 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
             steps_per_execution=settings.run.steps_per_execution,
             jit_compile=jit(devices.replicas),
         )
-        model(keras.tree.map_structure(_symbol, patches.numpy_batch(0)))
+        first = patches.numpy_places(0) if images else patches.numpy_batch(0)
+        model(keras.tree.map_structure(_symbol, first))
         model.optimizer.build(model.trainable_variables)
     return model
 
 
+def model_batches(
+    model: Restorer, patches: Patches, start: int, stop: int, devices: Devices
+) -> Batches:
+    """Return the batches of some steps as the model takes them."""
+    return batches(patches, start, stop, devices, on_device=bool(model.images))
+
+
 def fit(
-    model: keras.Model,
+    model: Restorer,
     patches: Patches,
     report: Report,
     devices: Devices,
@@ -395,7 +409,7 @@ def fit(
 
     def run(first: int, stop: int, size: int, *more: keras.callbacks.Callback) -> None:
         model.fit(
-            batches(patches, first, stop, devices),
+            model_batches(model, patches, first, stop, devices),
             epochs=(stop - first) // size,
             steps_per_epoch=size,
             shuffle=False,

@@ -12,6 +12,7 @@ from typing import Self, TypeAlias, TypeVar
 
 LOSSES = ("mse", "mae", "asy_mse", "asy_mae")
 PRESETS = ("ours", "published")
+CUTS = ("auto", "host", "device")
 
 Value: TypeAlias = str | int | float | bool
 # What all published protocols have in common.
@@ -127,6 +128,7 @@ class Run(Subject):
     validation: str = option("", "folder of images for validation; never the test images")
     memory: float = option(0.0, "GiB of decoded images to hold in memory; 0: half of what is free")
     steps_per_execution: int = option(1, "steps per call of the device; 10 or more on a fast GPU")
+    cut: str = option("auto", "who cuts the patches; auto: a GPU or TPU, if they fit it", CUTS)
     minutes: float = option(0.0, "stop after the piece in which this time ends; 0: never")
     fit: bool = option(False, "choose --steps, by the speed measured, so that --minutes are enough")
     profile: int = option(0, "print where the time of so many steps goes, and train nothing")

@@ -11,7 +11,9 @@ from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
+from zoo.networks.ffdnet import FFDNet
 from zoo.networks.mdsr import MDSR, at_scale
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import reason
 from zoo.store.card import Argument, WeightsError
@@ -55,7 +57,9 @@ FAMILIES = {
     "DPHSIR": Family(DPHSIR),
     "DnCNN": Family(DnCNN, _least_of_dncnn),
     "EDSR": Family(EDSR, _least_of_edsr),
+    "FFDNet": Family(FFDNet),
     "MDSR": Family(MDSR, part=at_scale),
+    "SPAN": Family(SPAN),
     "SRCNN": Family(SRCNN),
 }
 
