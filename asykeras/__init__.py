@@ -16,7 +16,14 @@ from asykeras.curves import (
     Reinhard,
     Window,
 )
-from asykeras.degradations import BicubicDegrade, BicubicDownscale, Blur, GaussianNoise, Mask
+from asykeras.degradations import (
+    BicubicDegrade,
+    BicubicDownscale,
+    Blur,
+    GaussianNoise,
+    Mask,
+    PoissonGaussianNoise,
+)
 from asykeras.errors import absolute_error, squared_error
 from asykeras.losses import AsyMAE, AsymmetricLoss, AsyMSE
 from asykeras.metrics import NRMSE, PSNR, RMSE, SSIM, nrmse, psnr, rmse, ssim
@@ -57,6 +64,7 @@ __all__ = [
     "Mask",
     "MuLaw",
     "NoiseVariance",
+    "PoissonGaussianNoise",
     "Power",
     "Quartile",
     "Reciprocal",

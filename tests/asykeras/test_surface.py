@@ -39,6 +39,7 @@ POSITIONAL = {
     "bicubic_resize": "image scale",
     **dict.fromkeys(["BicubicResize", "BicubicDownscale", "BicubicDegrade"], "scale"),
     "GaussianNoise": "sigma",
+    "PoissonGaussianNoise": "gain",
     "Blur": "kernel",
     "Mask": "mask",
     "plots.page": "width height",
