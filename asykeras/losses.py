@@ -60,7 +60,7 @@ class AsymmetricLoss(keras.losses.Loss):
             every weight is 1.
         reference: Where the weights are read: `"label"`, as in the paper, or `"prediction"`, which
             is clipped to the range of the labels first: that of the weighting where it declares
-            one, else the extremes of the batch's labels.
+            one, else [0, 1], or as far as the labels of the batch go.
         domain: Curve after which the error is taken, such as `SRGB()`; any callable that gives each
             value one, at best an `asykeras.Curve`. None: the error of the images themselves. The
             weights are always read before it.
@@ -216,7 +216,7 @@ class AsymmetricLoss(keras.losses.Loss):
     def _label_range(self, label: Tensor) -> tuple[Tensor, Tensor]:
         """Return what a prediction is clipped to before its weights are taken."""
         declared = (0.0, 1.0) if self.normalize else getattr(self.weighting, "label_range", None)
-        return declared or (ops.min(label), ops.max(label))
+        return declared or (ops.minimum(ops.min(label), 0.0), ops.maximum(ops.max(label), 1.0))
 
     def _channels_first(self, y_true: Tensor) -> bool:
         return self.data_format == "channels_first" and len(y_true.shape) > 2
