@@ -56,9 +56,8 @@ def test_formulas(weighting, formula, name):
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS, ids=repr)
 def test_weights_are_finite_saved_and_equal(weighting):
-    label = np.array([[-5.0, -1e-6, 0, 1e-8, 1, 1.4]]) * (
-        0.01 if isinstance(weighting, Density) else 1
-    )
+    label = np.array([[-5.0, -1e-6, 0, 1e-8, 1, 1.4]])
+    label = np.maximum(label, -0.1) if isinstance(weighting, Density) else label
     weights = of(weighting, label)
     assert np.isfinite(weights).all()
     assert (weights > 0).all()
@@ -107,9 +106,7 @@ def test_density_by_hand():
 def test_density_counts_the_rare_more_under_training():
     labels = [np.full((8, 8, 1), 0.9)] * 9 + [np.full((8, 8, 1), 0.1)]
     loss = AsyMSE(Density.from_labels(labels, bins=16, smoothing=1))
-    dark, bright = (
-        ops.convert_to_numpy(loss.weights(label[None])).mean() for label in labels[::9][::-1]
-    )
+    bright, dark = (ops.convert_to_numpy(loss.weights(each[None])).mean() for each in labels[::9])
     assert dark > 5 * bright
 
 
@@ -130,7 +127,7 @@ def test_density_counts_the_rare_more_under_training():
         (lambda: Density.from_labels([np.ones(3)], power=0), "power must be a positive number"),
         (
             lambda: Density.from_labels([np.ones(3)], smoothing=-1),
-            "smoothing must be a number of 0",
+            "smoothing must be a number of",
         ),
         (lambda: Steps([0.5, 0.1], values=[1, 2, 3]), "thresholds must be finite and rise"),
         (lambda: Steps([np.nan], values=[1, 2]), "thresholds must be finite and rise"),
