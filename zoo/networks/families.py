@@ -47,7 +47,7 @@ def _least_of_edsr(arguments: Mapping[str, Argument]) -> tuple[int, int]:
 
 
 def _least_of_dncnn(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    return _count(arguments, "depth", 2) - 2, 9 * FILTERS**2
+    return _count(arguments, "depth", 2) - 2, 9 * _count(arguments, "filters", FILTERS) ** 2
 
 
 def _least_of_compact(arguments: Mapping[str, Argument]) -> tuple[int, int]:
