@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from recipes.data.image_set import Found, Part, stamp
-from zoo.pictures.errors import reason
+from zoo.machine.failures import reason
 from zoo.pictures.images import ImageError, find_files
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, numbers_of, open_hdf5, read_array, write_like

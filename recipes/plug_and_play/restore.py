@@ -42,9 +42,9 @@ from recipes.plug_and_play.rows import OURS, nearest_row, settings_of
 from recipes.plug_and_play.search import Settings
 from recipes.plug_and_play.spectral_metrics import scores
 from zoo.app.command import Work, command
+from zoo.machine.failures import reason
 from zoo.machine.files import make_folder, replacing, write_atomically
 from zoo.networks.families import build
-from zoo.pictures.errors import reason
 from zoo.pictures.images import ImageError
 from zoo.plug_and_play import Schedule, Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.denoisers import Denoiser

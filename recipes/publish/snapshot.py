@@ -24,9 +24,9 @@ from recipes.training.devices import open_devices
 from recipes.training.run import Recipe, averaged_network, compiled, description
 from recipes.training.settings import Settings, TrainingError
 from zoo.app.command import Work, command
+from zoo.machine.failures import reason
 from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
-from zoo.pictures.errors import reason
 from zoo.store.weight import SUFFIX, save, save_card
 
 UNFINISHED = Path(__file__).with_name("unfinished")

@@ -18,9 +18,8 @@ from recipes.data.sources import folder_name
 from recipes.training.devices import alone
 from recipes.training.initial import origin
 from recipes.training.settings import Run, Settings, TrainingError, Value
-from zoo.machine.failures import printable
+from zoo.machine.failures import printable, reason
 from zoo.machine.files import check_room, replacing, sha256, write_atomically
-from zoo.pictures.errors import reason
 from zoo.store.card import Json
 from zoo.store.weight import check_file, file_size, load_whole
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import keras
 
+from zoo.machine.failures import reason
 from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
 from zoo.networks.mdsr import MDSR, at_scale
 from zoo.networks.srcnn import SRCNN
-from zoo.pictures.errors import reason
 from zoo.store.card import Argument, WeightsError
 from zoo.store.weight import Weight, find
 

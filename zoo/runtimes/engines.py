@@ -7,12 +7,12 @@ import keras
 import numpy as np
 
 from zoo.machine.dtype import PRECISIONS
+from zoo.machine.failures import first_line
 from zoo.machine.parts import temporary_folder
 from zoo.runtimes import onnx, openvino
 from zoo.runtimes.errors import ExportError, in_one_sentence
 from zoo.runtimes.precision import in_float32
 from zoo.runtimes.signatures import Engine
-from zoo.tiling.graph import first_line
 
 # Engines by the names that users give -> the extra with their packages.
 ENGINES = {"keras": "", "onnxruntime": "onnx", "openvino": "openvino"}

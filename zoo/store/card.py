@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from zoo.machine.failures import ZooError
+from zoo.machine.failures import ZooError, reason
 from zoo.machine.files import write_atomically
-from zoo.pictures.errors import reason
 
 LARGEST_SCALE = 64  # of what a network may enlarge by: a picture of more would fit nowhere
 COLOURS = ("grey", "rgb", "cmyk", "bands")

@@ -18,9 +18,8 @@ import h5py
 import keras
 import numpy as np
 
-from zoo.machine.failures import printable
+from zoo.machine.failures import printable, reason
 from zoo.machine.files import check_room, replacing, sha256
-from zoo.pictures.errors import reason
 from zoo.store.card import Card, WeightsError, read_card
 from zoo.store.claims import ContentError
 from zoo.store.download import DownloadError, cache_folder, fetch
