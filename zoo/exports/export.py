@@ -109,7 +109,8 @@ def export(
     """
     chosen, target = _format(format, int8), Path(out)
     names = _names(chosen, target, overwrite)
-    chosen.find_packages()
+    if lacking := chosen.missing():
+        raise ExportError(f"the format {format} needs {lacking}")
     if not isinstance(model, keras.Model | str | os.PathLike):
         raise ExportError(
             f"model must be a name, a path or a keras.Model. Received: model={model!r}"
@@ -123,11 +124,12 @@ def export(
     # constants first.
     channels = network.inputs[0].shape[-1]
     expected = Network(network.name, use, channels, keras_engine(network, "cpu:0"), reach=None)
-    inputs = (network_inputs(expected, photo, task) for photo in photographs("train"))
     with part_folder(target.parent) as folder:
         part = folder / target.name
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
-            chosen.write(network, part, use.scale, [*inputs] if int8 else None)
+            photos = photographs("train") if int8 else []
+            inputs = [network_inputs(expected, photo, task) for photo in photos]
+            chosen.write(network, part, use.scale, inputs or None)
         report: Report = {
             "weight": weight.title if weight else None,
             "weights_sha256": card.sha256 if card else None,
