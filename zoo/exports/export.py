@@ -111,7 +111,8 @@ def export(
     """
     chosen, target = _format(format, int8), Path(out)
     names = _names(chosen, target, overwrite)
-    chosen.find_packages()
+    if lacking := chosen.missing():
+        raise ExportError(f"the format {format} needs {lacking}")
     if not isinstance(model, keras.Model | str | os.PathLike):
         raise ExportError(
             f"model must be a name, a path or a keras.Model. Received: model={model!r}"

@@ -1,7 +1,5 @@
 """The sample photographs as a network takes them: degraded for what it restores."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -13,10 +11,10 @@ from zoo.restoring.channels import channels_for
 from zoo.restoring.network import Network
 from zoo.runtimes.errors import ExportError
 from zoo.scoring.tasks import Denoising, SuperResolution, Task, parse, unit_range
+from zoo.scoring.verify import SAMPLES
 from zoo.store.card import Card, Use
 from zoo.tiling.graph import growth
 
-SAMPLES = Path(__file__).parents[1] / "samples"
 # Level of the noise, where nothing says which level a denoiser is for.
 SIGMA = 25 / 255
 # Lowest and highest level, where nothing says for which levels one is that takes the level.

@@ -12,6 +12,7 @@ import h5py
 import keras
 import numpy as np
 
+from zoo.machine.failures import reason
 from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
@@ -20,7 +21,6 @@ from zoo.networks.ffdnet import SIZES as FFDNET_SIZES
 from zoo.networks.ffdnet import FFDNet
 from zoo.networks.foreign import Foreign, find_weight
 from zoo.networks.srcnn import SRCNN
-from zoo.pictures.errors import reason
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array, referred
