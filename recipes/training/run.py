@@ -43,7 +43,7 @@ from recipes.training.devices import (
     open_devices,
     synchronize_statistics,
 )
-from recipes.training.initial import start_from
+from recipes.training.initial import TRAINED, start_from
 from recipes.training.objective import make_loss, optimizer, schedule
 from recipes.training.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.training.resident import describe, resident
@@ -549,10 +549,15 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
             f"stopped at step {reached} of {settings.descent.steps} after "
             f"{settings.run.minutes:g} minutes; go on with --resume"
         )
-    network = published(recipe, model)
+    trained = averaged_network(recipe, model)
+    with alone(), computing_in("float32"):
+        network = recipe.publish(trained)
     if report.writes:
         card = replace(recipe.card, training=description(settings, seconds))
         try:
+            if recipe.trained:  # else `--init` could not go on from here
+                arguments = {**card.arguments, **recipe.trained}
+                save(trained, workdir / TRAINED, replace(card, arguments=arguments))
             save(network, workdir / NETWORK, card)
             draw_curves([workdir], workdir / "curves.png", settings.run.quiet)
         except OSError as error:
