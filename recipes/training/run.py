@@ -181,6 +181,7 @@ def train(settings: Settings, recipe: Recipe) -> Path:
             print(describe(model.images), flush=True)
         workdir = open_workdir(settings, devices.writes)
         step = load_newest(model, workdir) if settings.run.resume else 0
+        step = step or settings.descent.first_step
         begun = time.monotonic()
         report = Report(settings, workdir, devices.writes, None)
         if images:
@@ -252,6 +253,7 @@ def _settled(settings: Settings) -> Settings:
             "--steps must be a multiple of --every, and --every of --steps-per-execution. "
             f"Received: {settings.descent.steps}, {every}, {run.steps_per_execution}"
         )
+    _check_first(settings)
     if run.profile < 0:
         raise TrainingError(f"--profile must be a number of steps. Received: {run.profile}")
     if settings.start.precision != "auto":
@@ -259,11 +261,22 @@ def _settled(settings: Settings) -> Settings:
     return settings.having(precision="bfloat16" if accelerated() else "float32")
 
 
+def _check_first(settings: Settings) -> None:
+    first, steps = settings.descent.first_step, settings.descent.steps
+    if not 0 <= first < steps or (first and not settings.start.init):
+        raise TrainingError(
+            "--first-step belongs to --init and lies below --steps. "
+            f"Received: {first} of {steps}, --init {settings.start.init!r}"
+        )
+
+
 def _check_fit(settings: Settings) -> None:
     if settings.run.minutes <= 0:
         raise TrainingError(f"--fit needs --minutes. Received: {settings.run.minutes:g}")
     if settings.descent.milestones:
         raise TrainingError("--fit chooses the steps, so --milestones cannot name them")
+    if settings.descent.first_step:
+        raise TrainingError("--fit chooses the steps, so --first-step has none to go on to")
     if settings.machines.processes > 1:
         raise TrainingError("--fit is for one process: several would choose other steps each")
 
@@ -404,6 +417,7 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
         first = patches.numpy_places(0) if images else patches.numpy_batch(0)
         model(keras.tree.map_structure(_symbol, first))
         model.optimizer.build(model.trainable_variables)
+        model.optimizer.iterations.assign(settings.descent.first_step)
     return model
 
 
