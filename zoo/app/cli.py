@@ -17,7 +17,7 @@ from zoo.networks.importers import MODELS, import_weights
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
-from zoo.restoring.remarks import sigma_remark
+from zoo.restoring.remarks import remark_on_level
 from zoo.runtimes.engines import ENGINES
 from zoo.runtimes.formats import FORMATS
 from zoo.store.card import WeightsError
@@ -101,7 +101,7 @@ def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str]
             device=options.device,
             engine=options.engine,
         )
-        if remark := sigma_remark(name, network.use, _sigma(options)):
+        if remark := remark_on_level(network, _sigma(options)):
             progress.remark(remark)
         if network.origin:
             progress.remark(network.origin)
@@ -186,7 +186,10 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
     text = "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit)"
     command.add_argument("--sigma", type=float, metavar="S", help=text)
-    text = "instead of the best: published name, file (.pth, .safetensors) or work folder"
+    text = (
+        "instead of the best: published name, file (.pth, .safetensors) or work folder; several "
+        "with commas between, one after the other"
+    )
     command.add_argument("--weights", metavar="NAME", help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
     command.add_argument("--overwrite", action="store_true", help="also what is there already")

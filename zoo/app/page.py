@@ -25,7 +25,7 @@ from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
-from zoo.restoring.remarks import sigma_remark
+from zoo.restoring.remarks import remark_on_level
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -65,7 +65,7 @@ def restore_upload(
     """
     network = _network(weights)
     level = None if network.use.scale > 1 else sigma
-    remarks = [sigma_remark(weights, network.use, level)]
+    remarks = [remark_on_level(network, level)]
     settings = Settings(level, self_ensemble=self_ensemble)
     remarks.append(restore_file(Job(source, target), lambda colour: network, settings))
     after = shown(target)
