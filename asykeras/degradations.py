@@ -27,8 +27,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from asykeras.configured import not_negative, positive
 from asykeras.eager import check_range
 from asykeras.layout import may_be_equal
+from asykeras.poisson import poisson
 from asykeras.resize import (
     bicubic_resize,
     bicubic_resize_8bit,
@@ -153,6 +155,65 @@ class GaussianNoise(RandomDegradation):
     def get_config(self) -> Config:
         """Return the arguments."""
         return {**super().get_config(), "sigma": self.sigma, "return_sigma": self.return_sigma}
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class PoissonGaussianNoise(RandomDegradation):
+    """Layer that adds the noise of a sensor: that of the light, and that of reading it out.
+
+    `noisy = gain * Poisson(clean / gain) + read_noise * n`, n drawn from N(0, 1) for each pixel and
+    channel, so that the variance is `gain * clean + read_noise^2`. The result is neither clipped
+    nor quantised. Light is what is counted, so images belong in linear light; darker than 0 counts
+    as 0.
+
+    Args:
+        gain: What one electron adds, in image units; > 0. `1 / gain` electrons are white.
+        read_noise: Deviation of the noise of black, in image units; >= 0.
+        seed: Whole number; `None` draws one.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`.
+
+    Call: `(B, H, W, C)` in [0, 1]  ->  the same shape.
+
+    Raises:
+        ValueError: A gain that is not positive, a read noise that is negative, or not finite.
+
+    Example:
+        PoissonGaussianNoise(1 / 50, read_noise=2 / 255, seed=0)(images)  # at most 50 electrons
+
+    Reference: Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for
+    single-image raw-data", 2008. The counts are those of the backend, so one seed gives other
+    counts on another backend.
+    """
+
+    def __init__(
+        self,
+        gain: float,
+        *,
+        read_noise: float = 0.0,
+        seed: int | None = None,
+        **options: Unpack[LayerOptions],
+    ):
+        super().__init__(seed=seed, **options)
+        self.gain = positive("gain", gain)
+        self.read_noise = not_negative("read_noise", read_noise)
+
+    def call(self, images: Tensor) -> Tensor:
+        """Return the noisy images."""
+        self._check_images(images)
+        check_range(images, 0, 1, _UNIT_RANGE)
+        rate = ops.maximum(images, 0.0) * (1 / self.gain)
+        counts = poisson(rate, self.seed_generator.next())
+        shape, dtype = ops.shape(images), self.compute_dtype
+        noise = keras.random.normal(shape, dtype=dtype, seed=self.seed_generator)
+        return self.gain * ops.cast(counts, dtype) + self.read_noise * noise
+
+    def compute_output_spec(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Return shape and dtype, without drawing."""
+        return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> Config:
+        """Return the arguments."""
+        return {**super().get_config(), "gain": self.gain, "read_noise": self.read_noise}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")

@@ -75,13 +75,30 @@ def edsr() -> nn.Module:
     )
 
 
-def dncnn(normalized: bool = True) -> nn.Module:
-    """Return DnCNN-S, with batch normalisation as it is trained, or without."""
-    layers = [convolution(1, 64), nn.ReLU(inplace=True)]
-    for _ in range(15):
+def dncnn(normalized: bool = True, depth: int = 17, channels: int = 1) -> nn.Module:
+    """Return DnCNN, with batch normalisation as it is trained, or without."""
+    layers = [convolution(channels, 64), nn.ReLU(inplace=True)]
+    for _ in range(depth - 2):
         norm = [nn.BatchNorm2d(64, eps=1e-4)] if normalized else []
         layers += [convolution(64, 64, bias=not normalized), *norm, nn.ReLU(inplace=True)]
-    return Residual(*layers, Float32(convolution(64, 1)), sign=-1)
+    return Residual(*layers, Float32(convolution(64, channels)), sign=-1)
+
+
+class FFDNet(nn.Module):
+    """FFDNet for images of even sides and noise of 25 grey levels."""
+
+    def __init__(self, channels: int, depth: int, filters: int) -> None:
+        super().__init__()
+        layers = [convolution(4 * channels + 1, filters), nn.ReLU(inplace=True)]
+        for _ in range(depth - 2):
+            layers += [convolution(filters, filters), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers, Float32(convolution(filters, 4 * channels)))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Restore (B, C, H, W)."""
+        x = nn.functional.pixel_unshuffle(image, 2)
+        x = torch.cat([x, torch.full_like(x[:, :1], 25 / 255)], 1)
+        return nn.functional.pixel_shuffle(self.layers(x), 2)
 
 
 class Unit(nn.Module):

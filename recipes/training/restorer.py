@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import ops
 
+from asykeras import SRGB
 from asykeras.types import Tensor
 from recipes.training.calls import Call, many_steps
 from recipes.training.devices import own_part
@@ -40,6 +41,9 @@ class Restorer(keras.Model):
         prepare: From a degraded patch in [0, 1] of a pair to the network's input.
         replicas: See `recipes.training.devices.own_part`.
         images: What cuts the patches on the device; where there is none, the host does.
+        linear: Decode the patches from sRGB to linear light first.
+        label_noise: Layer that makes the labels noisy while training.
+        counter: Of a weighting that fades (`asykeras.Annealed`).
     """
 
     def __init__(
@@ -50,6 +54,9 @@ class Restorer(keras.Model):
         prepare: Callable[[Tensor], Tensor] | None = None,
         replicas: int = 1,
         images: Sequence[Resident] = (),
+        linear: bool = False,
+        label_noise: keras.layers.Layer | None = None,
+        counter: keras.layers.Layer | None = None,
     ):
         super().__init__(name="restorer")
         self.network = network
@@ -58,17 +65,24 @@ class Restorer(keras.Model):
         self.prepare = prepare
         self.replicas = replicas
         self.images = list(images)
+        self.linear = linear
+        self.label_noise = label_noise
+        self.counter = counter
         self.train_function: Call | None = None
         self.psnr = PooledPSNR(name="psnr")
 
     def call(self, batch: Tensor, training: bool = False) -> Tensor:
         """Return the restored patches of clean patches or of pairs (clean, degraded)."""
+        restored = self._restored(batch, training)
+        return restored if self.counter is None else self.counter(restored, training=training)
+
+    def _restored(self, batch: Tensor, training: bool) -> Tensor:
         batch = self._cut(batch)
         if self.degradation is None:
-            degraded = unit_range(batch[1])
+            degraded = self._light(batch[1])
             degraded = self.prepare(degraded) if self.prepare else degraded
         else:
-            degraded = self.degradation(unit_range(batch))
+            degraded = self.degradation(self._light(batch))
         if isinstance(degraded, tuple):  # the noisy image and its level, for networks that take it
             noisy, sigma = (own_part(values, self.replicas) for values in degraded)
             return self.network([noisy, ops.reshape(sigma, (-1, 1))], training=training)
@@ -87,6 +101,8 @@ class Restorer(keras.Model):
         label = self._label(x, y_pred)
         errors = ops.square(label - ops.clip(y_pred, 0, 1))
         self.psnr.update_state(ops.mean(ops.cast(errors, "float32")))
+        if self.label_noise is not None:
+            label = self.label_noise(label)
         return super().compute_loss(x, label, y_pred, sample_weight, **options)
 
     def compute_metrics(
@@ -112,13 +128,25 @@ class Restorer(keras.Model):
     def _label(self, batch: Tensor, restored: Tensor) -> Tensor:
         batch = self._cut(batch)  # once more, which XLA does not compute twice
         clean = batch[0] if isinstance(batch, tuple | list) else batch
-        clean = unit_range(own_part(clean, self.replicas))
+        clean = self._light(own_part(clean, self.replicas))
         outer, inner = (ops.shape(images)[1:3] for images in (clean, restored))
         top, left = ((whole - part) // 2 for whole, part in zip(outer, inner, strict=True))
         return clean[:, top : top + inner[0], left : left + inner[1]]
 
+    def _light(self, patches: Tensor) -> Tensor:
+        return linear_light(patches) if self.linear else unit_range(patches)
+
+
+def linear_light(image: Tensor) -> Tensor:
+    """Return sRGB images of 8 or 16 bit as linear light, float32 in [0, 1]; floats as they are."""
+    if "float" in keras.backend.standardize_dtype(image.dtype):
+        return unit_range(image)
+    return SRGB().inverse(unit_range(image))
+
 
 def unit_range(image: Tensor) -> Tensor:
-    """Return 8-bit or 16-bit images as float32 in [0, 1]."""
+    """Return 8-bit or 16-bit images as float32 in [0, 1], and floating-point ones as float32."""
+    if "float" in keras.backend.standardize_dtype(image.dtype):
+        return ops.cast(image, "float32")
     deep = keras.backend.standardize_dtype(image.dtype) == "uint16"
     return ops.cast(image, "float32") / (65535.0 if deep else 255.0)

@@ -9,14 +9,16 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras.ops import convert_to_numpy
 
+from asykeras import PoissonGaussianNoise
 from asykeras.types import Tensor
 from recipes.data.image_set import ImageSet
 from recipes.data.jpeg import Artefacts
@@ -45,7 +47,7 @@ from recipes.training.initial import start_from
 from recipes.training.objective import make_loss, optimizer, schedule
 from recipes.training.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.training.resident import describe, resident
-from recipes.training.restorer import Restorer
+from recipes.training.restorer import Restorer, linear_light, unit_range
 from recipes.training.settings import (
     Run,
     S,
@@ -57,6 +59,7 @@ from recipes.training.settings import (
     chosen,
 )
 from recipes.training.speed import ENDLESS, Speed, fitting_steps, measure, profile
+from recipes.training.weightings import noise_of
 from zoo.app import command as commands
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
@@ -68,6 +71,7 @@ from zoo.store.card import Argument, Card, Json
 from zoo.store.weight import SUFFIX, save
 
 NETWORK = f"network{SUFFIX}"
+COUNTED = 64  # batches whose grey values are counted for weights by rarity
 PICTURES = 4  # validation images that TensorBoard shows
 
 
@@ -239,6 +243,7 @@ def _settled(settings: Settings) -> Settings:
         if there := steps_there(settings.run):
             settings = settings.having(fit=False, steps=there)
     make_loss(settings.objective)
+    _label_noise(settings)
     schedule(settings.descent)
     run, every = settings.run, settings.descent.every
     steps = every if run.fit else settings.descent.steps
@@ -372,8 +377,17 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
         pairs = settings.samples.degraded or recipe.artefacts
         degradation = None if pairs else recipe.degradation()
         images = resident(patches, settings.run.cut)
+        loss = make_loss(settings.objective, partial(_labels, patches, settings.samples.linear))
         model = Restorer(
-            network, degradation, recipe.context, recipe.prepare, devices.replicas, images
+            network,
+            degradation,
+            recipe.context,
+            recipe.prepare,
+            devices.replicas,
+            images,
+            settings.samples.linear,
+            _label_noise(settings),
+            getattr(getattr(loss, "weighting", None), "counter", None),
         )
         several, descent = devices.replicas > 1, settings.descent
         rule = optimizer(replace(descent, clip=0.0) if several else descent, recipe.slow_layers)
@@ -383,7 +397,7 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
                 clip_over_replicas(rule, descent.clip, devices.replicas)
         model.compile(
             optimizer=rule,
-            loss=make_loss(settings.objective),
+            loss=loss,
             steps_per_execution=settings.run.steps_per_execution,
             jit_compile=jit(devices.replicas),
         )
@@ -391,6 +405,23 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
         model(keras.tree.map_structure(_symbol, first))
         model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _labels(patches: Patches, linear: bool) -> Iterator[np.ndarray]:
+    """Yield the labels of the first steps, for weightings that count them."""
+    light = linear_light if linear else unit_range
+    for step in range(COUNTED):
+        batch = patches.numpy_batch(step)
+        clean = batch[0] if isinstance(batch, tuple) else batch
+        yield convert_to_numpy(light(clean))
+
+
+def _label_noise(settings: Settings) -> keras.layers.Layer | None:
+    """Return the layer that makes labels noisy, with another seed than the inputs have."""
+    if not settings.samples.label_noise:
+        return None
+    gain, read_noise = noise_of(settings.samples.label_noise)
+    return PoissonGaussianNoise(gain, read_noise=read_noise, seed=settings.start.seed + 2**20)
 
 
 def model_batches(

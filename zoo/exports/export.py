@@ -10,7 +10,7 @@ import keras
 
 from asykeras import __version__
 from zoo.exports.check import Check, check
-from zoo.exports.samples import network_inputs, photographs, task_of, use_of
+from zoo.exports.samples import LEVELS, calibration, task_of, use_of
 from zoo.machine.files import flush, sha256
 from zoo.machine.parts import part_folder
 from zoo.networks.families import build
@@ -64,9 +64,9 @@ def export(
     | `"openvino"` | `*.xml`, and `*.bin` beside it | OpenVINO | `openvino` |
 
     Every file takes `image`, float32 `(batch, height, width, channels)` in [0, 1], and returns the
-    network's output, unclipped float32; batch, height and width are free. GRUNet takes `sigma`,
-    float32 `(batch, 1)`, too. This is the network alone: SRCNN gets the luma of an image that is
-    enlarged already, as in Keras. A SavedModel has more signatures:
+    network's output, unclipped float32; batch, height and width are free. FFDNet and GRUNet take
+    `sigma`, float32 `(batch, 1)`, too. This is the network alone: SRCNN gets the luma of an image
+    that is enlarged already, as in Keras. A SavedModel has more signatures:
 
     - `serve`, the default: as above.
     - `serve_uint8`: the same on uint8, clipped and rounded half up.
@@ -88,7 +88,8 @@ def export(
         out: The file or folder to write. A report goes beside it, `out` + `.json`.
         format: One of the table.
         int8: LiteRT only: weights and activations in 8-bit integers, calibrated on the training
-            photographs of `zoo/samples`. Image and output stay float32 and are converted at the
+            photographs of `zoo/samples`, with noise of all levels for a network that takes the
+            level. Image and output stay float32 and are converted at the
             ends. None of the rest falls back to floating point: such a network is refused, and so
             is one that loses more than 1 dB on the sample photographs (`dncnn-gray-25` does).
         scale: Upsampling factor, for a model of SRCNN, which does not show it. Names know theirs.
@@ -110,7 +111,8 @@ def export(
     """
     chosen, target = _format(format, int8), Path(out)
     names = _names(chosen, target, overwrite)
-    chosen.find_packages()
+    if lacking := chosen.missing():
+        raise ExportError(f"the format {format} needs {lacking}")
     if not isinstance(model, keras.Model | str | os.PathLike):
         raise ExportError(
             f"model must be a name, a path or a keras.Model. Received: model={model!r}"
@@ -124,11 +126,13 @@ def export(
     # constants first.
     channels = network.inputs[0].shape[-1]
     expected = Network(network.name, use, channels, keras_engine(network, "cpu:0"), reach=None)
-    inputs = (network_inputs(expected, photo, task) for photo in photographs("train"))
+    levels = card.use.levels if card and card.use.levels else LEVELS
     with part_folder(target.parent) as folder:
         part = folder / target.name
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
-            chosen.write(network, part, use.scale, [*inputs] if int8 else None)
+            chosen.write(
+                network, part, use.scale, calibration(expected, task, levels) if int8 else None
+            )
         report: Report = {
             "weight": weight.title if weight else None,
             "weights_sha256": card.sha256 if card else None,

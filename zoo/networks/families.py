@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from zoo.machine.failures import reason
 from zoo.networks.compact import Compact
 from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
@@ -17,7 +18,6 @@ from zoo.networks.foreign import Foreign, find_weight
 from zoo.networks.mdsr import MDSR, at_scale
 from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
-from zoo.pictures.errors import reason
 from zoo.store.card import Argument, WeightsError
 from zoo.store.weight import Weight
 
@@ -47,7 +47,7 @@ def _least_of_edsr(arguments: Mapping[str, Argument]) -> tuple[int, int]:
 
 
 def _least_of_dncnn(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    return _count(arguments, "depth", 2) - 2, 9 * FILTERS**2
+    return _count(arguments, "depth", 2) - 2, 9 * _count(arguments, "filters", FILTERS) ** 2
 
 
 def _least_of_compact(arguments: Mapping[str, Argument]) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from zoo.machine.failures import reason
 from zoo.machine.files import sha256
-from zoo.pictures.errors import reason
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.tensors import SUFFIXES, Arrays, read_tensors

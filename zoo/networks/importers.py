@@ -12,13 +12,15 @@ import h5py
 import keras
 import numpy as np
 
+from zoo.machine.failures import reason
 from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.families import build
+from zoo.networks.ffdnet import SIZES as FFDNET_SIZES
+from zoo.networks.ffdnet import FFDNet
 from zoo.networks.foreign import Foreign, find_weight
 from zoo.networks.srcnn import SRCNN
-from zoo.pictures.errors import reason
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array, referred
@@ -26,7 +28,7 @@ from zoo.store.matlab import mat_variables, read_mat
 from zoo.store.tensors import SUFFIXES, Arrays, read_tensors
 from zoo.store.weight import check_values
 
-MODELS = ("compact", "dncnn", "dphsir", "edsr", "span", "srcnn")
+MODELS = ("compact", "dncnn", "dphsir", "edsr", "ffdnet", "span", "srcnn")
 Layer = tuple[np.ndarray, np.ndarray]  # kernel (height, width, in, out) and bias (out,)
 
 
@@ -36,10 +38,11 @@ def import_weights(
     """Read a file of the authors' and return the network with these weights, and its card.
 
     Args:
-        path: `.mat` (MatConvNet's DnCNN, versions 5 to 7.3; SRCNN), `.pth` or `.pt` (KAIR's DnCNN,
-            EDSR-PyTorch, DPHSIR's GRUNet; SPAN and Compact, these as `.safetensors`, too).
-        model: `"srcnn"`, `"dncnn"`, `"edsr"`, `"dphsir"`, `"span"` or `"compact"`; the last two
-            need not be told.
+        path: `.mat` (MatConvNet's DnCNN, versions 5 to 7.3; SRCNN), `.pth` or `.pt` (KAIR's DnCNN
+            and FFDNet, EDSR-PyTorch, DPHSIR's GRUNet; SPAN and Compact, these as `.safetensors`,
+            too).
+        model: `"srcnn"`, `"dncnn"`, `"edsr"`, `"ffdnet"`, `"dphsir"`, `"span"` or `"compact"`; the
+            last two need not be told.
         transposed: For SRCNN: the kernels are stored row by row, not MATLAB's column by column.
 
     Returns:
@@ -59,6 +62,8 @@ def import_weights(
             return _srcnn(_mat(Path(path)), transposed)
         if model == "dncnn":
             return _dncnn(_sequence(Path(path)))
+        if model == "ffdnet":
+            return _ffdnet(_torch_sequence(read_tensors(Path(path))))
         return {"edsr": _edsr, "dphsir": _dphsir}[model](read_tensors(Path(path)))
     except WeightsError:
         raise
@@ -109,6 +114,24 @@ def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     return network, Card("DnCNN", {"variant": "S", **shape}, Use())
 
 
+def _ffdnet(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
+    """KAIR's FFDNet: convolutions model.0, model.2, ..., trained for 0 to 75 grey levels."""
+    channels = len(layers[-1][1]) // 4 if layers else 0
+    depth, _ = FFDNET_SIZES.get(channels, (0, 0))
+    if not layers or len(layers) != depth:
+        raise ValueError(f"it has {len(layers)} convolutions, the last for {channels} channels")
+    network = FFDNet(channels=channels)
+    (kernel, bias), last = layers[0], layers[-1]
+    pixels, level = np.split(kernel, [4 * channels], axis=2)
+    pixels = _shuffled_last(pixels.swapaxes(2, 3), channels).swapaxes(2, 3)
+    first = np.concatenate([pixels, level], axis=2), bias
+    for number, layer in enumerate([first, *layers[1:-1], _shuffled(last, channels)], start=1):
+        _set(network, f"conv{number}", layer)
+    colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
+    use = Use(takes_sigma=True, levels=(0.0, 75 / 255), colours=colours)
+    return network, Card("FFDNet", {"channels": channels}, use)
+
+
 def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
     """EDSR-PyTorch: head.0, body.N.body.0 and .2, body.B, tail.0.0 (and tail.0.2), tail.1.
 
@@ -142,11 +165,13 @@ def _shuffled(layer: Layer, filters: int) -> Layer:
 
     The last axis of kernel and bias counts them.
     """
-    kernel, bias = (
-        array.reshape((*array.shape[:-1], filters, -1)).swapaxes(-1, -2).reshape(array.shape)
-        for array in layer
-    )
+    kernel, bias = (_shuffled_last(array, filters) for array in layer)
     return kernel, bias
+
+
+def _shuffled_last(array: np.ndarray, channels: int) -> np.ndarray:
+    """Reorder the last axis from (channel, row, column) to (row, column, channel)."""
+    return array.reshape((*array.shape[:-1], channels, -1)).swapaxes(-1, -2).reshape(array.shape)
 
 
 def _dphsir(arrays: Arrays) -> tuple[keras.Model, Card]:
@@ -179,7 +204,11 @@ def _sequence(path: Path) -> list[Layer]:
     """Return the convolutions of a DnCNN file in their order, batch normalisation merged."""
     if path.suffix == ".mat":
         return _matconvnet(path)
-    arrays = read_tensors(path)
+    return _torch_sequence(read_tensors(path))
+
+
+def _torch_sequence(arrays: Arrays) -> list[Layer]:
+    """Return the convolutions of a PyTorch file that are numbered in their order."""
     names = [name.removesuffix(".weight") for name in arrays if name.endswith(".weight")]
     if any(arrays[f"{name}.weight"].ndim != 4 for name in names):
         raise ValueError("batch normalisation has to be merged first, as in the released files")

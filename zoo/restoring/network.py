@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from zoo.machine.dtype import computing_in
+from zoo.machine.failures import first_line
 from zoo.networks.families import build
 from zoo.networks.foreign import find_weight, origin
 from zoo.restoring.adopt import adopted, of_any_size
@@ -251,5 +252,4 @@ def _check_device(device: str | None) -> None:
         with on_device(device):
             keras.ops.convert_to_numpy(keras.ops.add(keras.ops.ones((1,)), 1))
     except Exception as error:  # each backend has its own kinds
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"device {device!r} cannot be used: {reason}") from None
+        raise ValueError(f"device {device!r} cannot be used: {first_line(error)}") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.pictures.errors import reason
+from zoo.machine.failures import reason
 from zoo.store.card import WeightsError
 from zoo.store.claims import ContentError, check_memory, refusing_content
 
