@@ -25,6 +25,7 @@ from zoo.tiling.tiles import (
     batches,
     bytes_per_pixel,
     memory_budget,
+    middle_span,
     spans,
     tiles_at_once,
 )
@@ -103,11 +104,7 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
         )
         height, width = rows[-1].stop, columns[-1].stop
         return Plan(network, picture, settings, ways, rows, columns, 1, height, width)
-    step, margin = its_reach.step, its_reach.margin
-    if network.use.scale > 1:
-        margin = max(margin, -(-BICUBIC_MARGIN // step) * step)  # of alpha and colour
-    if picture.alpha:
-        margin += -(-SPREAD // step) * step
+    step, margin = its_reach.step, _margin(its_reach, picture)
     height, width = (-(-side // step) * step for side in (height, width))
     held = replace(its_reach, floats=_floats(network, ways, colours))
     budget, per_pixel = memory_budget(), bytes_per_pixel(held, 1, picture.channels)
@@ -116,6 +113,37 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
     rows, columns = spans(height, low, margin, step), spans(width, keep, margin, step)
     at_once = tiles_at_once(its_reach, per_pixel, keep, budget)
     return Plan(network, picture, settings, ways, rows, columns, at_once, height, width)
+
+
+def middle(plan: Plan, side: int) -> Plan:
+    """Return a plan that restores the middle of a picture alone, to the pixel as the whole plan.
+
+    Args:
+        plan: Of the whole picture.
+        side: Height and width of the middle in pixels; less where the picture has no more.
+
+    Raises:
+        ValueError: if the network takes whole pictures alone.
+    """
+    its_reach, picture = plan.network.reach, plan.picture
+    if its_reach is None:
+        raise ValueError(f"{plan.network.name} takes whole pictures, so it cannot show the middle")
+    margin = _margin(its_reach, picture)
+    rows, columns = (
+        [middle_span(length, side, margin, its_reach.step)]
+        for length in (picture.height, picture.width)
+    )
+    return replace(plan, rows=rows, columns=columns, at_once=1)
+
+
+def _margin(reach: Reach, picture: Picture) -> int:
+    """Return the pixels beyond a tile that its result depends on, alpha and colour included."""
+    margin = reach.margin
+    if reach.scale > 1:
+        margin = max(margin, -(-BICUBIC_MARGIN // reach.step) * reach.step)
+    if picture.alpha:
+        margin += -(-SPREAD // reach.step) * reach.step
+    return margin
 
 
 def _floats(network: Network, ways: list[Channels], colours: int) -> float:
@@ -153,17 +181,19 @@ def restore_bands(plan: Plan, rows: Rows) -> Iterator[np.ndarray]:
     """Yield the restored picture by rows, one row of tiles after the other.
 
     Args:
-        plan: What `plan` returned.
+        plan: What `plan` or `middle` returned.
         rows: Where the picture's pixels come from.
 
     Yields:
         Rows `(rows, scale * width, channels)` in the picture's dtype, from the top.
     """
     scale, picture = plan.network.use.scale, plan.picture
+    left = plan.columns[0].first
+    width = min(plan.columns[-1].last, picture.width) - left
     for row in plan.rows:
         band = _read(plan, rows, row)
         last = min(row.last, picture.height)
-        shape = ((last - row.first) * scale, picture.width * scale, picture.channels)
+        shape = ((last - row.first) * scale, width * scale, picture.channels)
         restored = np.empty(shape, picture.dtype)
         for batch in batches(plan.columns, plan.at_once):
             tiles = np.stack([band[:, column.start : column.stop] for column in batch])
@@ -173,7 +203,7 @@ def restore_bands(plan: Plan, rows: Rows) -> Iterator[np.ndarray]:
                     (row.first - row.start) * scale : (last - row.start) * scale,
                     (column.first - column.start) * scale : (column.last - column.start) * scale,
                 ]
-                into = restored[:, column.first * scale : column.last * scale]
+                into = restored[:, (column.first - left) * scale : (column.last - left) * scale]
                 into[:] = kept[:, : into.shape[1]]
         yield restored
 
