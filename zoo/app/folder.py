@@ -19,7 +19,7 @@ from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
 from zoo.restoring.bands import Settings, plan, restore_bands
 from zoo.restoring.network import Network
-from zoo.restoring.remarks import colour_remark
+from zoo.restoring.remarks import remark_on_colour
 from zoo.store.choice import ChoiceError
 
 LOCK = ".asykeras-restore.lock"
@@ -171,7 +171,7 @@ def restore_file(
                 writer.write(band)
                 done += len(band)
                 advance(done / (scale * photo.picture.height))
-    purpose = colour_remark(network.name, network.use, photo.picture.colour)
+    purpose = remark_on_colour(network, photo.picture.colour)
     return "; ".join(filter(None, (photo.remark, rows.remark, purpose)))
 
 

@@ -9,7 +9,7 @@ from asykeras.types import Tensor
 from zoo.pictures.picture import picture_of
 from zoo.restoring.bands import Settings, plan, restore_whole
 from zoo.restoring.network import Network, Restorer, network_of
-from zoo.restoring.remarks import colour_remark, sigma_remark
+from zoo.restoring.remarks import remark_on_colour, remark_on_level
 
 
 def restore(
@@ -35,6 +35,8 @@ def restore(
             `(batch, 1)`, white at 1, and returns an image of as many channels that is as large or
             a whole number of times larger. Where it takes one size alone, or multiples of a number,
             pictures are restored in tiles of that size, or mirrored to a multiple and cropped.
+            Several names with commas between, or a list of all these, are a chain: the picture goes
+            through one after the other, in floating point.
         images: An image `(height, width)` or `(height, width, channels)`, a batch of them with four
             axes, or a list of images of any sizes. uint8, uint16, or floating point with white
             at 1.
@@ -64,10 +66,11 @@ def restore(
     Example:
         >>> large = zoo.restore("srcnn-955-x3", photo)  # uint8 (100, 80, 3) -> (300, 240, 3)
         >>> clean = zoo.restore(model, [noisy], scale=1)
+        >>> both = zoo.restore("dncnn-gray-25,edsr-baseline-x2", noisy, sigma=20 / 255)
     """
     network = network_of(model, scale=scale, dtype=dtype, device=device)
     settings = Settings(sigma, tile, self_ensemble)
-    if remark := sigma_remark(network.name, network.use, sigma):
+    if remark := remark_on_level(network, sigma):
         warnings.warn(remark, stacklevel=2)
     if isinstance(images, list | tuple):
         return [
@@ -87,7 +90,7 @@ def _restore_array(
 ) -> np.ndarray:
     image = array[..., None] if array.ndim == 2 else array
     picture = picture_of(image, alpha)
-    if remark := colour_remark(network.name, network.use, picture.colour):
+    if remark := remark_on_colour(network, picture.colour):
         warnings.warn(remark, stacklevel=3)
     its_plan = plan(network, picture, settings)
     if network.reach is None and len(its_plan.rows) * len(its_plan.columns) > 1:
