@@ -20,12 +20,12 @@ ONLY_NOISE = 81.82
 def estimate_noise(image: np.ndarray) -> float:
     """Return the standard deviation of the white Gaussian noise in a picture.
 
-    Of all patches of 7 x 7 pixels the smallest eigenvalue of their covariance is a first variance of
-    the noise. Patches whose differences of neighbours are larger than those of noise of that
-    variance could be are left out, and the variance is taken again until it stays. Channels are
-    measured each; the result is the root of their mean variance. Left out, too, are patches of which
-    more than a tenth is black or white, where noise is cut off, and those that hold one value, as
-    borders do; where most patches do, there is no noise.
+    The smallest eigenvalue of the covariance of all patches of 7 x 7 pixels is a first variance of
+    the noise. Patches with larger differences of neighbours than noise of that variance has are
+    left out, and the variance is taken again until it stays. Channels are measured each; the result
+    is the root of their mean variance. Left out, too, are patches of which more than a tenth is
+    black or white, where noise is cut off, and those of one value, as borders are; where most
+    patches are of one value, there is no noise.
 
     Noise that is not white, as JPEG and the demosaicing of cameras leave it, is underrated.
 
@@ -41,7 +41,8 @@ def estimate_noise(image: np.ndarray) -> float:
         ValueError: the image has another rank or is smaller, or a value is not finite.
 
     Example:
-        asykeras.estimate_noise(clean + np.random.default_rng(0).normal(0, 0.1, clean.shape))  ->  0.1
+        noise = np.random.default_rng(0).normal(0, 0.1, photo.shape)
+        asykeras.estimate_noise(photo + noise)  ->  0.100
 
     Reference: Liu, Tanaka, Okutomi, "Single-Image Noise Level Estimation for Blind Denoising", IEEE
     Transactions on Image Processing 22 (12), 2013.
@@ -123,8 +124,8 @@ def _texture(patches: np.ndarray) -> np.ndarray:
 def _smallest_variance(patches: np.ndarray) -> float:
     """Return the variance of patches in the direction in which they vary least.
 
-    The smallest eigenvalue of so many samples is expected at `(1 - sqrt(values / samples))^2` of the
-    variance, a tenth below it for 20,000 patches, by which it is divided.
+    The smallest eigenvalue of a finite number of samples is too small, on average by the factor
+    `(1 - sqrt(values / samples))^2`, a tenth for 20,000 patches, by which it is divided.
 
     Reference: Marchenko, Pastur, "Distribution of eigenvalues for some sets of random matrices",
     1967.
