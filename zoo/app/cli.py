@@ -16,6 +16,7 @@ from zoo.app.preview import preview_file, write_preview
 from zoo.app.progress import Progress
 from zoo.machine.dtype import PRECISIONS
 from zoo.networks.importers import MODELS, import_weights
+from zoo.pictures.errors import ImageError
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
@@ -88,7 +89,7 @@ def _restore(options: argparse.Namespace) -> int:
             true_colour=options.true_colour,
             progress=progress,
         )
-    except WeightsError:
+    except (WeightsError, ImageError):
         raise
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -86,6 +86,8 @@ def write_preview(
 ) -> None:
     """Write the middle of a picture, and what each weight makes of it, as one labelled picture.
 
+    It is 8-bit RGB without alpha, metadata and colour profile, whatever the picture is.
+
     Args:
         source: File of the picture.
         target: PNG file to write.
@@ -111,10 +113,7 @@ def write_preview(
             plans.append(middle(whole, SIDE))
     make_folder(target.parent)
     with replacing(target) as part:
-        sheet = side_by_side(list(_panels(photo, plans, progress)))
-        # A profile is of the channels of the file: no other kind of picture can keep it here.
-        profile = photo.extras.profile if photo.picture.colour == "rgb" else None
-        sheet.save(part, "PNG", icc_profile=profile)
+        side_by_side(list(_panels(photo, plans, progress))).save(part, "PNG")
     progress.remark(f"{source} -> {target}")
 
 
