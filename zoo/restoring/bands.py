@@ -41,16 +41,20 @@ class Settings:
         sigma: Level of the noise in image units: 25 grey levels are 25 / 255.
         tile: Pixels of the input that are kept of a tile, a side; None: by the free memory.
         self_ensemble: Whether to restore all eight turns and mirror images, and take the mean.
+        strength: Share of the restored picture in the result, 0 to 1; the rest is the input.
     """
 
     sigma: float | None = None
     tile: int | None = None
     self_ensemble: bool = False
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a tile of no size."""
+        """Refuse a tile of no size and a strength that is no share."""
         if self.tile is not None and self.tile < 1:
             raise ValueError(f"tile must be 1 or more. Received: tile={self.tile}")
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength must be from 0 to 1. Received: strength={self.strength}")
 
 
 @dataclass(frozen=True)
@@ -264,15 +268,23 @@ def _restore_tiles(plan: Plan, tiles: np.ndarray, places: np.ndarray) -> np.ndar
     picture, scale = plan.picture, plan.network.use.scale
     values = tiles.astype(np.float64) / picture.white
     colour, alpha = np.split(values, [picture.channels - picture.alpha], axis=-1)
-    restored = without_hidden(colour, alpha) if picture.alpha else colour
+    restored = shown = without_hidden(colour, alpha) if picture.alpha else colour
     for stage, way in zip(plan.network.stages, plan.ways, strict=True):
         restored = _through(stage, way, plan.settings, restored, places)
         places = places * stage.use.scale
+    if plan.settings.strength < 1:
+        restored = _blend(shown, restored, plan.settings.strength, scale)
     if picture.alpha:
         restored = np.where(alpha > 0, restored, colour) if scale == 1 else restored
         alpha = alpha if scale == 1 else bicubic_resize(alpha, scale)
         restored = np.concatenate([restored, keras.ops.convert_to_numpy(alpha)], axis=-1)
     return picture.quantize(restored)
+
+
+def _blend(shown: np.ndarray, restored: np.ndarray, strength: float, scale: int) -> np.ndarray:
+    """Return restored tiles mixed with what they are of, enlarged with bicubic interpolation."""
+    before = shown if scale == 1 else keras.ops.convert_to_numpy(bicubic_resize(shown, scale))
+    return strength * restored + (1 - strength) * before
 
 
 def _through(

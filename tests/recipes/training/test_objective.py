@@ -127,7 +127,10 @@ LATER = "linear label_noise reference domain first_step".split()  # their defaul
     [
         (srcnn.SrcnnSettings, "scale variant slow_layers"),
         (edsr.EdsrSettings, "scale variant"),
-        (dncnn.DncnnSettings, "variant sigma sigma_min depth filters noise_model jpeg jpeg_encoder"),
+        (
+            dncnn.DncnnSettings,
+            "variant sigma sigma_min depth filters noise_model jpeg jpeg_encoder",
+        ),
         (dphsir.DphsirSettings, "variant bands sigma bands_axis variable"),
     ],
 )
