@@ -1,4 +1,4 @@
-"""`asykeras restore --preview`: the middle of a picture by every suitable weight and strength, side by side.
+"""`asykeras restore --preview`: the middle of a picture by every suitable weight and strength.
 
 What is shown is what `restore` would write, pixel for pixel: each network sees the picture around
 the middle as far as it looks.
