@@ -16,6 +16,7 @@ from zoo.app.preview import preview_file, write_preview
 from zoo.app.progress import Progress
 from zoo.machine.dtype import PRECISIONS
 from zoo.networks.importers import MODELS, import_weights
+from zoo.pictures.errors import ImageError
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.restoring.bands import Settings
 from zoo.restoring.levels import AUTO, CLEAN, Level, check_level
@@ -91,7 +92,7 @@ def _restore(options: argparse.Namespace) -> int:
             true_colour=options.true_colour,
             progress=progress,
         )
-    except WeightsError:
+    except (WeightsError, ImageError):
         raise
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -268,7 +269,10 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
         "with commas between, one after the other"
     )
     command.add_argument("--weights", metavar="NAME", help=text)
-    text = "write the middle of one picture by every suitable weight to NAME-preview.png instead"
+    text = (
+        "write the middle of one picture by every suitable weight and strength to "
+        "NAME-preview.png instead"
+    )
     command.add_argument("--preview", action="store_true", help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
     command.add_argument("--overwrite", action="store_true", help="also what is there already")
