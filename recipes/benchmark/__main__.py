@@ -11,6 +11,7 @@ from recipes.benchmark.loss import benchmark_loss
 from recipes.benchmark.pictures import ENGINES, Cells, benchmark_pictures
 from recipes.benchmark.plug import benchmark_plug
 from recipes.benchmark.restore import benchmark_restore
+from recipes.benchmark.sensor import benchmark_sensor
 from recipes.benchmark.train import CASES, Way, benchmark_train
 from zoo.app.command import Work, command
 
@@ -28,6 +29,7 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         "data": 0,
         "gru": 30,
         "import": 30,
+        "sensor": 0,
     }
     for name, rounds in rounds_of.items():
         command = commands.add_parser(name)
@@ -37,6 +39,10 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         if name in ("train", "data"):
             text = "folder of training images (default: the samples)"
             command.add_argument("--data", default="zoo/samples/train", help=text)
+    sensor = commands.choices["sensor"]
+    sensor.add_argument("--data", required=True, help="folder of test images")
+    text = "of the square that is restored in the middle of each (default: 256)"
+    sensor.add_argument("--side", type=int, default=256, help=text)
     data, train = commands.choices["data"], commands.choices["train"]
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
     for command in (train, commands.choices["restore"]):
@@ -69,6 +75,8 @@ def measure(options: argparse.Namespace) -> None:
         benchmark_pictures(options.weights, cells)
     elif options.what == "restore":
         benchmark_restore(options.network, options.precision, options.rounds)
+    elif options.what == "sensor":
+        benchmark_sensor(options.data, options.side)
     elif options.what == "data":
         benchmark_data(options.data, options.steps)
     else:

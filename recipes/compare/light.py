@@ -18,8 +18,8 @@ from keras.ops import convert_to_numpy
 from asykeras import PU21, SRGB, psnr
 from asykeras.degradations import BicubicDegrade
 from recipes.compare.grey_levels import BINS
-from recipes.training.weightings import noise_of
 from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.restoring.stabilized import sensor_of
 
 # Grey values of sRGB, from and below.
 BANDS = {"dark": (0.0, 0.25), "middle": (0.25, 0.6), "bright": (0.6, 1.01)}
@@ -115,7 +115,12 @@ def degrade(label: np.ndarray, number: int, degradation: str) -> np.ndarray:
     random = np.random.default_rng([NOISE_SEED, number])
     if degradation.startswith("sigma"):
         return np.asarray(label + random.normal(0, float(degradation[5:]) / 255, label.shape))
-    gain, read_noise = noise_of(degradation)
+    return sensor_noise(label, number, *sensor_of(degradation))
+
+
+def sensor_noise(label: np.ndarray, number: int, gain: float, read_noise: float) -> np.ndarray:
+    """Return picture `number` as a sensor sees it, a function of its arguments alone."""
+    random = np.random.default_rng([NOISE_SEED, number])
     counts = random.poisson(np.maximum(label, 0) / gain)
     return np.asarray(gain * counts + random.normal(0, read_noise, label.shape))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from asykeras import __version__
+from asykeras import Anscombe, __version__
 from zoo.app.command import UsageError, run
 from zoo.app.folder import find_jobs, restore_files
 from zoo.app.page import serve
@@ -18,10 +18,11 @@ from zoo.pictures.photos import MEGAPIXELS
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
 from zoo.restoring.remarks import sigma_remark
+from zoo.restoring.stabilized import level_of, sensor_of, stabilized
 from zoo.runtimes.engines import ENGINES
 from zoo.runtimes.formats import FORMATS
 from zoo.store.card import WeightsError
-from zoo.store.choice import best_weight, check_job
+from zoo.store.choice import best_weight, check_job, nearest_level
 from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
 
@@ -91,6 +92,7 @@ def _restore(options: argparse.Namespace) -> int:
 
 def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str], Network]:
     """Return what gives the network for a kind of picture: the one named, or the best."""
+    sensor = _sensor(options)
 
     @cache
     def opened(name: str) -> Network:
@@ -101,7 +103,9 @@ def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str]
             device=options.device,
             engine=options.engine,
         )
-        if remark := sigma_remark(name, network.use, _sigma(options)):
+        if sensor:
+            network = stabilized(network, gain=sensor[0], read_noise=sensor[1])
+        elif remark := sigma_remark(name, network.use, _sigma(options)):
             progress.remark(remark)
         if network.reach is None:
             progress.remark(f"{name} is run on whole pictures: {network.whole}")
@@ -110,20 +114,32 @@ def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str]
     if options.weights:
         named = opened(options.weights)
         return lambda colour: named
-    if options.scale is None and options.sigma is None:
+    if options.scale is None and options.sigma is None and not sensor:
         raise UsageError(
             "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels; "
             "or name a network by --weights"
         )
-    check_job(options.scale, _sigma(options))
+    level = level_of(Anscombe(sensor[0], read_noise=sensor[1])) if sensor else _sigma(options)
+    check_job(options.scale, level)
 
     @cache
     def best(colour: str) -> Network:
-        name = best_weight(colour, scale=options.scale, sigma=_sigma(options))
+        wanted = nearest_level(colour, level) if sensor and level else level
+        name = best_weight(colour, scale=options.scale, sigma=wanted)
         progress.remark(f"{colour} pictures are restored by {name}")
         return opened(name)
 
     return best
+
+
+def _sensor(options: argparse.Namespace) -> tuple[float, float] | None:
+    """Return gain and read noise of the sensor in image units, None where none is told."""
+    if options.noise_model is None:
+        return None
+    if options.scale is not None or options.sigma is not None:
+        other = "--sigma" if options.scale is None else "--scale"
+        raise UsageError(f"give either {other} or --noise-model")
+    return sensor_of(options.noise_model)
 
 
 def _sigma(options: argparse.Namespace) -> float | None:
@@ -184,6 +200,8 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
     text = "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit)"
     command.add_argument("--sigma", type=float, metavar="S", help=text)
+    text = "remove noise of a sensor: poisson:GAIN,READ of variance GAIN y + READ^2 at grey level y"
+    command.add_argument("--noise-model", metavar="MODEL", help=text)
     text = "instead of the best: published name, file or work folder"
     command.add_argument("--weights", metavar="NAME", help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
