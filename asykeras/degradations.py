@@ -66,7 +66,7 @@ class _Degradation(keras.Layer):
             raise TypeError(f"images must be floating point in [0, 1]. Received: {dtype=}")
 
 
-class _RandomDegradation(_Degradation):
+class RandomDegradation(_Degradation):
     """A degradation that draws; keeps the state of its generator in weight files."""
 
     def __init__(self, *, seed: int | None, **options: Unpack[LayerOptions]):
@@ -93,7 +93,7 @@ class _RandomDegradation(_Degradation):
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class GaussianNoise(_RandomDegradation):
+class GaussianNoise(RandomDegradation):
     """Layer that adds white Gaussian noise.
 
     `noisy = clean + sigma * n`, n drawn from N(0, 1) for each pixel and channel. The result is
@@ -127,7 +127,7 @@ class GaussianNoise(_RandomDegradation):
         **options: Unpack[LayerOptions],
     ):
         super().__init__(seed=seed, **options)
-        self.low, self.high = _noise_levels(sigma)
+        self.low, self.high = noise_levels(sigma)
         self.sigma = self.low if isinstance(sigma, Real) else [self.low, self.high]
         self.return_sigma = return_sigma
 
@@ -158,7 +158,7 @@ class GaussianNoise(_RandomDegradation):
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class PoissonGaussianNoise(_RandomDegradation):
+class PoissonGaussianNoise(RandomDegradation):
     """Layer that adds the noise of a sensor: that of the light, and that of reading it out.
 
     `noisy = gain * Poisson(clean / gain) + read_noise * n`, n drawn from N(0, 1) for each pixel and
@@ -250,7 +250,7 @@ class BicubicDownscale(_Degradation):
         self._check_images(images)
         if self.quantize:
             check_range(images, 0, 1, _UNIT_RANGE)
-            return bicubic_resize_8bit(_to_8bit(images), 1 / self.scale) / 255.0
+            return bicubic_resize_8bit(to_8bit(images), 1 / self.scale) / 255.0
         return bicubic_resize(images, 1 / self.scale)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -294,7 +294,7 @@ class BicubicDegrade(BicubicDownscale):
         small = super().call(images)
         size = ops.shape(images)[1:3]
         if self.quantize:
-            return bicubic_resize_8bit(_to_8bit(small), self.scale, size=size) / 255.0
+            return bicubic_resize_8bit(to_8bit(small), self.scale, size=size) / 255.0
         return bicubic_resize(small, self.scale, size=size)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -347,8 +347,8 @@ class Blur(_Degradation):
             shape = tuple(images.shape)
             raise ValueError(f"images must have a known number of channels. Received: {shape=}")
         height, width = self.kernel.shape
-        images = _pad(images, 1, height - 1 - height // 2, height // 2, self.border)
-        images = _pad(images, 2, width - 1 - width // 2, width // 2, self.border)
+        images = pad(images, 1, height - 1 - height // 2, height // 2, self.border)
+        images = pad(images, 2, width - 1 - width // 2, width // 2, self.border)
         flipped = ops.convert_to_tensor(self.kernel[::-1, ::-1, None, None], self.compute_dtype)
         kernel = ops.repeat(flipped, images.shape[-1], axis=2)
         return ops.depthwise_conv(images, kernel, padding="valid", data_format="channels_last")
@@ -359,7 +359,7 @@ class Blur(_Degradation):
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class Mask(_RandomDegradation):
+class Mask(RandomDegradation):
     """Layer that blanks pixels: `masked = mask * clean`.
 
     Args:
@@ -428,16 +428,22 @@ class Mask(_RandomDegradation):
         return {**super().get_config(), "mask": mask, "keep": self.keep}
 
 
-def _noise_levels(sigma: float | Sequence[float]) -> tuple[float, float]:
-    """Return the lowest and the highest noise level."""
+def noise_levels(sigma: float | Sequence[float], name: str = "sigma") -> tuple[float, float]:
+    """Return the lowest and the highest of what may be one level.
+
+    Raises:
+        ValueError: if they are negative or not finite, or the lowest comes last.
+    """
     pair = list(sigma) if isinstance(sigma, Sequence) else [sigma, sigma]
     numbers = [isinstance(each, Real) and not isinstance(each, bool) for each in pair]
     if len(pair) != 2 or not all(numbers) or not 0 <= pair[0] <= pair[1] < math.inf:
-        raise ValueError(f"sigma must be >= 0, or a pair 0 <= low <= high. Received: {sigma=}")
+        raise ValueError(
+            f"{name} must be >= 0, or a pair 0 <= low <= high. Received: {name}={sigma!r}"
+        )
     return float(pair[0]), float(pair[1])
 
 
-def _to_8bit(images: Tensor) -> Tensor:
+def to_8bit(images: Tensor) -> Tensor:
     """Return images in [0, 1] as whole numbers 0..255."""
     # An 8-bit value / 255 * 255 may miss the whole number by a rounding error.
     return ops.clip(ops.round(images * 255.0), 0.0, 255.0)
@@ -460,7 +466,7 @@ def _wrap_border(positions: Tensor, inputs: Tensor) -> Tensor:
 _BORDERS = {"symmetric": mirror_border, "edge": repeat_border, "wrap": _wrap_border, "zero": None}
 
 
-def _pad(images: Tensor, axis: int, before: int, after: int, border: str) -> Tensor:
+def pad(images: Tensor, axis: int, before: int, after: int, border: str) -> Tensor:
     """Return the images with pixels added at both ends of one axis.
 
     `ops.pad` knows no circular border, and no border wider than the image.

@@ -7,7 +7,8 @@ r"""Train DnCNN to remove Gaussian noise, of one level or of any level.
 
 The noise is drawn inside the step. Published is the merged form: batch normalisation folded into
 the convolutions. With `--jpeg 5:99` it removes the artefacts of JPEG instead, as DnCNN-3 does; they
-are Pillow's, or KerasCV's with `--jpeg-encoder keras_cv`. As published: MSE, Adam from 1e-3; ours:
+are Pillow's, KerasCV's with `--jpeg-encoder keras_cv`, or made inside the step with `--jpeg-encoder
+device`, which a GPU needs. As published: MSE, Adam from 1e-3; ours:
 a cosine schedule, averaged weights, clipped gradients. Meant for a GPU: a step takes about a second
 on 2 CPU cores.
 """
@@ -20,6 +21,7 @@ import keras
 
 import zoo
 from asykeras.degradations import GaussianNoise, PoissonGaussianNoise
+from asykeras.jpeg import JpegCompression
 from recipes.data.jpeg import ENCODERS, Artefacts
 from recipes.training.normalization import with_fast_normalization
 from recipes.training.run import Recipe, command
@@ -43,7 +45,7 @@ class DncnnSettings(Settings):
     filters: int = option(64, "channels between them")
     noise_model: str = option("", "poisson:GAIN,READ: noise of a sensor instead of --sigma")
     jpeg: str = option("", "LOW:HIGH quality: remove the artefacts of JPEG instead of noise")
-    jpeg_encoder: str = option("pillow", "what makes these artefacts", ENCODERS)
+    jpeg_encoder: str = option("pillow", "what makes these artefacts", (*ENCODERS, "device"))
 
 
 # As the authors' code trained what they released: 50 epochs of 1,600 batches, a tenth of the rate
@@ -77,10 +79,13 @@ def recipe(settings: DncnnSettings) -> Recipe:
         shape["depth"] = settings.depth
     if settings.filters != FILTERS:
         shape["filters"] = settings.filters
-    artefacts = _artefacts(settings.jpeg, settings.jpeg_encoder) if settings.jpeg else None
+    qualities = _qualities(settings.jpeg) if settings.jpeg else None
+    on_device = settings.jpeg_encoder == "device"
     return Recipe(
         build=lambda: with_fast_normalization(build()),
-        degradation=_degradation(settings),
+        degradation=partial(JpegCompression, qualities, seed=settings.start.seed)
+        if qualities
+        else _degradation(settings),
         channels="rgb" if channels == 3 else "grey",
         card=Card(
             "DnCNN",
@@ -88,8 +93,10 @@ def recipe(settings: DncnnSettings) -> Recipe:
             _use(settings, channels),
         ),
         publish=fold_batch_norm,
-        task=Deblocking(artefacts.low) if artefacts else Denoising(25 / 255 if blind else high),
-        artefacts=artefacts,
+        task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
+        artefacts=Artefacts(*qualities, settings.jpeg_encoder)
+        if qualities and not on_device
+        else None,
         trained={"batch_norm": True},
     )
 
@@ -117,11 +124,11 @@ def _use(settings: DncnnSettings, channels: int) -> Use:
     return Use(levels=(0.8 * level, 2 * level), level=level, colours=colours)
 
 
-def _artefacts(text: str, encoder: str) -> Artefacts:
+def _qualities(text: str) -> tuple[int, int]:
     low, _, high = text.partition(":")
     if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high) <= 100):
         raise TrainingError(f"--jpeg must be LOW:HIGH from 1 to 100. Received: {text!r}")
-    return Artefacts(int(low), int(high), encoder)
+    return int(low), int(high)
 
 
 main = command(recipe, DncnnSettings, PUBLISHED)

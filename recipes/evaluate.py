@@ -26,6 +26,7 @@ from zoo.machine.files import write_atomically
 from zoo.pictures.images import find_images, read_image
 from zoo.scoring.evaluate import Evaluation, evaluate, mean
 from zoo.scoring.tasks import METRICS, parse
+from zoo.store.weight import SUFFIX
 
 BASELINES = ("bicubic", "noisy", "jpeg")  # what stands for no network, by the task
 Columns = dict[str, list[Evaluation]]
@@ -87,7 +88,7 @@ def _remark(text: str) -> None:
 
 
 def _label(weights: str) -> str:
-    return Path(weights.rstrip("/")).name.removesuffix(".weights.h5")
+    return Path(weights.rstrip("/")).name.removesuffix(SUFFIX)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asykeras  # noqa: F401  says in one sentence where Keras has no backend
 from zoo.exports.export import export
 from zoo.machine.failures import ZooError
+from zoo.networks.compact import Compact
 from zoo.networks.dncnn import DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
@@ -31,6 +32,7 @@ __all__ = [
     "SPAN",
     "SRCNN",
     "ChoiceError",
+    "Compact",
     "Deblocking",
     "Denoising",
     "DnCNN",

@@ -6,7 +6,6 @@ cut off after the row of tiles in work; its rate is that of what was finished un
 """
 
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from recipes.benchmark.turns import OthersLoad, Worker
+from zoo.machine.parts import temporary_folder
 from zoo.pictures.images import read_image, to_channels
 from zoo.store.card import Use
 from zoo.store.weight import find
@@ -84,9 +84,9 @@ def benchmark_pictures(weights: Sequence[str], cells: Cells) -> None:
     uses = {weight: find(weight).card.use for weight in weights}
     runners = cells.runners()
     print(HEADER)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         for weight, size in product(weights, cells.megapixels):
-            source = write_picture(Path(folder) / "picture.png", uses[weight], size)
+            source = write_picture(folder / "picture.png", uses[weight], size)
             for precision, engine in runners:
                 print(row(weight, source, engine, precision, cells.seconds), flush=True)
     print(LEGEND)

@@ -5,7 +5,6 @@ Run by `recipes.benchmark.train`: python -m recipes.benchmark.train_keras RECIPE
 
 import importlib
 import sys
-import tempfile
 from collections.abc import Iterator
 from unittest import mock
 
@@ -16,6 +15,7 @@ from recipes.training import run as training
 from recipes.training.batches import Batches, batches
 from recipes.training.devices import Devices
 from recipes.training.progress import Progress, Report, Signals
+from zoo.machine.parts import temporary_folder
 
 FIRST = 2  # steps before the first request is read: the first one traces the step
 PREPARED = 5  # steps that tf.data may have prepared while the recipe stood still; not timed
@@ -81,7 +81,7 @@ def main() -> None:
         Timed.patches = patches
         return batches(patches, start, stop, devices, on_device)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         options += ["--workdir", f"{folder}/run", "--quiet"]
         with (
             mock.patch.object(training, "Progress", Timed),

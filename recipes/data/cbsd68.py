@@ -7,11 +7,10 @@ BSDS500 calls the folder `val`. Which of its images the 68 are was found by thei
 """
 
 import argparse
-import hashlib
 from pathlib import Path
 
 from zoo.app.command import Work, command
-from zoo.machine.files import make_folder, write_atomically
+from zoo.machine.files import make_folder, sha256_of_all, write_atomically
 from zoo.pictures.images import ImageError
 
 NAMES = """
@@ -31,23 +30,18 @@ def copy_images(source: Path, out: Path) -> None:
     Raises:
         ImageError: if one is missing, or they are others.
     """
-    contents = {}
-    for name in NAMES:
-        path = source / f"{name}.jpg"
+    paths = sorted(source / f"{name}.jpg" for name in NAMES)
+    for path in paths:
         if not path.is_file():
             raise ImageError(f"there is no file {path}: CBSD68 is part of BSDS300's test images")
-        contents[path.name] = path.read_bytes()
-    digest = hashlib.sha256()
-    for name in sorted(contents):
-        digest.update(name.encode() + b"\0" + contents[name])
-    if digest.hexdigest() != SHA256:
+    if (found := sha256_of_all(paths)) != SHA256:
         raise ImageError(
             f"the images of {source} are not the files that Berkeley published: the SHA-256 of the "
-            f"68 is {digest.hexdigest()}"
+            f"68 is {found}"
         )
     make_folder(out)
-    for name, content in contents.items():
-        write_atomically(out / name, content)
+    for path in paths:
+        write_atomically(out / path.name, path.read_bytes())
 
 
 @command

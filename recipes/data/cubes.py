@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from recipes.data.image_set import Found, Part, stamp
-from zoo.pictures.errors import reason
+from zoo.machine.failures import reason
 from zoo.pictures.images import ImageError, find_files
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, numbers_of, open_hdf5, read_array, write_like
@@ -69,6 +69,10 @@ class Cube:
     flat: bool = False
     name: str = ""
 
+    def bands_first(self, axis: str) -> bool:
+        """Whether its first axis is the one of the bands, where the caller says so."""
+        return axis == "first" and not self.flat
+
 
 def cube_part(folder: str | os.PathLike[str], windows: Windows) -> Part:
     """Look at the cubes of a folder; each becomes several images.
@@ -113,7 +117,7 @@ def _window_starts(total: int, bands: int) -> list[int]:
 
 def _layout(cube: Cube, bands_axis: str) -> tuple[int, int, int]:
     """Return height, width and number of bands."""
-    if bands_axis == "first" and not cube.flat:
+    if cube.bands_first(bands_axis):
         return cube.shape[1], cube.shape[2], cube.shape[0]
     return cube.shape[0], cube.shape[1], cube.shape[2]
 
@@ -128,7 +132,7 @@ def read_cube(path: Path, bands_axis: str = "last", variable: str = "") -> np.nd
     """
     cube = open_cube(path, variable)
     values = read_values(path, cube)
-    if bands_axis == "first" and not cube.flat:
+    if cube.bands_first(bands_axis):
         values = np.moveaxis(values, 0, -1)
     low, high = float(values.min()), float(values.max())
     stretched = np.empty(values.shape, np.uint16)

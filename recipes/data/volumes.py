@@ -202,7 +202,7 @@ def _write_photograph(
 
 def _cube(path: Path, bands_axis: str, variable: str) -> Volume:
     cube = open_cube(path, variable)
-    first = bands_axis == "first" and not cube.flat
+    first = cube.bands_first(bands_axis)
     values = read_values(path, cube)
     volume = _stretched(path, np.moveaxis(values, 0, -1) if first else values)
     if path.suffix.lower() != ".mat":

@@ -9,7 +9,6 @@ or the images of BSDS500, whose `train` and `val` are the `train` and `test` of 
 and SHA-256 are checked, so no checksum of the archive is needed.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -17,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.machine.files import sha256_of_all
 from zoo.machine.walk import folders, walk
 from zoo.pictures.images import ImageError, read_header, read_image
 
@@ -29,7 +29,7 @@ class Split(NamedTuple):
     """What the files of a split must be."""
 
     number: int
-    sha256: str  # of name, a zero byte and content of each file, in the order of the names
+    sha256: str  # of all files in the order of their names, see `sha256_of_all`
 
 
 SPLITS = {
@@ -125,14 +125,12 @@ def check(folder: Path, split: Split) -> None:
     paths = files(folder)
     if len(paths) != split.number:
         raise ImageError(f"{folder} must hold {split.number} images. It holds {len(paths)}")
-    digest = hashlib.sha256()
     for path in paths:
         height, width, _ = read_header(path)
         if (height, width) not in SIZES:
             raise ImageError(f"{path} has {width}x{height} pixels, not 481x321 or 321x481")
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    if digest.hexdigest() != split.sha256:
+    if (found := sha256_of_all(paths)) != split.sha256:
         raise ImageError(
             f"the images of {folder} are not the files that Berkeley published: their SHA-256 is "
-            f"{digest.hexdigest()}"
+            f"{found}"
         )

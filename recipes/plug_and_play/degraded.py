@@ -10,7 +10,7 @@ cassi       all bands behind a coded aperture on one sensor
 spectral    RGB of all bands
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -43,7 +43,14 @@ TASKS = ("denoise", *SCHEDULES)
 ITERATIONS = 24
 
 
-@dataclass(frozen=True)
+def gaussian_kernel(size: int = 8, sigma: float = 3.0) -> np.ndarray:
+    """Return a Gaussian that sums to one: by default the authors' of deblurring and sr."""
+    places = np.arange(size) - (size - 1) / 2
+    line = np.exp(-(places**2) / (2 * sigma**2))
+    return np.outer(line, line) / line.sum() ** 2
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one equality
 class Options:
     """What a task leaves open.
 
@@ -63,18 +70,11 @@ class Options:
     missing: float = 0.3
     striped: float = 0.5
     noise: float = 0.0
-    kernel: np.ndarray | None = None
+    kernel: np.ndarray = field(default_factory=gaussian_kernel)
     mask: np.ndarray | None = None
     seed: int = 0
     step: int = 2
     bands: int = 0
-
-
-def gaussian_kernel(size: int = 8, sigma: float = 3.0) -> np.ndarray:
-    """Return a Gaussian that sums to one: by default the authors' of deblurring and sr."""
-    places = np.arange(size) - (size - 1) / 2
-    line = np.exp(-(places**2) / (2 * sigma**2))
-    return np.outer(line, line) / line.sum() ** 2
 
 
 def make_task(name: str, shape: tuple[int, int, int], options: Options) -> Task:
@@ -84,13 +84,12 @@ def make_task(name: str, shape: tuple[int, int, int], options: Options) -> Task:
         ValueError: for an unknown name or options that the task refuses.
     """
     rng = np.random.default_rng(options.seed)
-    kernel = gaussian_kernel() if options.kernel is None else options.kernel
     if name == "denoise":
         return Denoising()
     if name == "deblur":
-        return Blur(kernel)
+        return Blur(options.kernel)
     if name == "sr":
-        return SuperResolution(kernel, options.scale)
+        return SuperResolution(options.kernel, options.scale)
     if name == "bicubic":
         return BicubicSuperResolution(shape[:2], options.scale)
     if name in ("inpaint", "stripes"):

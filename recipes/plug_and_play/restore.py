@@ -42,9 +42,9 @@ from recipes.plug_and_play.rows import OURS, nearest_row, settings_of
 from recipes.plug_and_play.search import Settings
 from recipes.plug_and_play.spectral_metrics import scores
 from zoo.app.command import Work, command
+from zoo.machine.failures import reason
 from zoo.machine.files import make_folder, replacing, write_atomically
 from zoo.networks.families import build
-from zoo.pictures.errors import reason
 from zoo.pictures.images import ImageError
 from zoo.plug_and_play import Schedule, Task, pad_borders, plug_and_play, total_variation
 from zoo.plug_and_play.denoisers import Denoiser
@@ -69,7 +69,7 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
     tuned = options.tuned.get(OURS, {})
     padded, inner = measured, tuple(4 * [slice(None)])
     if options.task == "deblur" and not (options.circular or options.simulate):
-        padded, inner = pad_borders(measured, _kernel(options))
+        padded, inner = pad_borders(measured, options.chosen.kernel)
     found = plug_and_play(
         task,
         padded,
@@ -85,7 +85,8 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
     name = Path(options.denoiser).name
     restored = {name: getattr(found, tuned.get("returns", "pictures"))[inner][0]}
     if options.baselines:
-        problem = Problem(options.task, task, measured, _kernel(options), options.noise)
+        kernel, noise = options.chosen.kernel, options.chosen.noise
+        problem = Problem(options.task, task, measured, kernel, noise)
         restored |= {
             method: restore(each, problem, options.tuned.get(method))[0]
             for method, each in classical(options.task).items()
@@ -118,8 +119,8 @@ def _prepared(
     volume: Volume, options: argparse.Namespace
 ) -> tuple[Task, np.ndarray, np.ndarray | None]:
     """Return the task, the measurement with an axis for the batch, and the truth."""
-    name, chosen = options.task, _chosen(options)
-    shape, kernel = volume.values.shape, _kernel(options).shape
+    name, chosen = options.task, options.chosen
+    shape, kernel = volume.values.shape, chosen.kernel.shape
     if not options.simulate:
         shape = picture_shape(name, shape, chosen)
     beyond = any(k > n for k, n in zip(kernel, shape, strict=False))
@@ -138,7 +139,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         scale=options.scale,
         missing=options.missing,
         noise=options.noise,
-        kernel=_kernel(options),
+        kernel=gaussian_kernel() if options.kernel is None else _array(options.kernel),
         mask=None if options.mask is None else _array(options.mask),
         seed=options.seed,
         step=options.step,
@@ -152,10 +153,6 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _say(text: str) -> None:
     print(f"restore: {text}", file=sys.stderr)
-
-
-def _kernel(options: argparse.Namespace) -> np.ndarray:
-    return gaussian_kernel() if options.kernel is None else _array(options.kernel)
 
 
 def _array(path: str) -> np.ndarray:
@@ -216,10 +213,10 @@ def restore_files(options: argparse.Namespace) -> None:
     """Restore all files, print and write their scores."""
     out = Path(options.out)
     options.network = network_of(options.denoiser)
-    options.tuned = {}
+    options.chosen, options.tuned = _chosen(options), {}
     if options.settings:
         cells = Record[Tuned](Path(options.settings)).cells
-        nearest = nearest_row(options.task, _chosen(options))
+        nearest = nearest_row(options.task, options.chosen)
         options.tuned = settings_of(nearest, options.network, cells)
     make_folder(out)
     everything = {}
@@ -245,7 +242,7 @@ def _print_means(everything: dict[str, dict[str, dict[str, float]]]) -> None:
 
 
 def _record(options: argparse.Namespace) -> Settings:
-    left_out = ("inputs", "out", "network", "tuned", "debug")
+    left_out = ("inputs", "out", "network", "chosen", "tuned", "debug")
     return written({name: each for name, each in vars(options).items() if name not in left_out})
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from recipes.plug_and_play.classical import Method, Problem, classical, network
-from recipes.plug_and_play.degraded import Options, gaussian_kernel, schedule_of, simulate
+from recipes.plug_and_play.degraded import Options, schedule_of, simulate
 from recipes.plug_and_play.levels import in_image_units, read
 from recipes.plug_and_play.record import Tuned
 from recipes.plug_and_play.search import Settings
@@ -59,7 +59,7 @@ def problem_of(row: Row, truths: list[np.ndarray]) -> tuple[Problem, np.ndarray]
     made = [simulate(row.task, truth, row.options) for truth in truths]
     measured = np.concatenate([each for _, each, _ in made])
     # The seed of the mask is that of the options: all have the same task.
-    problem = Problem(row.task, made[0][0], measured, gaussian_kernel(), row.options.noise)
+    problem = Problem(row.task, made[0][0], measured, row.options.kernel, row.options.noise)
     return problem, np.stack([truth for _, _, truth in made])
 
 

@@ -24,10 +24,10 @@ from recipes.training.devices import open_devices
 from recipes.training.run import Recipe, averaged_network, compiled, description
 from recipes.training.settings import Settings, TrainingError
 from zoo.app.command import Work, command
+from zoo.machine.failures import reason
 from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
-from zoo.pictures.errors import reason
-from zoo.store.weight import SUFFIX, save, save_card
+from zoo.store.weight import SUFFIX, json_beside, save, save_card
 
 UNFINISHED = Path(__file__).with_name("unfinished")
 RECIPES = ("srcnn", "edsr", "dncnn", "dphsir")
@@ -75,7 +75,7 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
     folder.mkdir(exist_ok=True)
     target = folder / f"{name}{SUFFIX}"
     write_atomically(target, content)
-    return save_card(target, card.with_more(dtype="float16")).file.with_name(f"{name}.json")
+    return json_beside(save_card(target, card.with_more(dtype="float16")).file)
 
 
 def _read_run(workdir: Path) -> dict[str, Any]:

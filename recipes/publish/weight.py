@@ -19,7 +19,7 @@ from zoo.scoring.tasks import METRICS, Denoising, SuperResolution, parse
 from zoo.scoring.verify import measure, test_folder
 from zoo.store.card import Test, Use, WeightsError
 from zoo.store.hdf5 import open_hdf5
-from zoo.store.weight import PUBLISHED, SUFFIX, find, save_card
+from zoo.store.weight import PUBLISHED, SUFFIX, find, json_beside, save_card
 
 CHANGE_BY_HALVES = 0.005  # dB by which float16 must not move any figure
 
@@ -67,7 +67,7 @@ def publish(
     card = replace(made.card, tests=measured).with_more(
         licence="Apache-2.0", dtype="float16" if half else "float32", commit=_commit(), note=note
     )
-    return save_card(target, card).file.with_name(f"{name}.json")
+    return json_beside(save_card(target, card).file)
 
 
 def _measured(test: Test, network: Network, data: str) -> Test:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import keras
 
 from asykeras.types import Tensor
+from recipes.training.devices import accelerated
 
 Logs: TypeAlias = dict[str, Tensor]
 State: TypeAlias = tuple[list[Tensor], ...]
@@ -24,11 +25,13 @@ def many_steps(model: keras.Model) -> Call | None:
     Its logs are those of the call before (the first one's are its own): who reads them waits for
     that one alone, and prepares the next call while the device computes this one.
 
-    Nothing is returned where Keras' own loop does as well: on TensorFlow, for single steps; or
-    where a batch is distributed over devices.
+    Nothing is returned where Keras' own loop does as well or better: on TensorFlow; for single
+    steps; where a batch is distributed over devices; and on a CPU, where XLA runs the convolutions
+    inside a loop many times slower than those outside.
     """
     distributed = keras.distribution.distribution() is not None
-    if keras.backend.backend() != "jax" or model.steps_per_execution == 1 or distributed:
+    fast = keras.backend.backend() == "jax" and accelerated()
+    if not fast or model.steps_per_execution == 1 or distributed:
         return None
     import jax  # only on the JAX backend
 

@@ -18,15 +18,13 @@ from recipes.data.sources import folder_name
 from recipes.training.devices import alone
 from recipes.training.initial import origin
 from recipes.training.settings import Run, Settings, TrainingError, Value
-from zoo.machine.failures import printable
+from zoo.machine.failures import printable, reason
 from zoo.machine.files import check_room, replacing, sha256, write_atomically
-from zoo.pictures.errors import reason
 from zoo.store.card import Json
-from zoo.store.weight import check_file, file_size, load_whole
+from zoo.store.weight import SUFFIX, check_file, file_size, json_beside, load_whole
 
 KEPT = 2  # checkpoints that are kept, the newest ones
 FOLDER = "checkpoints"
-SUFFIX = ".weights.h5"
 
 
 def identity(settings: Settings) -> dict[str, Value]:
@@ -128,7 +126,7 @@ def save_checkpoint(model: keras.Model, workdir: Path, step: int, settings: Sett
             "it is kept: make room and go on with --resume"
         ) from None
     for old in newest_first(workdir)[KEPT:]:
-        facts_of(old).unlink(missing_ok=True)
+        json_beside(old).unlink(missing_ok=True)
         old.unlink()
 
 
@@ -144,7 +142,7 @@ def _write(model: keras.Model, path: Path, step: int, settings: Settings) -> Non
         "settings": identity(settings),
         "versions": versions(),
     }
-    write_atomically(facts_of(path), json.dumps(facts, indent=2).encode())
+    write_atomically(json_beside(path), json.dumps(facts, indent=2).encode())
 
 
 def load_newest(model: keras.Model, workdir: Path) -> int:
@@ -192,9 +190,9 @@ def _read_facts(path: Path) -> dict[str, Json]:
 
     Nothing where a kill came between the two files: the weights are whole, by their atomic name.
     """
-    if not facts_of(path).exists():
+    if not json_beside(path).exists():
         return {}
-    facts: dict[str, Json] = json.loads(facts_of(path).read_text())
+    facts: dict[str, Json] = json.loads(json_beside(path).read_text())
     if not isinstance(facts, dict):
         raise ValueError("what stands beside it is damaged")
     if facts.get("sha256") != sha256(path):
@@ -205,8 +203,3 @@ def _read_facts(path: Path) -> dict[str, Json]:
 def newest_first(workdir: Path) -> list[Path]:
     """Return the checkpoints of a work folder, whole or damaged."""
     return sorted((workdir / FOLDER).glob(f"step-*{SUFFIX}"), reverse=True)
-
-
-def facts_of(path: Path) -> Path:
-    """Return the path of the JSON file beside a checkpoint."""
-    return path.with_name(path.name.removesuffix(SUFFIX) + ".json")

@@ -10,7 +10,7 @@ import zoo
 from zoo.machine.failures import printable
 from zoo.machine.files import sha256
 from zoo.store.card import Card
-from zoo.store.weight import SUFFIX, find, load_into, published_card
+from zoo.store.weight import find, json_beside, load_into, published_card
 
 LONGEST = 80  # letters that a file tells of its steps
 
@@ -51,7 +51,7 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
 
 def _other_scale(init: str, card: Card) -> int | None:
     """Return the scale of weights whose network differs in that alone; None for all others."""
-    if Path(init).is_file() and not Path(init.removesuffix(SUFFIX) + ".json").is_file():
+    if Path(init).is_file() and not json_beside(Path(init)).is_file():
         return None  # any file may be loaded where it fits, without a card
     found = find(init).card
     theirs, ours = ({**each.arguments, "scale": None} for each in (found, card))
@@ -84,9 +84,9 @@ def origin(init: str) -> str:
 
 def _steps(file: Path) -> str:
     """Return how many steps a weights file was trained for, empty where nothing tells."""
-    for name in (f"{file.name.removesuffix(SUFFIX)}.json", "run.json"):
+    for path in (json_beside(file), file.with_name("run.json")):
         try:
-            facts = json.loads((file.parent / name).read_text())
+            facts = json.loads(path.read_text())
             training = facts.get("training", facts)
             reached = training.get("reached") or training.get("stopped")
             told = str(reached or f"{training['settings']['steps']:,} steps")

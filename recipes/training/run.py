@@ -58,7 +58,7 @@ from recipes.training.settings import (
     add_options,
     chosen,
 )
-from recipes.training.speed import ENDLESS, fitting_steps, measure, profile
+from recipes.training.speed import ENDLESS, Speed, fitting_steps, measure, profile
 from zoo.app import command as commands
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
@@ -212,6 +212,20 @@ def print_profile(settings: Settings, recipe: Recipe) -> None:
         folder = Path(settings.run.workdir) / "profile"
         steps = settings.run.profile
         print(profile(model, model_batches(model, patches, 0, ENDLESS, devices), steps, folder))
+
+
+def step_rate(settings: Settings, recipe: Recipe, seconds: float) -> Speed:
+    """Return how fast the steps of a run are; what they learn is thrown away.
+
+    Raises:
+        The errors of `train`.
+    """
+    with open_devices(settings.machines, settings.samples.batch) as devices:
+        settings = _settled(settings)
+        _seed(settings.start.seed, recipe)
+        patches = _patches(settings, recipe, devices)
+        model = compiled(settings, recipe, devices, patches)
+        return measure(model, model_batches(model, patches, 0, ENDLESS, devices), seconds)
 
 
 def _validation(run: Run) -> list[Path]:

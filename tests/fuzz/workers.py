@@ -131,6 +131,9 @@ class Worker:
         if self.process is not None:
             self.process.kill()
             self.process.communicate()
+            # what it was killed over is no fault of the next one
+            shutil.rmtree(self.folder.name)
+            Path(self.folder.name).mkdir()
         self.process = None
 
 

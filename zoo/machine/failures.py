@@ -1,5 +1,6 @@
 """Failures in words: one printable line for whatever was raised below."""
 
+import re
 import unicodedata
 
 # What turns text around or ends its line, beside the control characters.
@@ -7,6 +8,9 @@ _TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x20
 
 # What alone would not be understood: its text is a word of the program.
 _UNEXPECTED = (LookupError, TypeError, AttributeError, AssertionError, NameError)
+
+# Errors whose text is a sentence; of others the name of the class says more.
+_SAYING = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError)
 
 
 class ZooError(ValueError):
@@ -33,6 +37,27 @@ def sentence(error: BaseException, subject: object = "") -> str:
     else:
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return printable(text if not about or about in text else f"{about}: {text}")
+
+
+def reason(error: Exception) -> str:
+    """Return what an exception says on one line, however many it has."""
+    lines = dict.fromkeys(line.strip().rstrip(".") for line in str(error).splitlines())
+    text = ": ".join(line for line in lines if line)[:200]
+    if not text:
+        return type(error).__name__
+    # the exceptions of libvips are told by their module: the package is an extra
+    saying = isinstance(error, _SAYING) or type(error).__module__.startswith("pyvips")
+    return text if saying else f"{type(error).__name__}: {text}"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an exception of Keras or its backend says, without colours."""
+    return (uncoloured(str(error)).strip() or type(error).__name__).splitlines()[0]
+
+
+def uncoloured(text: str) -> str:
+    """Return a text of Keras without the colours and the bold of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def printable(text: object) -> str:

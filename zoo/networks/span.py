@@ -5,13 +5,11 @@ import numpy as np
 from keras import layers, ops
 
 from asykeras.types import Tensor
-from zoo.networks.building import one_of, with_weights
+from zoo.networks.building import one_of, whole_number, with_weights
 from zoo.networks.edsr import MEANS
 from zoo.networks.layers import convolution
 
-# Filters of the published networks.
-CHANNELS = (28, 48, 52)
-SCALES = (2, 3, 4)
+SCALES = (1, 2, 3, 4, 5, 6, 7, 8)
 BLOCKS = 6
 GREY = 0.43  # about the mean of all images, where the output begins
 
@@ -20,6 +18,8 @@ def SPAN(
     scale: int,
     *,
     channels: int = 48,
+    image_channels: int = 3,
+    centred: bool = True,
     weights: str | None = None,
     name: str | None = None,
 ) -> keras.Model:
@@ -39,15 +39,17 @@ def SPAN(
     | 52 | 481,324 | 488,359 | 498,208 |
 
     Args:
-        scale: Upsampling factor, 2, 3 or 4.
-        channels: Filters of each convolution, 28, 48 or 52; the image is RGB.
+        scale: Upsampling factor, 1 (a filter that keeps the size) to 8; published are 2 and 4.
+        channels: Filters of each convolution; published are 28, 48 and 52.
+        image_channels: 3 for RGB, as published, 1 for grey or 4; for those without `centred`.
+        centred: Whether the mean is subtracted, as published; others left that out.
         weights: Path of a `.weights.h5` file, the name of a published weight, or None for random
             ones, which keep the size of the features from block to block.
         name: Of the model; by default the channels and the scale.
 
     Returns:
-        Functional model `(None, None, None, 3)` in [0, 1] -> the same, `scale` times larger,
-        unclipped float32. Any height and width from 1 pixel.
+        Functional model `(None, None, None, image_channels)` in [0, 1] -> the same, `scale` times
+        larger, unclipped float32. Any height and width from 1 pixel.
 
     Raises:
         ValueError: for any other argument; for weights that do not fit.
@@ -66,11 +68,17 @@ def SPAN(
     CVPR Workshops 2024, arXiv:2311.12770.
     """
     one_of("scale", scale, SCALES)
-    one_of("channels", channels, CHANNELS)
-    image = keras.Input((None, None, 3), name="image")
+    whole_number("channels", channels)
+    one_of("image_channels", image_channels, (1, 3, 4))
+    if centred and image_channels != 3:
+        raise ValueError(
+            "image_channels must be 3 where the mean of RGB is subtracted. Received: "
+            f"image_channels={image_channels!r}"
+        )
+    image = keras.Input((None, None, image_channels), name="image")
     # Layers and operations of Keras alone, so that a `.keras` file needs nothing else.
-    centred = ops.subtract(image, np.array(MEANS[3], "float32"))
-    head = _convolution(channels, "head", gain=4.0)(centred)
+    x = ops.subtract(image, np.array(MEANS[3], "float32")) if centred else image
+    head = _convolution(channels, "head", gain=4.0)(x)
     x, blocks, inner = head, [], []
     for number in range(1, BLOCKS + 1):
         first, x = _block(x, f"block{number}")
@@ -80,8 +88,8 @@ def SPAN(
     x = layers.Concatenate(name="gathered")([head, last, blocks[0], inner[-1]])
     x = _convolution(channels, "fusion", size=1)(x)
     # The last layer computes in float32 under every policy: images in half precision show steps.
-    x = _convolution(3 * scale**2, "tail", gain=0.1, bias=GREY, dtype="float32")(x)
-    restored = ops.depth_to_space(x, scale, data_format="channels_last")
+    x = _convolution(image_channels * scale**2, "tail", gain=0.1, bias=GREY, dtype="float32")(x)
+    restored = ops.depth_to_space(x, scale, data_format="channels_last") if scale > 1 else x
     model = keras.Model(image, restored, name=name or f"span_{channels}_x{scale}")
     return with_weights(model, weights)
 

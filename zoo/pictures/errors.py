@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.machine.failures import ZooError
-
-# Errors whose text is a sentence; of others the name of the class says more.
-_SAYING = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError)
+from zoo.machine.failures import ZooError, reason
 
 
 class ImageError(ZooError):
@@ -36,14 +33,3 @@ def refusing(path: Path, done: str = "read") -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ImageError(f"{path} cannot be {done}: {reason(error)}") from error
-
-
-def reason(error: Exception) -> str:
-    """Return what an exception says on one line, however many it has."""
-    lines = dict.fromkeys(line.strip().rstrip(".") for line in str(error).splitlines())
-    text = ": ".join(line for line in lines if line)[:200]
-    if not text:
-        return type(error).__name__
-    # the exceptions of libvips are told by their module: the package is an extra
-    saying = isinstance(error, _SAYING) or type(error).__module__.startswith("pyvips")
-    return text if saying else f"{type(error).__name__}: {text}"

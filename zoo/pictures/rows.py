@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from zoo.pictures.claims import check_memory
 from zoo.pictures.errors import ImageError, refusing
-from zoo.pictures.exif import TURNS
+from zoo.pictures.exif import TURNS, upright
 from zoo.pictures.jpeg import check_scans
 from zoo.pictures.photos import MODES, Photo, lenient
 from zoo.pictures.picture import Rows
@@ -33,7 +33,7 @@ EXTRA = "pip install 'asykeras[photos]'"
 # coefficients, WebP two pictures and a copy.
 _HELD = {"PNG": 8, "JPEG": 16, "WEBP": 20, "BMP": 4, "TIFF": 8, "HEIF": 20, "AVIF": 20}
 BRIGHT = 2.0  # floating point beyond was not made with white at 1
-_VIPS_DTYPES = {"uchar": "uint8", "ushort": "uint16", "float": "float32"}
+_VIPS_FORMATS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 # Pillow's raw modes of 16-bit colours end in the order of the two bytes: big, little or native.
 _OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
@@ -97,14 +97,15 @@ def open_rows(photo: Photo) -> Iterator[PhotoRows]:
     """
     turned = photo.orientation in TURNS
     size = photo.picture.height * photo.picture.width
-    pyvips = _pyvips() if photo.deep or photo.format == "JPEG" else None
+    lenient = photo.format == "JPEG" or photo.tiff.jpeg or photo.tiff.fax
+    pyvips = _pyvips() if photo.deep or lenient else None
     if pyvips is None or turned or not photo.deep:
         deep = photo.picture.channels * photo.picture.dtype.itemsize
         check_memory(photo.path, size * (2 * deep if photo.deep else _HELD[photo.format]))
     with _watched(photo):
         if not photo.deep:
-            if photo.format == "JPEG":
-                _check_jpeg(photo, pyvips)
+            if lenient:
+                _check_whole(photo, pyvips)
             rows = _pillow_rows(photo)
         elif pyvips is not None:
             rows = _vips_rows(photo, pyvips)
@@ -147,6 +148,12 @@ def _opened(photo: Photo) -> Iterator[ImageFile.ImageFile]:
             exif[ExifTags.Base.Orientation] = photo.orientation
             image.info["exif"] = exif.tobytes()
         yield image
+
+
+def _turned(photo: Photo, values: np.ndarray) -> np.ndarray:
+    """Return the values of a file upright."""
+    quarters, mirrored = _QUARTERS.get(photo.orientation, (0, False))
+    return np.rot90(values, -quarters)[:, :: -1 if mirrored else 1]
 
 
 def _rows_of(values: np.ndarray) -> Rows:
@@ -225,10 +232,7 @@ def _in_two_passes(photo: Photo) -> np.ndarray:
         apart = np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
         apart = picture.quantize(apart / picture.white)
         values = np.concatenate([apart, values[..., -1:]], axis=-1)
-    if photo.orientation in TURNS and photo.format != "TIFF":
-        quarters, mirrored = _QUARTERS[photo.orientation]
-        values = np.rot90(values, -quarters)[:, :: -1 if mirrored else 1]
-    return values
+    return values if photo.format == "TIFF" else _turned(photo, values)
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
@@ -261,15 +265,22 @@ def _vips_rows(photo: Photo, pyvips: ModuleType) -> Rows:
     """Return the function that reads rows of a file by libvips, as it goes down the picture."""
     picture = photo.picture
     image = _vips_image(photo, pyvips, "error")
-    if photo.orientation in TURNS:
-        quarters, mirrored = _QUARTERS[photo.orientation]
-        image = image.rot(f"d{90 * quarters}")
-        image = image.fliphor() if mirrored else image
-    region = pyvips.Region.new(image)
-    found = (image.height, image.width, _VIPS_DTYPES.get(image.format))
-    wanted = (picture.height, picture.width, picture.dtype.name)
+    found = (*upright((image.width, image.height), photo.orientation), image.format)
+    wanted = (picture.width, picture.height, _VIPS_FORMATS[picture.dtype.name])
     if found != wanted or image.bands < picture.channels:
         raise ImageError(f"{photo.path} holds pixels of a kind that is not read: {found}")
+
+    def shaped(data: bytes) -> np.ndarray:
+        new = np.frombuffer(data, picture.dtype).reshape(-1, image.width, image.bands)
+        new = new[..., : picture.channels]
+        if photo.inverted:
+            with np.errstate(invalid="ignore"):  # what is no number is refused later
+                return np.concatenate([picture.white - new[..., :1], new[..., 1:]], axis=-1)
+        return new
+
+    if photo.orientation in TURNS:  # by libvips it would keep the file open after an error
+        return _rows_of(_turned(photo, shaped(image.write_to_memory())))
+    region = pyvips.Region.new(image)
     kept = np.empty((0, picture.width, picture.channels), picture.dtype)
     first = 0
 
@@ -279,34 +290,35 @@ def _vips_rows(photo: Photo, pyvips: ModuleType) -> Rows:
         kept, first = kept[start - first :], start
         begin = start + len(kept)
         if begin < stop:
-            data = region.fetch(0, begin, picture.width, stop - begin)
-            new = np.frombuffer(data, picture.dtype)
-            new = new.reshape(stop - begin, picture.width, image.bands)[..., : picture.channels]
-            if photo.inverted:
-                new = np.concatenate([picture.white - new[..., :1], new[..., 1:]], axis=-1)
+            new = shaped(region.fetch(0, begin, picture.width, stop - begin))
             kept = np.concatenate([kept, new])
         return kept[: stop - start]
 
     return rows
 
 
-def _check_jpeg(photo: Photo, pyvips: ModuleType | None) -> None:
-    """Refuse JPEG whose pixels end before their end is told: Pillow makes the rest grey."""
-    check_scans(photo.path)
+def _check_whole(photo: Photo, pyvips: ModuleType | None) -> None:
+    """Refuse JPEG and fax that Pillow would read in silence where they are damaged.
+
+    It makes grey what is missing of JPEG, and takes what lies in the memory for the rest of a fax.
+    """
+    if photo.format == "JPEG":
+        check_scans(photo.path)
     if pyvips is None:
+        if photo.tiff.fax:
+            raise ImageError(f"{photo.path} is compressed as a fax; to read it: {EXTRA}")
         return
     try:
         _vips_image(photo, pyvips, "warning").avg()
     except pyvips.Error as error:
-        if "premature end" in str(error):
-            raise ImageError(f"{photo.path} cannot be read: it is cut short") from error
+        if photo.format == "TIFF" or "premature end" in str(error):
+            raise ImageError(f"{photo.path} cannot be read: it is cut short or damaged") from error
 
 
 def _vips_image(photo: Photo, pyvips: ModuleType, fail_on: str) -> "pyvips.Image":
     """Return a file as libvips opens it; of a source, since it would keep a file open."""
     source = pyvips.Source.new_from_file(os.fsencode(photo.path))
-    access = "random" if photo.deep and photo.orientation in TURNS else "sequential"
-    return pyvips.Image.new_from_source(source, "", access=access, fail_on=fail_on)
+    return pyvips.Image.new_from_source(source, "", access="sequential", fail_on=fail_on)
 
 
 def _pyvips() -> ModuleType | None:

@@ -20,12 +20,17 @@ COLOURS = 256  # of a palette
 HEAD = 8  # bytes before which nothing can stand
 _XMP, _EXIF, _GPS, _INTEROPERABILITY = 700, 34665, 34853, 40965
 # Tags of one number, on which programs disagree where there are more: sizes, compression, ...
-_SINGLE = {256, 257, 259, 262, 277, 278, 284, 322, 323}
+_SINGLE = {256, 257, 259, 262, 266, 277, 278, 284, 317, 322, 323}
+_OF_CHANNELS = {258, 339}  # tags of one number for all channels, or one for each
+_COUNTING = {3, 4, 16}  # types of the tags that tell how the pixels are written
+_MOST_CHANNELS = 2**16 - 1
+_DIFFERENCES = {5, 8, 32946, 34925, 50000}  # compressions of what 317 may say are differences
+_PALETTE = 320
 # Bytes that a byte of a compression can hold: PackBits a run of 128 in two; LZW 3,838 codes of up
 # to 12 bit, each a byte longer than the one before; JPEG a bit for 64 values, half of them of a
 # quarter of the size; others whatever they like.
 _EXPANSION = {1: 1, 32773: 64, 5: 1400, 8: DEFLATE, 32946: DEFLATE, 7: 1024, 6: 1024}
-_FAX, _ANY = (2, 3, 4), 2**16
+_FAX, _JPEG, _ANY = (2, 3, 4), (6, 7), 2**16
 # What tells where the pixels are and how they are written, or counts them: said anew.
 _OF_PIXELS = {
     *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281),
@@ -48,14 +53,29 @@ class TiffMetadata:
     """What of a TIFF file goes into the new one beside the pixels.
 
     Attributes:
-        compressed: Whether its pixels were compressed.
+        compression: How its pixels were compressed, 1 where they were not.
         tags: Descriptive tags.
         directories: EXIF and GPS, by the tags that point to them.
     """
 
-    compressed: bool = False
+    compression: int = 1
     tags: Tags = field(default_factory=dict)
     directories: dict[int, Tags] = field(default_factory=dict)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether its pixels were compressed."""
+        return self.compression != 1
+
+    @property
+    def fax(self) -> bool:
+        """Whether they were compressed as those of a fax."""
+        return self.compression in _FAX
+
+    @property
+    def jpeg(self) -> bool:
+        """Whether they were compressed as those of JPEG."""
+        return self.compression in _JPEG
 
 
 class TiffKind(NamedTuple):
@@ -103,8 +123,7 @@ def check_segments(path: Path, tags: Tags) -> None:
     Raises:
         ImageError: if it is cut short, or claims more than it holds.
     """
-    if any(len(numbers(tags, tag)) != 1 for tag in _SINGLE & tags.keys()):
-        raise ImageError(f"{path} is damaged: a tag of one number holds none or several")
+    _check_layout(path, tags)
     size, width, height = path.stat().st_size, number(tags, 256, 0), number(tags, 257, 0)
     offsets, lengths = numbers(tags, 273), numbers(tags, 279)
     across, down = width, min(number(tags, 278, height) or height, height)
@@ -113,7 +132,7 @@ def check_segments(path: Path, tags: Tags) -> None:
         across, down = number(tags, 322, 0), number(tags, 323, 0)
     if len(offsets) == 1 and lengths in ((), (0,)):  # of old programs; there is but one way
         lengths = (max(size - offsets[0], 0),)
-    if min(width, height, across, down) < 1 or not offsets or {273, 324} <= set(tags):
+    if min(width, height, across, down) < 1 or not offsets:
         raise ImageError(f"{path} is damaged: it does not say where its pixels are")
     planes = number(tags, 277, 1) if number(tags, 284, 1) == 2 else 1
     bits = sum(_bits(tags)) / planes
@@ -122,7 +141,7 @@ def check_segments(path: Path, tags: Tags) -> None:
     number_of = planes * rows * columns
     if min(len(offsets), len(lengths)) < number_of:
         raise ImageError(f"{path} cannot be read: it is cut short")
-    if len(offsets) > number_of or number(tags, 284, 1) not in (1, 2):
+    if max(len(offsets), len(lengths)) > number_of or number(tags, 284, 1) not in (1, 2):
         raise ImageError(f"{path} is damaged: it contradicts itself on where its pixels are")
     needed = np.full((planes, rows, columns), row * down, np.float64)
     if 273 in tags:
@@ -136,6 +155,23 @@ def check_segments(path: Path, tags: Tags) -> None:
         raise ImageError(
             f"{path} cannot be read: it is cut short, or claims to hold more than it does"
         )
+
+
+def _check_layout(path: Path, tags: Tags) -> None:
+    """Refuse tags that say how the pixels are written, and can be read in several ways."""
+    samples, compression = number(tags, 277, 1), number(tags, 259, 1)
+    if any(len(numbers(tags, tag)) != 1 for tag in _SINGLE & tags.keys()):
+        raise ImageError(f"{path} is damaged: a tag of one number holds none or several")
+    for tag in {*LAYOUT, _PALETTE} & tags.keys():
+        values = numbers(tags, tag)
+        several = tag in _OF_CHANNELS and len({*values}) > 1 and len(values) != samples
+        if several or tags[tag][0] not in _COUNTING:
+            raise ImageError(f"{path} is damaged: its tag {tag} can be read in two ways")
+    if not 1 <= samples <= _MOST_CHANNELS:
+        raise ImageError(f"{path} is damaged: it claims to have {samples} channels")
+    both = tags.keys() & {273, 279} and tags.keys() & {322, 323, 324, 325}
+    if both or (number(tags, 317, 1) != 1 and compression not in _DIFFERENCES):
+        raise ImageError(f"{path} is damaged: it contradicts itself on where its pixels are")
 
 
 def _bits(tags: Tags) -> Sequence[int]:
@@ -164,7 +200,7 @@ def tiff_metadata(path: Path, tags: Tags, orientation: int) -> tuple[TiffMetadat
                 lost.append(f"the damaged {name} data")
                 continue
             directories[tag] = {key: inner[key] for key in inner if key != _INTEROPERABILITY}
-    return TiffMetadata(number(tags, 259, 1) != 1, kept, directories), lost
+    return TiffMetadata(number(tags, 259, 1), kept, directories), lost
 
 
 def _upright(tag: int, values: bytes | Sequence[float]) -> bytes | Sequence[float]:
@@ -183,7 +219,7 @@ def enlarged(metadata: TiffMetadata, picture: Picture, scale: int) -> TiffMetada
         directories[_EXIF] = {**inner, **{tag: sizes[tag] for tag in sizes if tag in inner}}
     if scale > 1:
         tags |= _geography(tags, scale)
-    return TiffMetadata(metadata.compressed, tags, directories)
+    return TiffMetadata(metadata.compression, tags, directories)
 
 
 def _geography(tags: Tags, scale: int) -> Tags:

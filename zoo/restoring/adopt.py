@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import keras
 
 from asykeras.types import Tensor
-from zoo.tiling.graph import TilingError, first_line, rebuilt, record, sizes
+from zoo.machine.failures import first_line
+from zoo.tiling.graph import TilingError, rebuilt, record, sizes
 
 
 def adopted(model: keras.Model) -> keras.Model:

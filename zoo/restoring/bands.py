@@ -184,8 +184,12 @@ def eightfold(engine: Engine) -> Engine:
 
 def restore_array(network: Network, image: np.ndarray, settings: Settings) -> np.ndarray:
     """Return an image `(height, width, channels)` restored, in its dtype."""
-    its_plan = plan(network, picture_of(image), settings)
-    return np.concatenate(list(restore_bands(its_plan, lambda top, end: image[top:end])))
+    return restore_whole(plan(network, picture_of(image), settings), image)
+
+
+def restore_whole(plan: Plan, image: np.ndarray) -> np.ndarray:
+    """Return the restored picture as one array, from the pixels of the picture as one."""
+    return np.concatenate(list(restore_bands(plan, lambda top, end: image[top:end])))
 
 
 def _read(plan: Plan, rows: Rows, row: Span) -> np.ndarray:

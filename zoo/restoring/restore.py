@@ -7,7 +7,7 @@ from keras.ops import convert_to_numpy
 
 from asykeras.types import Tensor
 from zoo.pictures.picture import picture_of
-from zoo.restoring.bands import Settings, plan, restore_bands
+from zoo.restoring.bands import Settings, plan, restore_whole
 from zoo.restoring.network import Network, Restorer, network_of
 from zoo.restoring.remarks import colour_remark, sigma_remark
 
@@ -97,5 +97,5 @@ def _restore_array(
             "where tiles of that size meet, seams may show",
             stacklevel=3,
         )
-    restored = np.concatenate(list(restore_bands(its_plan, lambda top, end: image[top:end])))
+    restored = restore_whole(its_plan, image)
     return restored[..., 0] if array.ndim == 2 else restored

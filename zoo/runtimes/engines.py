@@ -1,20 +1,20 @@
 """What runs a network: Keras itself, or another runtime on the exported network."""
 
-import importlib.util
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
 import numpy as np
 
 from zoo.machine.dtype import PRECISIONS
+from zoo.machine.failures import first_line
 from zoo.machine.parts import temporary_folder
 from zoo.runtimes import onnx, openvino
 from zoo.runtimes.errors import ExportError, in_one_sentence
+from zoo.runtimes.formats import FORMATS
 from zoo.runtimes.precision import in_float32
 from zoo.runtimes.signatures import Engine
-from zoo.tiling.graph import first_line
 
-# Engines by the names that users give -> the extra with their packages.
+# Engines by the names that users give -> the format that they read.
 ENGINES = {"keras": "", "onnxruntime": "onnx", "openvino": "openvino"}
 
 
@@ -84,13 +84,8 @@ def _check_engine(engine: str, dtype: str | None) -> None:
             f"the engine {engine} needs Keras on TensorFlow (KERAS_BACKEND=tensorflow), which "
             f"exports the network. Received: KERAS_BACKEND={keras.backend.backend()}"
         )
-    packages = ["openvino"] if engine == "openvino" else ["tf2onnx", "onnx", "onnxruntime"]
-    missing = [name for name in packages if not importlib.util.find_spec(name)]
-    if missing:
-        raise ValueError(
-            f"the engine {engine} needs {', '.join(missing)}: "
-            f"pip install 'asykeras[{ENGINES[engine]}]'"
-        )
+    if lacking := FORMATS[ENGINES[engine]].missing():
+        raise ValueError(f"the engine {engine} needs {lacking}")
     if dtype not in (None, *PRECISIONS):
         raise ValueError(f"dtype must be one of {sorted(PRECISIONS)}. Received: dtype={dtype!r}")
     if dtype == "bfloat16" and engine == "onnxruntime":

@@ -1,10 +1,9 @@
 """The error of an export."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zoo.machine.failures import ZooError
+from zoo.machine.failures import ZooError, uncoloured
 
 LONGEST_REASON = 200  # characters
 
@@ -25,6 +24,6 @@ def in_one_sentence(what: str) -> Iterator[None]:
     except (ExportError, OSError):
         raise
     except Exception as error:
-        text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split()  # Keras writes in bold
-        reason = " ".join(text)[:LONGEST_REASON] or type(error).__name__
+        text = " ".join(uncoloured(str(error)).split())
+        reason = text[:LONGEST_REASON] or type(error).__name__
         raise ExportError(f"{what}: {reason}") from error

@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 
 from zoo.runtimes import litert, onnx, openvino, savedmodel
-from zoo.runtimes.errors import ExportError
 from zoo.runtimes.signatures import Calibration, Engine
 
 
@@ -35,14 +34,10 @@ class Format:
     companions: tuple[str, ...] = ()
     quantizes: bool = False
 
-    def find_packages(self) -> None:
-        """Raise ExportError if a package is not installed."""
-        missing = [pip for name, pip in self.packages.items() if not importlib.util.find_spec(name)]
-        if missing:
-            raise ExportError(
-                f"the format {self.name} needs {', '.join(missing)}: "
-                f"pip install 'asykeras[{self.name}]'"
-            )
+    def missing(self) -> str:
+        """Return which packages are not installed and how to install them, or nothing."""
+        names = [pip for name, pip in self.packages.items() if not importlib.util.find_spec(name)]
+        return f"{', '.join(names)}: pip install 'asykeras[{self.name}]'" if names else ""
 
 
 _ALL = (

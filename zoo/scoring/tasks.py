@@ -17,11 +17,11 @@ from asykeras.metrics import Preparation, nrmse, psnr, rmse, ssim
 from asykeras.resize import bicubic_resize
 from zoo.machine.failures import ZooError
 from zoo.pictures.images import crop_to_multiple
+from zoo.store.card import WHITE
 
 METRICS = ("psnr", "ssim", "rmse", "nrmse")
 WINDOWS = {"gaussian": "an 11x11 Gaussian of 1.5", "uniform": "7x7 equal weights"}
 NOISE_SEED = 0
-WHITE = 255.0  # texts tell levels of noise in grey levels, the program in image units
 Scores = dict[str, float]
 
 

@@ -12,13 +12,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from zoo.machine.failures import ZooError
+from zoo.machine.failures import ZooError, reason
 from zoo.machine.files import write_atomically
-from zoo.pictures.errors import reason
 
 LARGEST_SCALE = 64  # of what a network may enlarge by: a picture of more would fit nowhere
 COLOURS = ("grey", "rgb", "cmyk", "bands")
-WHITE = 255.0  # cards tell levels of noise in grey levels, the program in image units
+WHITE = 255.0  # cards and texts tell levels of noise in grey levels, the program in image units
 LONGEST = 2**20  # bytes of a card
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Argument: TypeAlias = "bool | int | float | str | None"

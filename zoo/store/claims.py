@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zoo.machine.failures import ZooError
+from zoo.machine.failures import ZooError, reason
 from zoo.machine.memory import too_much
-from zoo.pictures.errors import reason
 
 
 class ContentError(ZooError):

@@ -88,7 +88,7 @@ def check_array(array: h5py.Dataset, kinds: str = NUMBERS) -> None:
     """
     with refusing_content():
         _check_inside(array)
-        dtype, shape, layout = array.dtype, array.shape, array.id.get_create_plist()
+        dtype, shape = array.dtype, array.shape
         odd = dtype.kind == "O" and h5py.check_ref_dtype(dtype) is not h5py.Reference
         if dtype.kind not in kinds or odd or shape is None:
             raise ContentError(f"{array.name} holds values of the kind {dtype}, not numbers")
@@ -97,7 +97,7 @@ def check_array(array: h5py.Dataset, kinds: str = NUMBERS) -> None:
         chunk, pieces = size, 0
         if array.chunks:
             chunk = math.prod(array.chunks) * dtype.itemsize
-            filters = [layout.get_filter(number)[0] for number in range(layout.get_nfilters())]
+            filters = _filters(array)
             if not set(filters) <= _FILTERS or len(set(filters)) < len(filters):
                 raise ContentError(f"{array.name} is packed in a way that is not read: {filters}")
             most = DEFLATE if h5py.h5z.FILTER_DEFLATE in filters else 1
@@ -199,12 +199,17 @@ def _check_inside(array: h5py.Dataset) -> None:
         )
 
 
+def _filters(array: h5py.Dataset) -> list[int]:
+    """Return how the chunks of an array are packed, in the order of packing."""
+    layout = array.id.get_create_plist()
+    return [layout.get_filter(number)[0] for number in range(layout.get_nfilters())]
+
+
 def _check_chunks(array: h5py.Dataset) -> None:
     """Unpack every chunk as far as its own size: HDF5 unpacks whatever there is."""
-    layout, length = array.id.get_create_plist(), os.path.getsize(array.file.filename)
+    length = os.path.getsize(array.file.filename)
     size = math.prod(array.chunks) * array.dtype.itemsize
-    filters = [layout.get_filter(number)[0] for number in range(layout.get_nfilters())]
-    place = filters.index(h5py.h5z.FILTER_DEFLATE)
+    place = _filters(array).index(h5py.h5z.FILTER_DEFLATE)
     found: list[h5py.h5d.StoreInfo] = []
     array.id.chunk_iter(found.append)
     for chunk in found:

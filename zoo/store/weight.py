@@ -18,9 +18,8 @@ import h5py
 import keras
 import numpy as np
 
-from zoo.machine.failures import printable
+from zoo.machine.failures import printable, reason
 from zoo.machine.files import check_room, replacing, sha256
-from zoo.pictures.errors import reason
 from zoo.store.card import Card, WeightsError, read_card
 from zoo.store.claims import ContentError
 from zoo.store.download import DownloadError, cache_folder, fetch
@@ -102,7 +101,7 @@ def find(name: str | os.PathLike[str]) -> Weight:
         file = _published_file(card)
     else:
         file = _own_file(name)
-        card = read_card(_card_path(file))
+        card = read_card(json_beside(file))
     found = _hash(file) if file.is_file() else "no file"
     if found != card.sha256:
         raise WeightsError(
@@ -152,8 +151,13 @@ def save(model: keras.Model, path: str | os.PathLike[str], card: Card) -> Weight
 def save_card(file: Path, card: Card) -> Weight:
     """Write the card of a weights file beside it, with what it says of that file."""
     card = replace(card, file=file.name, sha256=sha256(file), bytes=file.stat().st_size)
-    card.write(_card_path(file))
+    card.write(json_beside(file))
     return Weight(str(file), file, card)
+
+
+def json_beside(file: Path) -> Path:
+    """Return the path of the JSON file beside a weights file: its card."""
+    return file.with_name(file.name.removesuffix(SUFFIX) + ".json")
 
 
 def file_size(variables: Sequence[keras.Variable]) -> int:
@@ -243,10 +247,6 @@ def _hash(file: Path) -> str:
         raise WeightsError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _card_path(weights: Path) -> Path:
-    return weights.with_name(weights.name.removesuffix(SUFFIX) + ".json")
-
-
 def _load_file(model: keras.Model, file: Path) -> None:
     if not file.is_file():
         raise WeightsError(f"there is no weights file {file}")
@@ -267,11 +267,13 @@ def _check_layers(model: keras.Model, content: h5py.File) -> None:
     Its files know layers by class and number: conv2d, conv2d_1, ...
     """
     numbers: Counter[str] = Counter()
+    keys: set[str] = set()
     groups = child(content, "layers") if "layers" in content else {}
     for layer in model.layers:
-        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        kind = _snake_case(type(layer).__name__)
         key = f"{kind}_{numbers[kind]}" if numbers[kind] else kind
         numbers[kind] += 1
+        keys.add(key)
         wanted = [tuple(variable.shape) for variable in layer.weights]
         arrays = _arrays(child(groups, key)) if key in groups else []
         found = [array.shape for array in arrays]
@@ -284,9 +286,15 @@ def _check_layers(model: keras.Model, content: h5py.File) -> None:
             check_values(_read(array))
         if isinstance(layer, keras.layers.BatchNormalization):
             _check_variance(layer, child(groups, key))
-    more = [key for key in groups if key not in _keys(numbers) and _arrays(child(groups, key))]
+    more = [key for key in groups if key not in keys and _arrays(child(groups, key))]
     if more:
         raise WeightsError(f"the file has a layer more, {more[0]!r}")
+
+
+def _snake_case(name: str) -> str:
+    """Return the name of a class as Keras writes it in files: conv2d, p_re_lu."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _check_variance(layer: keras.layers.Layer, group: h5py.Group) -> None:
@@ -294,14 +302,6 @@ def _check_variance(layer: keras.layers.Layer, group: h5py.Group) -> None:
     index = [variable.name for variable in layer.weights].index("moving_variance")
     if (_read(child(child(group, "vars"), str(index))) < 0).any():
         raise ContentError(f"the variance in {layer.name} is negative")
-
-
-def _keys(numbers: Counter[str]) -> set[str]:
-    return {
-        f"{kind}_{number}" if number else kind
-        for kind, count in numbers.items()
-        for number in range(count)
-    }
 
 
 def _arrays(group: h5py.Group) -> list[h5py.Dataset]:

@@ -1,6 +1,5 @@
 """The graph of a network: its calls in their order, and how much it enlarges."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,7 +8,7 @@ import keras
 from keras import tree
 
 from asykeras.types import Tensor
-from zoo.machine.failures import ZooError
+from zoo.machine.failures import ZooError, first_line
 
 # What sides may have to be multiples of, usual ones first, and two primes to multiply them by.
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 9, 18, 27, 5, 10, 20, 25)
@@ -133,12 +132,6 @@ class _Traced(keras.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         return self.network(inputs)
-
-
-def first_line(error: Exception) -> str:
-    """Return what an exception of Keras or its backend says, in one line without colours."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 def record(network: keras.Model) -> Graph:

@@ -58,18 +58,10 @@ class Bsds300Test(tfds.testing.DatasetBuilderTestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.EXAMPLE_DIR = cls.folder.name
+        cls.EXAMPLE_DIR = cls.enterClassContext(tempfile.TemporaryDirectory())
         expected = small_bsds300(Path(cls.EXAMPLE_DIR))
-        cls.patched = mock.patch.multiple(bsds300, SPLITS=expected, SIZES=((4, 6),))
-        cls.patched.start()
+        cls.enterClassContext(mock.patch.multiple(bsds300, SPLITS=expected, SIZES=((4, 6),)))
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.patched.stop()
-        cls.folder.cleanup()
 
 
 class RestorationBenchmarksTest(tfds.testing.DatasetBuilderTestCase):
@@ -80,8 +72,7 @@ class RestorationBenchmarksTest(tfds.testing.DatasetBuilderTestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.EXAMPLE_DIR = cls.folder.name
+        cls.EXAMPLE_DIR = cls.enterClassContext(tempfile.TemporaryDirectory())
         root, pair = Path(cls.EXAMPLE_DIR), ("a.png", "b.png")
         photographs(root / "benchmark" / "Set5" / "HR", pair)
         photographs(root / "Set14" / "original", ("a.png", "b.bmp"))
@@ -92,15 +83,8 @@ class RestorationBenchmarksTest(tfds.testing.DatasetBuilderTestCase):
         photographs(root / "Urban100" / "image_SRF_4", ("a_HR.png", "a_LR.png", "b_HR.png"))
         photographs(root / "McM", ("1.tif", "2.tif"))
         small = {n: replace(b, number=2, sizes=(), longest=0) for n, b in BENCHMARKS.items()}
-        cls.patched = mock.patch.dict(BENCHMARKS, small)
-        cls.patched.start()
+        cls.enterClassContext(mock.patch.dict(BENCHMARKS, small))
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.patched.stop()
-        cls.folder.cleanup()
 
 
 @pytest.fixture

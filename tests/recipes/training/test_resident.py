@@ -98,6 +98,7 @@ def test_a_run_on_the_device_takes_the_steps_of_one_on_the_host(tmp_path, monkey
     than a thousandfold, is far below one step.
     """
     host = trained(tmp_path / "host", monkeypatch, cut="host")
+    monkeypatch.setattr(calls, "accelerated", lambda: True)  # so that JAX loops on the device
     device = trained(tmp_path / "device", monkeypatch, cut="device")
     moved = max(float(np.abs(w).max()) for w in host)
     for first, second in zip(host, device, strict=True):
@@ -105,6 +106,7 @@ def test_a_run_on_the_device_takes_the_steps_of_one_on_the_host(tmp_path, monkey
 
 
 def test_a_run_of_the_host_goes_on_on_the_device(tmp_path, monkeypatch):
+    monkeypatch.setattr(calls, "accelerated", lambda: True)
     whole = trained(tmp_path / "whole", monkeypatch, cut="device")
     trained(tmp_path / "parts", monkeypatch, cut="host")
     for newest in (tmp_path / "parts" / FOLDER).glob("*100*"):
@@ -145,7 +147,9 @@ def test_a_cpu_keeps_the_patches_of_the_host(monkeypatch):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="TensorFlow loops by itself")
-def test_a_call_tells_of_the_call_before():
+def test_a_call_tells_of_the_call_before(monkeypatch):
+    monkeypatch.setattr(calls, "accelerated", lambda: True)
+
     class Counter:
         steps_per_execution = 3
 

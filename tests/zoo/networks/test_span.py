@@ -1,7 +1,5 @@
 """SPAN: the published sizes, and the whole network written out in NumPy."""
 
-import subprocess
-import sys
 from functools import partial
 
 import keras
@@ -9,7 +7,13 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.zoo.contracts import BuilderContract, convolve, images, run
+from tests.zoo.contracts import (
+    BuilderContract,
+    assert_opens_with_keras_alone,
+    convolve,
+    images,
+    run,
+)
 from zoo.networks.span import SPAN
 from zoo.tiling.reach import reach
 
@@ -40,13 +44,13 @@ def silu(x):
     return x / (1 + np.exp(-x))
 
 
-def written_out(model, image, scale):
-    """After Wan et al., Fig. 3 and Eqs. 3 to 6; torch's pixel shuffle is (c, row, column)."""
+def written_out(model, image, scale, mean=MEAN):
+    """After Wan et al., Fig. 3 and Eqs. 3 to 6."""
 
     def conv(x, name):
         return convolve(x, *model.get_layer(name).get_weights())
 
-    head = conv(image - MEAN, "head")
+    head = conv(image - mean, "head")
     x, blocks = head, []
     for number in range(1, 7):
         first = silu(conv(x, f"block{number}_conv1"))
@@ -56,8 +60,8 @@ def written_out(model, image, scale):
     parts = [head, conv(x, "body_conv"), blocks[0], first]
     small = conv(conv(np.concatenate(parts, -1), "fusion"), "tail")
     batch, height, width, _ = small.shape
-    pixels = small.reshape(batch, height, width, scale, scale, 3)
-    return pixels.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * scale, width * scale, 3)
+    pixels = small.reshape(batch, height, width, scale, scale, -1)
+    return pixels.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * scale, width * scale, -1)
 
 
 @pytest.mark.parametrize(("scale", "channels"), [(2, 48), (3, 28), (4, 52)])
@@ -66,6 +70,12 @@ def test_the_network_is_the_published_one(scale, channels):
     image = images(5, 6, 3)
     assert run(model, image)[0].shape == (2, 5 * scale, 6 * scale, 3)
     np.testing.assert_allclose(run(model, image)[0], written_out(model, image, scale), atol=1e-4)
+
+
+def test_others_left_out_the_mean_and_keep_the_size():
+    model = SPAN(1, channels=8, image_channels=4, centred=False)
+    image = images(5, 6, 4)
+    np.testing.assert_allclose(run(model, image)[0], written_out(model, image, 1, 0), atol=1e-4)
 
 
 def test_features_keep_their_size_from_block_to_block():
@@ -85,25 +95,19 @@ def test_tiles_equal_the_whole():
 
 
 def test_a_keras_file_opens_where_only_keras_is_imported(tmp_path):
-    model, image = SPAN(2), images(7, 9, 3)
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "image.npy", image)
-    code = (
-        "import sys, keras, numpy as np; folder = sys.argv[1];"
-        "model = keras.saving.load_model(folder + '/model.keras');"
-        "output = model(np.load(folder + '/image.npy'));"
-        "np.save(folder + '/output.npy', keras.ops.convert_to_numpy(output));"
-        "assert 'zoo' not in sys.modules and 'asykeras' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "output.npy"), run(model, image)[0])
+    assert_opens_with_keras_alone(SPAN(2), images(7, 9, 3), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scale": 8}, "scale must be 2, 3 or 4. Received: scale=8"),
-        ({"scale": 2, "channels": 64}, "channels must be 28, 48 or 52. Received: channels=64"),
+        ({"scale": 9}, "scale must be 1, 2, 3, 4, 5, 6, 7 or 8. Received: scale=9"),
+        ({"scale": 2, "channels": 0}, "channels must be an int from 1. Received: channels=0"),
+        (
+            {"scale": 2, "image_channels": 2, "centred": False},
+            "image_channels must be 1, 3 or 4. Received: image_channels=2",
+        ),
+        ({"scale": 2, "image_channels": 1}, "must be 3 .* subtracted. Received: image_channels=1"),
     ],
 )
 def test_other_arguments_are_refused(arguments, message):

@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.zoo.examples import (
     as_image,
@@ -100,6 +100,30 @@ def test_a_tag_that_holds_several_numbers_is_refused(tag, tmp_path):
     refused(path, "old.tif is damaged: a tag of one number holds none or several")
 
 
+@pytest.mark.parametrize(
+    ("tags", "match"),
+    [
+        ({284: (1, [1])}, "its tag 284 can be read in two ways"),  # a byte, and no short number
+        ({258: (3, [8, 1])}, "its tag 258 can be read in two ways"),
+        ({339: (3, [1, 3])}, "its tag 339 can be read in two ways"),
+        ({262: (3, [3]), 320: (1, [7] * 768)}, "its tag 320 can be read in two ways"),
+        ({277: (4, [2**31 - 1])}, "it claims to have 2147483647 channels"),
+        ({277: (3, [0])}, "it claims to have 0 channels"),
+    ],
+)
+def test_tags_of_the_layout_that_are_not_as_they_must_be_are_refused(tags, match, tmp_path):
+    path, begun = tmp_path / "old.tif", time.process_time()
+    write_tiff(path, bytes(20), {**grey_tags(4, 5), **tags})
+    refused(path, f"old.tif is damaged: {match}")
+    assert time.process_time() - begun < 2
+
+
+def test_equal_bits_of_more_channels_than_there_are_are_read(tmp_path):
+    path, values = tmp_path / "old.tif", pixels("L", 4, 5)
+    write_tiff(path, values.tobytes(), {**grey_tags(4, 5), 258: (3, [8, 8, 8])})
+    np.testing.assert_array_equal(read_image(path), values)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint32", "float16", "float64"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_signed_and_wide_numbers_are_refused_everywhere(dtype, channels, tmp_path):
@@ -145,6 +169,16 @@ def test_values_that_are_not_finite_are_refused(value, tmp_path):
     path = tmp_path / "old.tif"
     tifffile.imwrite(path, np.array([[0, value]], np.float32))
     refused(path, "old.tif has values that are not finite")
+
+
+def test_a_signalling_nan_whose_white_is_0_is_refused_without_a_warning(tmp_path):
+    pytest.importorskip("pyvips")
+    path, values = tmp_path / "old.tif", np.zeros((4, 5, 2), np.float32)
+    values.view(np.uint32)[0, 0] = 0x7FA00000
+    tifffile.imwrite(path, values, photometric="miniswhite", extrasamples=["unassalpha"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        refused(path, "old.tif has values that are not finite")
 
 
 def test_more_bands_than_colours_are_refused(tmp_path):
@@ -271,6 +305,8 @@ def test_claims_beyond_what_the_file_can_hold_are_refused_at_once(kind, size, tm
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tif"])
 @pytest.mark.parametrize("size", [(2000, 1500), (300, 4000)])
 def test_blank_pictures_hold_what_they_claim(suffix, size, tmp_path):
+    if suffix == "tif":
+        pytest.importorskip("pyvips")
     options = {"webp": {"lossless": True}, "tif": {"compression": "group4"}}.get(suffix, {})
     mode = "1" if suffix in ("png", "tif") else "L" if suffix == "jpg" else "RGB"
     path = tmp_path / f"old.{suffix}"
@@ -363,7 +399,10 @@ def test_strips_that_are_too_short_are_refused(compression, tmp_path):
     "more",
     [
         {273: (4, [8, 8]), 279: (4, [54, 54])},  # more strips than it takes
+        {279: (4, [54, 54])},  # more lengths than strips
         {324: (4, [8])},  # strips and tiles
+        {322: (3, [16]), 323: (3, [16])},
+        {317: (3, [2])},  # differences, and no compression of which they could be
         {273: (4, [0])},  # where the head of the file is
         {284: (3, [7])},  # neither interleaved nor in planes
     ],
@@ -372,6 +411,29 @@ def test_tags_that_contradict_each_other_are_refused(more, tmp_path):
     path = tmp_path / "old.tif"
     write_tiff(path, pixels("L", 9, 6).tobytes(), {**grey_tags(9, 6), **more})
     refused(path, "old.tif is damaged: it ")
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "jpeg"])
+@pytest.mark.parametrize("damage", ["cut", "noise"])
+def test_damage_of_which_libtiff_says_nothing_is_refused(compression, damage, tmp_path):
+    pytest.importorskip("pyvips")
+    path, mode = tmp_path / "old.tif", "L" if compression == "jpeg" else "1"
+    as_image(mode, pixels(mode, 64, 64)).save(path, compression=compression)
+    with tifffile.TiffFile(path) as file:
+        (start,), (length,) = file.pages[0].dataoffsets, file.pages[0].databytecounts
+    assert read_image(path).shape == (64, 64, 1)
+    content = bytearray(path.read_bytes())
+    middle, end = start + length // 2, start + length
+    noise = np.random.default_rng(0).bytes(end - middle)
+    content[middle:end] = bytes(end - middle) if damage == "cut" else noise
+    path.write_bytes(bytes(content))
+    refused(path, "old.tif cannot be read: it is cut short or damaged")
+
+
+def test_a_fax_is_not_read_without_what_sees_its_damage(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    as_image("1", pixels("1", 9, 6)).save(tmp_path / "old.tif", compression="group4")
+    refused(tmp_path / "old.tif", "old.tif is compressed as a fax; to read it: pip install ")
 
 
 @pytest.mark.parametrize("offset", [40, 10**6, 2**63, 2**64 - 1])
@@ -594,16 +656,21 @@ def test_no_file_stays_open(tmp_path):
     pytest.importorskip("pyvips")
     open_files = []
     for number in range(12):
-        for suffix, mode in (("png", "RGB;16"), ("tif", "RGB;16"), ("jpg", "RGB"), ("webp", "RGB")):
-            path, values = tmp_path / f"{number}.{suffix}", pixels(mode, 64, 64, number)
+        kinds = (("png", "RGB;16"), ("tif", "RGB;16"), ("jpg", "RGB"), ("webp", "RGB"))
+        for suffix, mode in (*kinds, ("png", "turned;16")):
+            path = tmp_path / f"{number}.{suffix}"
+            values = pixels(mode.replace("turned", "RGB"), 64, 64, number)
             if mode == "RGB":
                 as_image(mode, values).save(path)
             elif suffix == "png":
-                write_png_16(path, values)
+                exif = Image.Exif()
+                exif[ExifTags.Base.Orientation] = 7 if mode == "turned;16" else 1
+                write_png_16(path, values, chunk(b"eXIf", exif.tobytes()[6:]))
             else:
                 tifffile.imwrite(path, values, photometric="rgb", compression="zlib")
             content = bytearray(path.read_bytes())
-            content[len(content) // 2 : len(content) // 2 + 9] = bytes(9)
+            middle = 29 if mode == "turned;16" else len(content) // 2  # check sum of the header
+            content[middle : middle + 4] = bytes(4)
             path.write_bytes(bytes(content))
             restored_or_refused(path)
         open_files.append(len(os.listdir("/proc/self/fd")))
