@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 import keras
 import numpy as np
@@ -27,6 +27,11 @@ LEAST = 0.01  # part of a picture that a band must have to be scored there
 PEAK = 100.0  # cd/m^2 that white has for PU21, a plain display
 STOPS, LAMP = 3, (0.6, 0.9)  # of the night, and the linear light from which a lamp stays as it is
 NOISE_SEED = 0
+
+Score: TypeAlias = Literal[
+    "psnr", "psnr_dark", "psnr_middle", "psnr_bright", "psnr_pu21", "psnr_light"
+]
+Sums: TypeAlias = Literal["count", "squared", "signed"]
 
 
 @dataclass(frozen=True)

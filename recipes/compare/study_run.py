@@ -11,17 +11,20 @@ import keras
 import numpy as np
 from PIL import Image
 
+from recipes.compare import shifts
 from recipes.compare.cells import (
     Outcome,
     check_same_start,
     read_json,
     run_cells,
 )
-from recipes.compare.light import LightRecord, measure, night, read_scenes
-from recipes.compare.plan import Job
+from recipes.compare.grey_levels import BINS
+from recipes.compare.light import LightRecord, Score, Sums, measure, night, read_scenes
+from recipes.compare.plan import Configuration, Job
 from recipes.compare.study import STUDIES, Part, Study, plan, shortened, specification
 from zoo.machine.files import write_atomically
 from zoo.pictures.images import find_images, read_image
+from zoo.restoring.stabilized import sensor_of
 
 EVERY = 2  # of the test images is used
 NIGHT_SCENES = Path(__file__).parent / "night_scenes.txt"
@@ -39,7 +42,7 @@ class Finished:
         study: As it was run.
         records: From task, configuration and seed to the records of the images.
         degraded: From the task to the records of the degraded images.
-        seconds: From task and configuration to the seconds that its trainings took.
+        groups: Number of groups (task, seed) whose runs began alike.
     """
 
     study: Study
@@ -56,14 +59,44 @@ class Finished:
             if all((part.task, name, seed) in self.records for name in names)
         ]
 
-    def values(self, part: Part, name: str, key: str) -> np.ndarray:
-        """Return a number of each seed and image, `(seeds, images)`; of a list `(..., bins)`."""
+    def values(self, part: Part, name: str, key: Score | Sums) -> np.ndarray:
+        """Return a number of each seed and image, `(seeds, images)`; sums `(..., bins)`."""
         return np.array(
             [
                 [record[key] for record in self.records[part.task, name, seed].values()]  # type: ignore[literal-required]
                 for seed in self.seeds(part)
             ]
         )
+
+    def count(self, part: Part) -> np.ndarray:
+        """Return the number of pixels of each grey level, `(bins,)`."""
+        return np.asarray(self.values(part, self.plain, "count")[0].sum(axis=0))
+
+    def variance(self, part: Part) -> np.ndarray:
+        """Return the squared error that MSE leaves at each grey level, `(bins,)`."""
+        squared = self.values(part, self.plain, "squared").mean(axis=0).sum(axis=0)
+        return np.asarray(squared / np.maximum(self.count(part), 1))
+
+    @property
+    def plain(self) -> str:
+        """Name of the loss that the others are compared with."""
+        return self.study.configurations[0].name
+
+    def shift(self, part: Part, name: str, low: int, high: int) -> np.ndarray:
+        """Return the shift of each seed against MSE, of the bins from `low` and below `high`."""
+        plain, other = (self.values(part, each, "signed") for each in (self.plain, name))
+        moved = (other - plain).sum(axis=1) * shifts.visible(part.scoring.linear)
+        return shifts.mean_of_bins(moved, self.count(part), low, high)
+
+    def theory(self, part: Part, configuration: Configuration) -> np.ndarray | None:
+        """Return the shift that the theory says, `(bins,)`, of what was learned; None: unknown."""
+        linear = part.scoring.linear
+        noise = np.zeros(BINS)
+        settings = {**part.settings, **configuration.changes}
+        if text := settings.get("label_noise"):
+            gain, read_noise = sensor_of(str(text))
+            noise = gain * shifts.levels(linear) + read_noise**2
+        return shifts.answers(configuration, linear, self.variance(part), noise)
 
 
 def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[Finished, Outcome]:
@@ -117,15 +150,15 @@ def darkened(source: Path, workdir: Path) -> Path:
 
 def finished(study: Study, jobs: dict[str, Job], workdir: Path) -> Finished:
     """Read what is finished; score the degraded images where that was not done yet."""
-    evaluations = {
-        cell: read_json(workdir / "cells" / cell.name / "evaluation.json")
+    evaluations = [
+        (cell, read_json(path))
         for cell in plan(study)
-        if (workdir / "cells" / cell.name / "evaluation.json").exists()
-    }
-    groups = check_same_start(list(evaluations.values()))
+        if (path := workdir / "cells" / cell.name / "evaluation.json").exists()
+    ]
+    groups = check_same_start([evaluation for _, evaluation in evaluations])
     records = {
         (cell.task, cell.configuration.name, cell.seed): evaluation["images"]
-        for cell, evaluation in evaluations.items()
+        for cell, evaluation in evaluations
     }
     first = {part.task: next(iter(jobs.values())) for part in study.parts}
     degraded = {part.task: _degraded(part, first[part.task], workdir) for part in study.parts}
