@@ -156,9 +156,7 @@ def measure(
 
 def record(label: np.ndarray, restored: np.ndarray, scoring: Scoring) -> LightRecord:
     """Return what is kept of a picture; see `LightRecord`."""
-    border = int(scoring.degradation[1:]) if scoring.degradation.startswith("x") else 0
-    if border:
-        label, restored = (i[border:-border, border:-border] for i in (label, restored))
+    label, restored = cut(label, scoring), cut(restored, scoring)
     seen, shown = (encoded(i) if scoring.linear else i for i in (label, restored))
     light, made = (i if scoring.linear else decoded(i) for i in (label, restored))
     bands = {name: _in_band(seen, shown, *BANDS[name]) for name in BANDS}
@@ -176,6 +174,12 @@ def record(label: np.ndarray, restored: np.ndarray, scoring: Scoring) -> LightRe
         "squared": np.bincount(bins, error**2, BINS).tolist(),
         "signed": np.bincount(bins, error, BINS).tolist(),
     }
+
+
+def cut(image: np.ndarray, scoring: Scoring) -> np.ndarray:
+    """Return what is scored of a picture: after enlarging without as many pixels at the border."""
+    border = int(scoring.degradation[1:]) if scoring.degradation.startswith("x") else 0
+    return image[border:-border, border:-border] if border else image
 
 
 def _in_band(label: np.ndarray, restored: np.ndarray, low: float, high: float) -> float:

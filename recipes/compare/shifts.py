@@ -1,10 +1,9 @@
-"""By how much a loss moves the answer, measured and as the theory says.
+"""By how much a loss moves the answer, as the theory says.
 
 The theory (recipes/results/weightings/PREDICTIONS.md): with a label weight w the answer is
 E[w y] / E[w] and not E[y]; with an error after the curve g it is the inverse of g at E[g(y)]; a
-weight that is read from the prediction does not move it. Here these are taken of normal labels y
-around each grey level, by quadrature. Their variance is the squared error of the network that was
-trained with MSE: what the input leaves uncertain.
+weight that is read from the prediction does not move it. Here these are taken by quadrature of
+normal labels y with the mean and the variance of each kind of pixel (`recipes.compare.uncertain`).
 """
 
 import numpy as np
@@ -23,16 +22,15 @@ CENTRES = (np.arange(BINS) + 0.5) / BINS  # of the grey values, after sRGB
 NODES = 101  # of the quadrature
 
 
-def levels(linear: bool) -> np.ndarray:
-    """Return the labels of the bins as they are learned: linear light, or the grey values."""
-    return np.asarray(convert_to_numpy(SRGB().inverse(CENTRES))) if linear else CENTRES
-
-
 def visible(linear: bool) -> np.ndarray:
-    """Return the grey levels of 255 after sRGB that a small change of what was learned makes."""
+    """Return the grey levels of 255 after sRGB that a small change makes, at each grey level.
+
+    Args:
+        linear: Whether the change is of linear light.
+    """
     if not linear:
         return np.full(BINS, WHITE)
-    return WHITE * np.asarray(convert_to_numpy(SRGB().slope(levels(linear))))
+    return WHITE * _numpy(SRGB().slope(SRGB().inverse(CENTRES)))
 
 
 def mean_of_bins(sums: np.ndarray, count: np.ndarray, low: int, high: int) -> np.ndarray:
@@ -41,84 +39,52 @@ def mean_of_bins(sums: np.ndarray, count: np.ndarray, low: int, high: int) -> np
 
 
 def answers(
-    configuration: Configuration, linear: bool, variance: np.ndarray, noise: np.ndarray
+    configuration: Configuration, mean: np.ndarray, variance: np.ndarray, noise: np.ndarray
 ) -> np.ndarray | None:
-    """Return by how much the theory moves the answer, `(bins,)`, in the units of what was learned.
+    """Return by how much the theory moves the answer, in the units of what was learned.
 
     Args:
         configuration: The loss.
-        linear: Whether linear light was learned.
-        variance: What the input leaves uncertain of a clean label, `(bins,)`.
-        noise: Variance of the noise of the labels, `(bins,)`.
+        mean: Of the clean labels, `(kinds,)`.
+        variance: Of the clean labels, `(kinds,)`.
+        noise: Variance of the noise of the labels, `(kinds,)`.
 
     Returns:
-        None for a weighting that depends on the images.
+        `(kinds,)`; None for a weighting that depends on the images.
     """
     changes = configuration.changes
-    labels, parts = drawn(linear, variance, noise)
-    mean = labels @ parts
+    labels, parts = drawn(mean, variance, noise)
+    middle = labels @ parts
     if "domain" in changes:
         curve = curve_of(str(changes["domain"]))
-        return _numpy(curve.inverse(_numpy(curve(labels)) @ parts)) - mean
+        return _numpy(curve.inverse(_numpy(curve(labels)) @ parts)) - middle
     if configuration.loss == "mse" or changes.get("reference") == "prediction":
-        return np.zeros(BINS)
+        return np.zeros_like(mean)
     text = str(changes.get("weighting", "reciprocal"))
     if text.startswith(("density", "quartile")):
         return None
     weights = _numpy(weighting_of(text, list)(labels[..., None]))[..., 0]
-    return (weights * labels) @ parts / (weights @ parts) - mean
+    return (weights * labels) @ parts / (weights @ parts) - middle
+
+
+def best(linear: bool, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return the shift that is best after sRGB, `(kinds,)`; 1/255 darker where none is."""
+    if not linear:
+        return np.full_like(mean, -1 / WHITE)
+    labels, parts = drawn(mean, variance, np.zeros_like(mean))
+    return _numpy(SRGB().inverse(_numpy(SRGB()(labels)) @ parts)) - labels @ parts
 
 
 def drawn(
-    linear: bool, variance: np.ndarray, noise: np.ndarray | None = None
+    mean: np.ndarray, variance: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels around each grey level, `(bins, nodes)`, and the part that each node has.
+    """Return normal labels, `(kinds, nodes)`, and the part that each node has.
 
     Clean labels are from black to white; noise may lead beyond.
     """
     nodes, parts = np.polynomial.hermite_e.hermegauss(NODES)
-    clean = np.clip(levels(linear)[:, None] + np.sqrt(variance)[:, None] * nodes, 0, 1)
-    if noise is None or not noise.any():
-        return clean, parts / parts.sum()
-    both = np.sqrt(variance + noise)
-    return levels(linear)[:, None] + both[:, None] * nodes, parts / parts.sum()
-
-
-def best(linear: bool, variance: np.ndarray) -> np.ndarray:
-    """Return the shift that is best after sRGB, `(bins,)`; 1/255 where nothing is."""
-    if not linear:
-        return np.full(BINS, -1 / WHITE)
-    labels, parts = drawn(linear, variance)
-    return _numpy(SRGB().inverse(_numpy(SRGB()(labels)) @ parts)) - labels @ parts
-
-
-def gain_of_shift(
-    shift: np.ndarray, linear: bool, variance: np.ndarray, count: np.ndarray
-) -> tuple[float, float]:
-    """Return what moved answers of dark pixels gain after sRGB, if nothing else changes.
-
-    Args:
-        shift: Of the answers, `(bins,)`, in the units of what was learned.
-        linear: Whether linear light was learned.
-        variance: What the input leaves uncertain, `(bins,)`.
-        count: Numbers of pixels, `(bins,)`.
-
-    Returns:
-        The mean shift of dark pixels in grey levels of 255 after sRGB, and PSNR in dB against
-        answers that are not moved.
-    """
-    labels, parts = drawn(linear, variance)
-    mean = labels @ parts
-
-    def seen(light: np.ndarray) -> np.ndarray:
-        return _numpy(SRGB()(light)) if linear else light
-
-    def error(answer: np.ndarray) -> float:
-        squared = (seen(labels) - seen(answer)[:, None]) ** 2 @ parts
-        return float(mean_of_bins(squared * count, count, *BANDS["dark"]))
-
-    moved = mean_of_bins(shift * visible(linear) * count, count, *BANDS["dark"])
-    return float(moved), float(10 * np.log10(error(mean) / error(mean + shift)))
+    labels = mean[:, None] + np.sqrt(variance + noise)[:, None] * nodes
+    return (labels if noise.any() else np.clip(labels, 0, 1)), parts / parts.sum()
 
 
 def _numpy(values: Tensor) -> np.ndarray:

@@ -23,7 +23,6 @@ STYLES: tuple[Style, ...] = (
     ("#CC79A7", ":", "v"),
     ("#E69F00", "--", "P"),
 )
-ALONG = np.linspace(-1, 6, 71)  # multiples of the best shift at which the line is drawn
 LEAST = 0.001  # part of the pixels that a grey level must have for a point
 
 
@@ -35,9 +34,7 @@ def bias_figure(found: Finished, part: Part) -> plots.Figure:
     for configuration, style in zip(found.study.configurations[1:], STYLES, strict=False):
         _by_level(left, found, part, configuration, style)
         _gain(right, found, part, configuration, style)
-    ends = right.get_xlim()
     _moved(right, found, part)
-    right.set_xlim(min(ends[0], -1) - 0.5, max(ends[1], 1) + 0.5)
     left.set_xlabel("grey level of the label after sRGB", fontsize=plots.TEXT)
     left.set_ylabel("brighter than MSE, in grey levels after sRGB", fontsize=plots.TEXT)
     right.set_xlabel("dark pixels brighter than MSE's, in grey levels", fontsize=plots.TEXT)
@@ -56,10 +53,9 @@ def _by_level(
     colour, dashes, marker = style
     shown = found.count(part) >= LEAST * found.count(part).sum()
     places = WHITE * shifts.CENTRES[shown]
-    visible = shifts.visible(part.scoring.linear)
     theory = found.theory(part, configuration)
     if theory is not None:
-        axes.plot(places, (theory * visible)[shown], color=colour, linestyle=dashes)
+        axes.plot(places, theory[shown], color=colour, linestyle=dashes)
     seeds = [found.shift(part, configuration.name, n, n + 1) for n in range(BINS) if shown[n]]
     _points(axes, places, seeds, marker, colour, configuration.label)
 
@@ -94,8 +90,5 @@ def _points(
 
 def _moved(axes: plots.Axes, found: Finished, part: Part) -> None:
     """Draw what answers gain that are moved along the shift that is best after sRGB."""
-    linear, variance, count = part.scoring.linear, found.variance(part), found.count(part)
-    along = shifts.best(linear, variance)
-    points = [shifts.gain_of_shift(t * along, linear, variance, count) for t in ALONG]
-    x, y = zip(*points, strict=True)
-    axes.plot(x, y, color="#606060", label="theory: MSE's answers, moved")
+    x, y = zip(*found.answers[part.task].moved, strict=True)
+    axes.plot(x, y, color="#606060", label="MSE's answers, moved")

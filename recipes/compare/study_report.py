@@ -32,11 +32,12 @@ BRACKETS = """Minus MSE of the same seed, in dB, with the 95 % interval of Stude
 bold where it excludes 0. The intervals are each for one comparison alone."""
 SHIFTS = """By how many grey levels of 255 (after sRGB, to first order) the answers are brighter
 than those of MSE, with the interval over seeds; after the slash what the theory says of normal
-labels with the variance that MSE leaves at each grey level."""
+labels, with the mean and variance that they have where MSE's answer (seed 0) is as bright and as
+busy."""
 
 CAPTION = """Left: shift by grey level; lines are the theory, points the mean of the seeds, bars
-their interval. Right: what dark pixels gain over their shift; the line is what answers gain that
-are moved and otherwise equal MSE's, the points are what was measured.
+their interval. Right: what dark pixels gain over their shift; the line is MSE's
+answers moved along the shift that is best after sRGB, the points are what was measured.
 """
 
 
@@ -150,8 +151,8 @@ def _shifts(found: Finished, part: Part) -> list[list[str]]:
         for bins in shifts.BANDS.values():
             cell = _bracketed(student(found.shift(part, configuration.name, *bins)), 2)
             if theory is not None:
-                sums = theory * shifts.visible(part.scoring.linear) * found.count(part)
-                cell += f" / {shifts.mean_of_bins(sums, found.count(part), *bins):+.2f}"
+                count = found.count(part)
+                cell += f" / {shifts.mean_of_bins(theory * count, count, *bins):+.2f}"
             row.append(cell)
         rows.append(row)
     return rows
