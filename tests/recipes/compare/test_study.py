@@ -4,13 +4,14 @@ import csv
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from scipy import stats
 
-from recipes.compare import shifts, study_run
+from recipes.compare import dark_scene, shifts, study_run
 from recipes.compare.light import Scoring, record
 from recipes.compare.plan import Configuration
 from recipes.compare.study import STUDIES, plan
@@ -182,3 +183,16 @@ def test_uncertain_by_level_weighs_by_pixels():
     count[3] = 1, 3
     known = Uncertain(np.zeros(2), np.zeros(2), count)
     assert known.by_level(np.array([0.0, 4.0]))[3] == 3.0
+
+
+def test_the_dark_scene_is_the_darkest(monkeypatch):
+    bright, dark = rng.uniform(0.5, 1, (60, 80, 1)), rng.uniform(0, 0.1, (60, 80, 1))
+    loaded = []
+    monkeypatch.setattr(dark_scene, "load", lambda path: loaded.append(path.name) or nothing())
+    page = dark_scene.draw({"bright": bright, "dark": dark}, Path("cells"))
+    assert loaded == [f"srcnn-x2-{loss}-seed0" for loss in ("mse", "paper", "prediction_power")]
+    titles = [axes.get_title() for axes in page.axes]
+    assert page.get_suptitle().startswith("dark: ")
+    assert titles[3] == "truth"
+    assert titles[0].startswith("MSE\n")
+    assert len(titles) == 8
