@@ -59,12 +59,12 @@ from recipes.training.settings import (
     chosen,
 )
 from recipes.training.speed import ENDLESS, Speed, fitting_steps, measure, profile
-from recipes.training.weightings import noise_of
 from zoo.app import command as commands
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
 from zoo.pictures.images import find_images, read_image, to_uint8
 from zoo.restoring.network import open_network
+from zoo.restoring.stabilized import sensor_of
 from zoo.scoring.evaluate import evaluate, mean
 from zoo.scoring.tasks import Task
 from zoo.store.card import Argument, Card, Json
@@ -434,7 +434,7 @@ def _label_noise(settings: Settings) -> keras.layers.Layer | None:
     """Return the layer that makes labels noisy, with another seed than the inputs have."""
     if not settings.samples.label_noise:
         return None
-    gain, read_noise = noise_of(settings.samples.label_noise)
+    gain, read_noise = sensor_of(settings.samples.label_noise)
     return PoissonGaussianNoise(gain, read_noise=read_noise, seed=settings.start.seed + 2**20)
 
 
