@@ -25,7 +25,7 @@ class Configured:
         return type(self) is type(other) and self.get_config() == other.get_config()
 
     def __hash__(self) -> int:
-        return hash((type(self), *sorted(self.get_config().items())))
+        return hash((type(self), repr(sorted(self.get_config().items()))))
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
@@ -36,4 +36,11 @@ def positive(name: str, value: float) -> float:
     """Return an argument as a float; refuse what is not above 0 and finite."""
     if not 0 < value < float("inf"):
         raise ValueError(f"{name} must be a positive number. Received: {name}={value!r}")
+    return float(value)
+
+
+def not_negative(name: str, value: float) -> float:
+    """Return an argument as a float; refuse what is below 0 or not finite."""
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be a number of 0 or more. Received: {name}={value!r}")
     return float(value)

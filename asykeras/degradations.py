@@ -27,8 +27,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from asykeras.configured import not_negative, positive
 from asykeras.eager import check_range
 from asykeras.layout import may_be_equal
+from asykeras.poisson import poisson
 from asykeras.resize import (
     bicubic_resize,
     bicubic_resize_8bit,
@@ -64,7 +66,7 @@ class _Degradation(keras.Layer):
             raise TypeError(f"images must be floating point in [0, 1]. Received: {dtype=}")
 
 
-class _RandomDegradation(_Degradation):
+class RandomDegradation(_Degradation):
     """A degradation that draws; keeps the state of its generator in weight files."""
 
     def __init__(self, *, seed: int | None, **options: Unpack[LayerOptions]):
@@ -91,7 +93,7 @@ class _RandomDegradation(_Degradation):
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class GaussianNoise(_RandomDegradation):
+class GaussianNoise(RandomDegradation):
     """Layer that adds white Gaussian noise.
 
     `noisy = clean + sigma * n`, n drawn from N(0, 1) for each pixel and channel. The result is
@@ -125,7 +127,7 @@ class GaussianNoise(_RandomDegradation):
         **options: Unpack[LayerOptions],
     ):
         super().__init__(seed=seed, **options)
-        self.low, self.high = _noise_levels(sigma)
+        self.low, self.high = noise_levels(sigma)
         self.sigma = self.low if isinstance(sigma, Real) else [self.low, self.high]
         self.return_sigma = return_sigma
 
@@ -153,6 +155,65 @@ class GaussianNoise(_RandomDegradation):
     def get_config(self) -> Config:
         """Return the arguments."""
         return {**super().get_config(), "sigma": self.sigma, "return_sigma": self.return_sigma}
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class PoissonGaussianNoise(RandomDegradation):
+    """Layer that adds the noise of a sensor: that of the light, and that of reading it out.
+
+    `noisy = gain * Poisson(clean / gain) + read_noise * n`, n drawn from N(0, 1) for each pixel and
+    channel, so that the variance is `gain * clean + read_noise^2`. The result is neither clipped
+    nor quantised. Light is what is counted, so images belong in linear light; darker than 0 counts
+    as 0.
+
+    Args:
+        gain: What one electron adds, in image units; > 0. `1 / gain` electrons are white.
+        read_noise: Deviation of the noise of black, in image units; >= 0.
+        seed: Whole number; `None` draws one.
+        **options: `name`, `dtype` and `trainable`, as in `keras.Layer`.
+
+    Call: `(B, H, W, C)` in [0, 1]  ->  the same shape.
+
+    Raises:
+        ValueError: A gain that is not positive, a read noise that is negative, or not finite.
+
+    Example:
+        PoissonGaussianNoise(1 / 50, read_noise=2 / 255, seed=0)(images)  # at most 50 electrons
+
+    Reference: Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for
+    single-image raw-data", 2008. The counts are those of the backend, so one seed gives other
+    counts on another backend.
+    """
+
+    def __init__(
+        self,
+        gain: float,
+        *,
+        read_noise: float = 0.0,
+        seed: int | None = None,
+        **options: Unpack[LayerOptions],
+    ):
+        super().__init__(seed=seed, **options)
+        self.gain = positive("gain", gain)
+        self.read_noise = not_negative("read_noise", read_noise)
+
+    def call(self, images: Tensor) -> Tensor:
+        """Return the noisy images."""
+        self._check_images(images)
+        check_range(images, 0, 1, _UNIT_RANGE)
+        rate = ops.maximum(images, 0.0) * (1 / self.gain)
+        counts = poisson(rate, self.seed_generator.next())
+        shape, dtype = ops.shape(images), self.compute_dtype
+        noise = keras.random.normal(shape, dtype=dtype, seed=self.seed_generator)
+        return self.gain * ops.cast(counts, dtype) + self.read_noise * noise
+
+    def compute_output_spec(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Return shape and dtype, without drawing."""
+        return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> Config:
+        """Return the arguments."""
+        return {**super().get_config(), "gain": self.gain, "read_noise": self.read_noise}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -189,7 +250,7 @@ class BicubicDownscale(_Degradation):
         self._check_images(images)
         if self.quantize:
             check_range(images, 0, 1, _UNIT_RANGE)
-            return bicubic_resize_8bit(_to_8bit(images), 1 / self.scale) / 255.0
+            return bicubic_resize_8bit(to_8bit(images), 1 / self.scale) / 255.0
         return bicubic_resize(images, 1 / self.scale)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -233,7 +294,7 @@ class BicubicDegrade(BicubicDownscale):
         small = super().call(images)
         size = ops.shape(images)[1:3]
         if self.quantize:
-            return bicubic_resize_8bit(_to_8bit(small), self.scale, size=size) / 255.0
+            return bicubic_resize_8bit(to_8bit(small), self.scale, size=size) / 255.0
         return bicubic_resize(small, self.scale, size=size)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -286,8 +347,8 @@ class Blur(_Degradation):
             shape = tuple(images.shape)
             raise ValueError(f"images must have a known number of channels. Received: {shape=}")
         height, width = self.kernel.shape
-        images = _pad(images, 1, height - 1 - height // 2, height // 2, self.border)
-        images = _pad(images, 2, width - 1 - width // 2, width // 2, self.border)
+        images = pad(images, 1, height - 1 - height // 2, height // 2, self.border)
+        images = pad(images, 2, width - 1 - width // 2, width // 2, self.border)
         flipped = ops.convert_to_tensor(self.kernel[::-1, ::-1, None, None], self.compute_dtype)
         kernel = ops.repeat(flipped, images.shape[-1], axis=2)
         return ops.depthwise_conv(images, kernel, padding="valid", data_format="channels_last")
@@ -298,7 +359,7 @@ class Blur(_Degradation):
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class Mask(_RandomDegradation):
+class Mask(RandomDegradation):
     """Layer that blanks pixels: `masked = mask * clean`.
 
     Args:
@@ -367,16 +428,22 @@ class Mask(_RandomDegradation):
         return {**super().get_config(), "mask": mask, "keep": self.keep}
 
 
-def _noise_levels(sigma: float | Sequence[float]) -> tuple[float, float]:
-    """Return the lowest and the highest noise level."""
+def noise_levels(sigma: float | Sequence[float], name: str = "sigma") -> tuple[float, float]:
+    """Return the lowest and the highest of what may be one level.
+
+    Raises:
+        ValueError: if they are negative or not finite, or the lowest comes last.
+    """
     pair = list(sigma) if isinstance(sigma, Sequence) else [sigma, sigma]
     numbers = [isinstance(each, Real) and not isinstance(each, bool) for each in pair]
     if len(pair) != 2 or not all(numbers) or not 0 <= pair[0] <= pair[1] < math.inf:
-        raise ValueError(f"sigma must be >= 0, or a pair 0 <= low <= high. Received: {sigma=}")
+        raise ValueError(
+            f"{name} must be >= 0, or a pair 0 <= low <= high. Received: {name}={sigma!r}"
+        )
     return float(pair[0]), float(pair[1])
 
 
-def _to_8bit(images: Tensor) -> Tensor:
+def to_8bit(images: Tensor) -> Tensor:
     """Return images in [0, 1] as whole numbers 0..255."""
     # An 8-bit value / 255 * 255 may miss the whole number by a rounding error.
     return ops.clip(ops.round(images * 255.0), 0.0, 255.0)
@@ -399,7 +466,7 @@ def _wrap_border(positions: Tensor, inputs: Tensor) -> Tensor:
 _BORDERS = {"symmetric": mirror_border, "edge": repeat_border, "wrap": _wrap_border, "zero": None}
 
 
-def _pad(images: Tensor, axis: int, before: int, after: int, border: str) -> Tensor:
+def pad(images: Tensor, axis: int, before: int, after: int, border: str) -> Tensor:
     """Return the images with pixels added at both ends of one axis.
 
     `ops.pad` knows no circular border, and no border wider than the image.

@@ -1,12 +1,13 @@
-"""Asymmetric losses: each pixel's error, weighted by the grey value of the label.
+"""Asymmetric losses: each pixel's error, weighted by the grey value of the label or the prediction.
 
-Source: Zhu et al., "Asymmetric Loss Based on Image Properties for Deep Learning-Based Image
-Restoration", 2023, Eqs. 1 to 5 and Table 1.
+Source of the weights by the label: Zhu et al., "Asymmetric Loss Based on Image Properties for Deep
+Learning-Based Image Restoration", 2023, Eqs. 1 to 5 and Table 1. Of those by the prediction:
+Lehtinen et al., "Noise2Noise", 2018, and Mildenhall et al., "NeRF in the Dark", 2022.
 """
 
 from collections.abc import Mapping
 from functools import partialmethod
-from typing import Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 import keras
 import numpy as np
@@ -15,8 +16,8 @@ from keras import ops
 from asykeras.eager import eager_values
 from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
 from asykeras.layout import known_shape, may_be_equal, standardize_data_format
-from asykeras.types import Config, DType, LabelWeights, PixelError, Tensor, Value
-from asykeras.weighting import Quartile, Reciprocal, normalize
+from asykeras.types import Config, DType, LabelWeights, PixelError, Tensor, ToneCurve, Value
+from asykeras.weighting import Quartile, Reciprocal, stretched
 
 ERRORS: dict[str, PixelError] = {
     "mse": squared_error,
@@ -27,16 +28,23 @@ ERRORS: dict[str, PixelError] = {
 WEIGHTINGS: dict[str, LabelWeights] = {"reciprocal": Reciprocal(), "quartile": Quartile()}
 
 Part = TypeVar("Part", PixelError, LabelWeights)
+Revived: TypeAlias = Value | PixelError | LabelWeights | ToneCurve
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class AsymmetricLoss(keras.losses.Loss):
-    """An error, weighted pixel by pixel with weights made from the label.
+    """An error, weighted pixel by pixel with weights made from the label or the prediction.
 
-    With the label y, the prediction f and the weights M(y) of `weighting`:
+    With the label y, the prediction f, the weights M of `weighting` and the curve g of `domain`:
 
-    - `apply_to="error"` (Eq. 5): `M * error(y, f)`;
-    - `apply_to="images"` (Table 1): `error(M * y, M * f)`, so a squared error carries `M^2`.
+    - `apply_to="error"` (Eq. 5): `M * error(g(y), g(f))`;
+    - `apply_to="images"` (Table 1): `error(M * g(y), M * g(f))`, so a squared error carries `M^2`.
+
+    Where the weights are read decides what they do. Read from the label, `M(y)`, they move the
+    answer itself: towards the dark where they fall with y, by about `M' / M` times the variance
+    that the input leaves. Read from the prediction, `M(f)`, they move none, but let the network
+    spend itself where they are large. An error after a curve moves the answer to the one that is
+    best after that curve.
 
     The weighted errors are averaged over the channels; `reduction` then does what it does for every
     Keras loss: the default divides by the number of pixels, not by the sum of the weights. The
@@ -47,11 +55,19 @@ class AsymmetricLoss(keras.losses.Loss):
         error: `"mse"`, `"mae"`, `"huber"`, `"charbonnier"`, or a callable `(y_true, y_pred)` that
             returns one value per element, or, as Keras' loss functions do, one per pixel (the last
             axis averaged; for labels of rank 3 and more).
-        weighting: `"reciprocal"` (Eq. 2), `"quartile"` (Table 1), or a callable `y_true -> weights`
-            whose result broadcasts against the label, such as `(batch, height, width, 1)`.
+        weighting: `"reciprocal"` (Eq. 2), `"quartile"` (Table 1), a callable `image -> weights`
+            whose result broadcasts against the label, such as `(batch, height, width, 1)`, or None:
+            every weight is 1.
+        reference: Where the weights are read: `"label"`, as in the paper, or `"prediction"`, which
+            is clipped to the range of the labels first: that of the weighting where it declares
+            one, else [0, 1], or as far as the labels of the batch go.
+        domain: Curve after which the error is taken, such as `SRGB()`; any callable that gives each
+            value one, at best an `asykeras.Curve`. None: the error of the images themselves. The
+            weights are always read before it.
         apply_to: `"error"` or `"images"`, see above.
         normalize: Compute the weights from the label stretched to [0, 1] (Eq. 1, per image, the
-            extremes taken over all channels). The error itself stays in the units of the images.
+            extremes taken over all channels; a prediction by the extremes of its label). The error
+            itself stays in the units of the images.
             For labels that are already in [0, 1], as images divided by 255 are, leave it off.
         balanced: Divide M by its mean over each image, so that the loss keeps the scale of the
             plain one. This separates where the loss looks from how large it is.
@@ -71,16 +87,22 @@ class AsymmetricLoss(keras.losses.Loss):
             as weights of the columns when batch and width are equal; this one never does.
 
     Raises:
-        ValueError: for unknown names; at the call, for shapes that differ and for integer labels
-            where the weighting expects a range; when running eagerly, also for labels that are not
-            finite or far outside that range. Compiled code has no values that could be checked:
-            `loss(label, label)` on one batch before `fit` does it.
+        ValueError: for unknown names, and for options of weights where there are none; at the call,
+            for shapes that differ and for integer labels where the weighting expects a range; when
+            running eagerly, also for labels that are not finite or far outside that range. Compiled
+            code has no values that could be checked: `loss(label, label)` on one batch before `fit`
+            does it.
 
     Example:
         One pixel, label 0.5, prediction 0.7: M = 0.98201, so AsyMSE gives 0.98201 * 0.04 = 0.03928
         and AsyMAE 0.98201 * 0.2 = 0.19640.
 
         >>> model.compile(optimizer="adam", loss=AsymmetricLoss("huber", Quartile(0.75)))
+
+        Linear light, where the dark counts as the eye sees it, in two ways:
+
+        >>> loss = AsymmetricLoss("mse", None, domain=SRGB())
+        >>> loss = AsymmetricLoss("mse", Power(2, epsilon=0.01), reference="prediction")
 
         Strings do not work in `compile`: Keras looks them up among its own losses alone. Where a
         configuration file names the loss, the registry of Keras gives the class:
@@ -91,8 +113,10 @@ class AsymmetricLoss(keras.losses.Loss):
     def __init__(
         self,
         error: str | PixelError = "mse",
-        weighting: str | LabelWeights = "reciprocal",
+        weighting: str | LabelWeights | None = "reciprocal",
         *,
+        reference: str = "label",
+        domain: ToneCurve | None = None,
         apply_to: str = "error",
         normalize: bool = False,
         balanced: bool = False,
@@ -104,12 +128,19 @@ class AsymmetricLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if apply_to not in ("error", "images"):
             raise ValueError(f"apply_to must be 'error' or 'images'. Received: {apply_to=}")
+        if reference not in ("label", "prediction"):
+            raise ValueError(f"reference must be 'label' or 'prediction'. Received: {reference=}")
+        if domain is not None and not callable(domain):
+            raise ValueError(f"domain must be None or a curve such as SRGB(). Received: {domain=}")
         self.error = _named("error", error, ERRORS)
-        self.weighting = _named("weighting", weighting, WEIGHTINGS)
+        self.weighting = None if weighting is None else _named("weighting", weighting, WEIGHTINGS)
+        self.reference = reference
+        self.domain = domain
         self.apply_to = apply_to
         self.normalize = bool(normalize)
         self.balanced = bool(balanced)
         self.data_format = standardize_data_format(data_format)
+        self._check_options()
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
         """Return the reduced loss."""
@@ -125,7 +156,14 @@ class AsymmetricLoss(keras.losses.Loss):
         """Return the weighted error averaged over the channels: `(batch, ...)`."""
         if self._channels_first(y_true):
             y_true, y_pred = ops.moveaxis(y_true, 1, -1), ops.moveaxis(y_pred, 1, -1)
-        weights = ops.cast(self._weights(y_true), y_pred.dtype)
+        weighting = self.weighting
+        weights = None if weighting is None else self._weights(weighting, y_true, y_pred)
+        dtype = y_pred.dtype
+        if self.domain is not None:
+            y_true, y_pred = (ops.cast(self.domain(image), dtype) for image in (y_true, y_pred))
+        if weights is None:
+            return _channel_mean(self.error(y_true, y_pred), y_true)
+        weights = ops.cast(weights, dtype)
         if self.apply_to == "images":
             return _channel_mean(self.error(weights * y_true, weights * y_pred), y_true)
         errors = self.error(y_true, y_pred)
@@ -134,35 +172,51 @@ class AsymmetricLoss(keras.losses.Loss):
             return ops.squeeze(weights, axis=-1) * _channel_mean(errors, y_true)
         return _channel_mean(weights * errors, y_true)
 
-    def weights(self, y_true: Tensor) -> Tensor:
+    def weights(self, y_true: Tensor, y_pred: Tensor = None) -> Tensor:
         """Return M, the weights that this loss gives to the pixels of a label.
 
         Args:
             y_true: Label, `(batch, ..., channels)`, `(batch, channels, ...)` by `data_format`, or
                 `(batch, d)`.
+            y_pred: Prediction, same shape, where the weights are read from it.
 
         Returns:
             float32 weights, `(batch, ..., 1)`, `(batch, 1, ...)` or `(batch, d)`; constant for the
             gradient.
 
         Raises:
-            ValueError: when running eagerly, for a label far outside the range of the weighting.
+            ValueError: without a weighting; where the weights are read from a prediction and there
+                is none; when running eagerly, for a label far outside the range of the weighting.
         """
-        y_true = _array(y_true)
-        if not self._channels_first(y_true):
-            return self._weights(y_true)
-        return ops.moveaxis(self._weights(ops.moveaxis(y_true, 1, -1)), -1, 1)
+        weighting = self.weighting
+        if weighting is None or (self.reference == "prediction" and y_pred is None):
+            missing = "weighting" if weighting is None else "y_pred"
+            raise ValueError(f"{self.name}: there are no weights. Received: {missing}=None")
+        images = [_array(image) for image in (y_true, y_pred) if image is not None]
+        if not self._channels_first(images[0]):
+            return self._weights(weighting, *images)
+        images = [ops.moveaxis(image, 1, -1) for image in images]
+        return ops.moveaxis(self._weights(weighting, *images), -1, 1)
 
-    def _weights(self, y_true: Tensor) -> Tensor:
-        """Return the weights of a label whose channels are last, as every weighting takes it."""
-        label = ops.cast(y_true, "float32")
+    def _weights(self, weighting: LabelWeights, y_true: Tensor, y_pred: Tensor = None) -> Tensor:
+        """Return the weights of images whose channels are last, as every weighting takes them."""
+        image = label = ops.cast(y_true, "float32")
+        if self.reference == "prediction":
+            image = ops.stop_gradient(ops.cast(y_pred, "float32"))
         if self.normalize:
-            label = normalize(label)
-        weights = self.weighting(label)
+            image = stretched(image, label)
+        if self.reference == "prediction":
+            image = ops.clip(image, *self._label_range(label))
+        weights = weighting(image)
         if self.balanced:
             axes = tuple(range(1, len(weights.shape)))
             weights = weights / ops.mean(weights, axis=axes, keepdims=True)
         return ops.stop_gradient(weights)
+
+    def _label_range(self, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what a prediction is clipped to before its weights are taken."""
+        declared = (0.0, 1.0) if self.normalize else getattr(self.weighting, "label_range", None)
+        return declared or (ops.minimum(ops.min(label), 0.0), ops.maximum(ops.max(label), 1.0))
 
     def _channels_first(self, y_true: Tensor) -> bool:
         return self.data_format == "channels_first" and len(y_true.shape) > 2
@@ -173,6 +227,8 @@ class AsymmetricLoss(keras.losses.Loss):
             **super().get_config(),
             "error": keras.saving.serialize_keras_object(self.error),
             "weighting": keras.saving.serialize_keras_object(self.weighting),
+            "reference": self.reference,
+            "domain": keras.saving.serialize_keras_object(self.domain),
             "apply_to": self.apply_to,
             "normalize": self.normalize,
             "balanced": self.balanced,
@@ -183,10 +239,25 @@ class AsymmetricLoss(keras.losses.Loss):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Build the loss from the arguments that `get_config` returned."""
-        arguments: dict[str, Value | PixelError | LabelWeights] = {**config}
-        for key in {"error", "weighting"} & config.keys():
+        arguments: dict[str, Revived] = {**config}
+        for key in {"error", "weighting", "domain"} & config.keys():
             arguments[key] = _revived(config[key])
         return super().from_config(arguments)
+
+    def _check_options(self) -> None:
+        """Refuse options of weights where there are none."""
+        changed = {
+            "reference": self.reference != "label",
+            "apply_to": self.apply_to != "error",
+            "normalize": self.normalize,
+            "balanced": self.balanced,
+        }
+        if self.weighting is None and any(changed.values()):
+            name = next(name for name, is_changed in changed.items() if is_changed)
+            raise ValueError(
+                f"{name} says what is done with weights, and weighting=None has none. "
+                f"Received: {name}={getattr(self, name)!r}"
+            )
 
     def _check(self, y_true: Tensor, y_pred: Tensor) -> None:
         shape, pred_shape = known_shape(y_true), known_shape(y_pred)
@@ -222,7 +293,7 @@ class _NamedLoss(AsymmetricLoss):
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class AsyMSE(_NamedLoss):
-    """Squared error weighted by the label: `M * (f - y)^2` (Eqs. 2, 3 and 5).
+    """Squared error with weights, by default the label's: `M * (f - y)^2` (Eqs. 2, 3 and 5).
 
     `AsymmetricLoss` with `error="mse"`; its other arguments have the same meaning and defaults.
 
@@ -237,7 +308,7 @@ class AsyMSE(_NamedLoss):
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class AsyMAE(_NamedLoss):
-    """Absolute error weighted by the label: `M * |f - y|` (Eqs. 2, 4 and 5).
+    """Absolute error with weights, by default the label's: `M * |f - y|` (Eqs. 2, 4 and 5).
 
     `AsymmetricLoss` with `error="mae"`; its other arguments have the same meaning and defaults.
 
@@ -261,8 +332,8 @@ def _named(argument: str, value: str | Part, table: Mapping[str, Part]) -> Part:
     return found
 
 
-def _revived(config: Value) -> Value | PixelError | LabelWeights:
-    """Return the error or the weighting that was serialized; one without `from_config`, too."""
+def _revived(config: Value) -> Revived:
+    """Return what was serialized; a class without `from_config`, too."""
     if not isinstance(config, dict):
         return config
     kind = keras.saving.get_registered_object(config["registered_name"])

@@ -11,6 +11,9 @@ apply them in this order:
 3. `round_luma`: round Y to 8 bit too, as older MATLAB code does by keeping Y as uint8;
 4. `border`: drop that many pixels on each of the four sides.
 
+PSNR knows two more, which come last: `band` leaves only the pixels of some grey values of the
+reference, and `curve` compares the images after a curve, as PSNR-mu and PU21-PSNR of HDR images do.
+
 Super-resolution tables use `quantize=True, luma=True, border=scale`, denoising tables
 `quantize=True` alone.
 
@@ -24,13 +27,14 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, TypedDict, Unpack
+from typing import ClassVar, Self, TypedDict, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
 from asykeras import color
+from asykeras.curves import Curve
 from asykeras.eager import MARGIN, eager_values
 from asykeras.layout import known_shape, may_be_equal, standardize_data_format
 from asykeras.types import Config, DType, Tensor
@@ -62,9 +66,18 @@ class _Arguments(Preparation, total=False):
     """What a metric class gives to its function."""
 
     window: str  # SSIM's alone
+    curve: Curve | None  # PSNR's alone
+    band: tuple[float, float] | None
 
 
-def psnr(y_true: Tensor, y_pred: Tensor, **preparation: Unpack[Preparation]) -> Tensor:
+def psnr(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    curve: Curve | None = None,
+    band: tuple[float, float] | None = None,
+    **preparation: Unpack[Preparation],
+) -> Tensor:
     """Return the peak signal-to-noise ratio of each image, in dB.
 
     `psnr = 10 log10(max_val^2 / mse)`, mse over height, width and channels of ONE image. Identical
@@ -73,6 +86,11 @@ def psnr(y_true: Tensor, y_pred: Tensor, **preparation: Unpack[Preparation]) -> 
     Args:
         y_true: Reference, `(batch, height, width, channels)`. Integers are taken as they are.
         y_pred: Image to score, same shape.
+        curve: Compare the images, divided by `max_val`, after this curve; `max_val` then is what
+            has the value 1 for it. The peak is the curve's `span`: from black to `max_val`, and 256
+            for PU21, as its authors count.
+        band: `(low, high)`: only pixels whose grey value in the reference (see `grey`) is at least
+            low and less than high, in the units of the images. NaN for an image that has none.
         max_val: Largest possible value: 1 for images in [0, 1], 255 for uint8. It is never guessed
             from the dtype.
         border: Pixels dropped on each side.
@@ -95,14 +113,42 @@ def psnr(y_true: Tensor, y_pred: Tensor, **preparation: Unpack[Preparation]) -> 
     Example:
         an error of 0.1 in every pixel, max_val 1  ->  mse 0.01  ->  20 dB
 
+        >>> psnr(true, restored, curve=MuLaw(5000))  # PSNR-mu
+        >>> psnr(true, restored, curve=SRGB(), band=(0, 0.05))  # linear light, the dark
+
     Reference: the paper's Eq. 6 with MAX = `max_val`; equals scikit-image's
     `peak_signal_noise_ratio` of each image.
     """
-    options = _checked(**preparation)
+    options, limits = _checked(**preparation), _checked_band(band)
     true, pred = _prepared(y_true, y_pred, options)
     _check_reference(y_true, options["max_val"])
-    mean_squared_error = _mean_per_image(ops.square(true - pred))
-    return -10.0 * ops.log10(mean_squared_error)
+    inside = None if limits is None else _inside(true, limits, options["max_val"])
+    if curve is not None:
+        true, pred = (ops.cast(curve(each), each.dtype) / curve.span for each in (true, pred))
+    squared = ops.square(true - pred)
+    if inside is None:
+        return -10.0 * ops.log10(_mean_per_image(squared))
+    # A NaN outside the band is no concern of its pixels.
+    errors = ops.where(inside > 0, squared, ops.zeros_like(squared))
+    share = _mean_per_image(inside)
+    return -10.0 * ops.log10(ops.where(share > 0, _mean_per_image(errors) / share, math.nan))
+
+
+def _inside(true: Tensor, band: tuple[float, float], max_val: float) -> Tensor:
+    """Return 1 for the pixels of a band and 0 for others, `(batch, height, width, 1)`."""
+    low, high = (limit / max_val for limit in band)
+    values = color.grey(true)
+    return ops.cast(ops.logical_and(values >= low, values < high), true.dtype)
+
+
+def _checked_band(band: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return the limits of a band as numbers."""
+    if band is None:
+        return None
+    low, high = (float(limit) for limit in band)
+    if not low < high:
+        raise ValueError(f"band must be two rising grey values. Received: {band=}")
+    return low, high
 
 
 def rmse(y_true: Tensor, y_pred: Tensor, **preparation: Unpack[Preparation]) -> Tensor:
@@ -426,7 +472,7 @@ class _MeanOverImages(keras.metrics.Metric):
 
     def get_config(self) -> Config:
         """Return the arguments of the constructor."""
-        return super().get_config() | self._arguments
+        return {**super().get_config(), **self._arguments}
 
 
 def _image_weights(sample_weight: Tensor | None, values: Tensor) -> Tensor:
@@ -460,6 +506,8 @@ class PSNR(_MeanOverImages):
     size. One image that equals its reference makes the mean +inf.
 
     Args:
+        curve: As in `psnr`.
+        band: As in `psnr`; images without a pixel in it are left out.
         name: Name of the metric; "psnr" by default.
         dtype: Dtype of the result. The images are compared and summed up in at least float32.
         max_val: As in `psnr`, and so are the options after it.
@@ -477,6 +525,56 @@ class PSNR(_MeanOverImages):
 
     _function = staticmethod(psnr)
     _direction = "up"  # for callbacks with mode="auto"
+
+    def __init__(
+        self,
+        *,
+        curve: Curve | None = None,
+        band: tuple[float, float] | None = None,
+        **options: Unpack[MetricOptions],
+    ):
+        super().__init__(**options)
+        self._preparation = self._arguments.copy()
+        self._band = _checked_band(band)
+        if curve is not None:
+            self._arguments["curve"] = curve
+        if self._band:
+            self._arguments["band"] = self._band
+
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
+        """Add the images of one batch: see `keras.metrics.Metric`.
+
+        Args:
+            y_true: Reference, `(batch, height, width, channels)`.
+            y_pred: Images to score, same shape.
+            sample_weight: Weight of each image, `(batch,)` or `(batch, 1)`, or one for all; not
+                negative. A weight of 0 leaves the image out, even if its value is infinite or NaN.
+
+        Raises:
+            ValueError: for weights of another shape and, when running eagerly, for weights that are
+                negative or not finite.
+        """
+        if self._band:
+            true, _ = _prepared(y_true, y_true, self._preparation)
+            inside = _inside(true, self._band, self._preparation["max_val"])
+            there = ops.cast(ops.max(inside, axis=(1, 2, 3)), "float32")
+            sample_weight = there * _image_weights(sample_weight, there)
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def get_config(self) -> Config:
+        """Return the arguments of the constructor."""
+        config = super().get_config()
+        if "curve" in config:
+            config["curve"] = keras.saving.serialize_keras_object(config["curve"])
+        return config
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Build the metric from the arguments that `get_config` returned."""
+        curve = keras.saving.deserialize_keras_object(config.get("curve"))
+        return super().from_config({**config, **({"curve": curve} if curve else {})})
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -549,4 +647,5 @@ def _spell_out(function: Callable[..., Tensor], source: Callable[..., Tensor]) -
 
 for _each in (psnr, rmse, nrmse, ssim, _MeanOverImages.__init__):
     _spell_out(_each, _checked)
-_spell_out(SSIM.__init__, _MeanOverImages.__init__)
+for _init in (PSNR.__init__, SSIM.__init__):
+    _spell_out(_init, _MeanOverImages.__init__)

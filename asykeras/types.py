@@ -16,7 +16,8 @@ Value: TypeAlias = bool | int | float | str | Sequence["Value"] | Mapping[str, "
 Config: TypeAlias = dict[str, Value]
 
 PixelError: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (label, prediction) -> errors
-LabelWeights: TypeAlias = Callable[[Tensor], Tensor]  # label -> weights
+LabelWeights: TypeAlias = Callable[[Tensor], Tensor]  # label or prediction -> weights
+ToneCurve: TypeAlias = Callable[[Tensor], Tensor]  # images -> as many values
 
 
 class LayerOptions(TypedDict, total=False):

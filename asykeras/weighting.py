@@ -1,21 +1,29 @@
-"""Weightings: from a label image to the weight of each of its pixels.
+"""Weightings: from an image to the weight of each of its pixels.
 
 The paper describes one idea, "dark pixels weigh more", in two ways that differ: Eq. 2
-(`Reciprocal`) and the pseudo-code of its Table 1 (`Quartile`). A weighting is any callable
-`y_true -> weights`. To save a loss that uses it, give it `get_config()`, which returns the
-constructor's arguments, and register it with `keras.saving.register_keras_serializable`.
+(`Reciprocal`) and the pseudo-code of its Table 1 (`Quartile`). Both are nearly flat. `Power`,
+`Slope`, `NoiseVariance` and `Steps` are steeper, `Density` looks for what is rare, and `Annealed`
+lets any of them fade. Read from the label, a steep weighting biases what is learned; the loss can
+read it from the prediction instead (`reference="prediction"`).
 
-Source: Zhu et al., "Asymmetric Loss Based on Image Properties for Deep Learning-Based Image
-Restoration", 2023, Sec. 2.
+A weighting is any callable `image -> weights`. To save a loss that uses it, give it `get_config()`,
+which returns the constructor's arguments, and register it with
+`keras.saving.register_keras_serializable`.
+
+Source of the first two: Zhu et al., "Asymmetric Loss Based on Image Properties for Deep
+Learning-Based Image Restoration", 2023, Sec. 2.
 """
 
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Self
 
 import keras
+import numpy as np
 from keras import ops
 
 from asykeras.color import grey
-from asykeras.configured import Configured, positive
+from asykeras.configured import Configured, not_negative, positive
+from asykeras.curves import Curve
 from asykeras.eager import check_range
 from asykeras.types import Config, Tensor
 
@@ -35,10 +43,23 @@ def normalize(image: Tensor) -> Tensor:
     Example:
         `[[2, 4, 6]]` -> `[[0, 0.5, 1]]`
     """
-    image = ops.convert_to_tensor(image)
-    axes = tuple(range(1, len(image.shape)))
-    low = ops.min(image, axis=axes, keepdims=True)
-    span = ops.max(image, axis=axes, keepdims=True) - low
+    return stretched(image, image)
+
+
+def stretched(image: Tensor, label: Tensor) -> Tensor:
+    """Return images after the stretching of other images: see `normalize`.
+
+    Args:
+        image: Tensor of shape `(batch, ...)`.
+        label: Tensor of the same shape, which is stretched to [0, 1] so.
+
+    Example:
+        `[[2, 4, 8]]` by the label `[[2, 4, 6]]` -> `[[0, 0.5, 1.5]]`
+    """
+    image, label = ops.convert_to_tensor(image), ops.convert_to_tensor(label)
+    axes = tuple(range(1, len(label.shape)))
+    low = ops.min(label, axis=axes, keepdims=True)
+    span = ops.max(label, axis=axes, keepdims=True) - low
     return (image - low) / ops.where(span > 0, span, ops.ones_like(span))
 
 
@@ -49,13 +70,14 @@ class Weighting(Configured):
     for; nothing is checked where they do not. Labels are read as float32 and values below 0 count
     as black, so the weights of any label are finite.
 
-    Both compute `0.5 tanh(x) + 0.5` as `sigmoid(2 x)`, which is equal and one operation instead of
-    three.
+    The paper's two compute `0.5 tanh(x) + 0.5` as `sigmoid(2 x)`, which is equal and one operation
+    instead of three.
 
     Attributes:
         label_range: Lowest and highest value of a label, such as `(0, 1)`, or None. Labels beyond
             it by more than half of the range are refused when running eagerly; noise and overshoot
             stay within. Compiled code has no values that could be checked.
+        black: What darker values count as; None: they keep their value.
 
     Example:
         >>> @keras.saving.register_keras_serializable(package="mine")
@@ -68,6 +90,7 @@ class Weighting(Configured):
     """
 
     label_range: ClassVar[tuple[float, float] | None] = None
+    black: ClassVar[float | None] = 0.0
 
     def __call__(self, y_true: Tensor) -> Tensor:
         """Return the weights of a label.
@@ -93,7 +116,7 @@ class Weighting(Configured):
             )  # fmt: skip
         if len(label.shape) > 2:
             label = grey(label)
-        return self.weigh(ops.maximum(label, 0.0))
+        return self.weigh(label if self.black is None else ops.maximum(label, self.black))
 
     def weigh(self, grey: Tensor) -> Tensor:
         """Return the weight of each grey value, same shape."""
@@ -174,3 +197,266 @@ class Quartile(Weighting):
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"quantile": self.quantile, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class Power(Weighting):
+    """Weigh by a negative power of the grey value, `M = (y + epsilon)^-p`.
+
+    With p = 1 a squared error counts as that of Poisson noise, with p = 2 as a relative error. The
+    images have any range from 0 up: HDR, counts.
+
+    Args:
+        power: p; > 0.
+        epsilon: Grey value below which the weights level off; > 0. The largest weight is
+            `epsilon^-p`.
+
+    Raises:
+        ValueError: if an argument is not positive.
+
+    Example:
+        Power(1, epsilon=0.05): labels 0, 0.15, 0.95 -> weights 20, 5, 1
+
+    Reference: p = 2, read from the prediction, is the loss of Lehtinen et al., "Noise2Noise", 2018
+    (epsilon 0.01), for HDR, and of Mildenhall et al., "NeRF in the Dark", 2022 (0.001).
+    """
+
+    def __init__(self, power: float = 1.0, *, epsilon: float = 0.05):
+        self.power = positive("power", power)
+        self.epsilon = positive("epsilon", epsilon)
+
+    def weigh(self, grey: Tensor) -> Tensor:
+        """Return (y + epsilon)^-p."""
+        if self.power == 1:
+            return 1.0 / (grey + self.epsilon)
+        if self.power == 2:
+            return ops.square(1.0 / (grey + self.epsilon))
+        return (grey + self.epsilon) ** -self.power
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"power": self.power, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class Slope(Weighting):
+    """Weigh by the squared slope of a curve, `M = g'(y)^2`.
+
+    To first order that is the squared error after the curve, `(g(f) - g(y))^2`, without its bias if
+    the weight is read from the prediction, and with four times its bias if it is read from the
+    label.
+
+    Args:
+        curve: See `asykeras.Curve`.
+
+    Raises:
+        ValueError: if `curve` is none.
+
+    Example:
+        Slope(SRGB()): labels 0, 0.5 -> weights 12.92^2 = 166.9,
+        (1.055 / 2.4 * 0.5^(1 / 2.4 - 1))^2 = 0.4338
+    """
+
+    black = None  # a curve knows what to do there; CT numbers are negative
+
+    def __init__(self, curve: Curve):
+        if not isinstance(curve, Curve):
+            raise ValueError(f"curve must be a curve such as SRGB(). Received: {curve=}")
+        self.curve = curve
+
+    def weigh(self, grey: Tensor) -> Tensor:
+        """Return g'(y)^2."""
+        return ops.square(self.curve.slope(grey))
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"curve": keras.saving.serialize_keras_object(self.curve)}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Build the weighting from the arguments that `get_config` returned."""
+        return cls(keras.saving.deserialize_keras_object(config["curve"]))
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class NoiseVariance(Weighting):
+    """Weigh by the inverse of the variance of Poisson-Gaussian noise, `M = 1 / (a y + s^2)`.
+
+    Where the labels are noisy, these weights waste least of them (Gauss and Markov), if they are
+    read from the prediction. Read from the noisy label they bias it towards the dark.
+
+    Args:
+        gain: a, the light of one electron in image units; > 0.
+        read_noise: s, the deviation of the noise of black in image units; > 0, since the largest
+            weight is `1 / s^2`.
+
+    Raises:
+        ValueError: if an argument is not positive.
+
+    Example:
+        NoiseVariance(0.01, read_noise=0.1): labels 0, 1 -> weights 100, 50
+    """
+
+    def __init__(self, gain: float, *, read_noise: float):
+        self.gain = positive("gain", gain)
+        self.read_noise = positive("read_noise", read_noise)
+
+    def weigh(self, grey: Tensor) -> Tensor:
+        """Return 1 / (a y + s^2)."""
+        return 1.0 / (self.gain * grey + self.read_noise**2)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"gain": self.gain, "read_noise": self.read_noise}
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class Density(Weighting):
+    """Weigh by how rare a grey value is among the training labels.
+
+    `M = density(y)^-power`, divided so that its mean over the training labels is 1. Made by
+    `Density.from_labels`, which counts them.
+
+    Args:
+        weights: Of grey values from 0 to 1 in equal steps, two or more, each > 0; in between they
+            are interpolated. Labels are expected in [0, 1].
+
+    Raises:
+        ValueError: if there are fewer than two weights or one is not positive.
+
+    Example:
+        >>> weighting = Density.from_labels(images, power=0.5)
+        >>> loss = AsyMSE(weighting, reference="prediction")
+
+    Reference: label distribution smoothing of Yang et al., "Delving into Deep Imbalanced
+    Regression", 2021.
+    """
+
+    label_range = (0.0, 1.0)
+
+    def __init__(self, weights: Sequence[float]):
+        self.weights = [positive("weights", float(weight)) for weight in weights]
+        if len(self.weights) < 2:
+            raise ValueError(f"there must be two weights or more. Received: {weights=}")
+
+    @classmethod
+    def from_labels(
+        cls,
+        images: Iterable[np.ndarray],
+        *,
+        power: float = 1.0,
+        bins: int = 64,
+        smoothing: float = 2.0,
+        least: float = 1e-3,
+    ) -> Self:
+        """Count the grey values of training labels.
+
+        Args:
+            images: Arrays `(..., channels)` in [0, 1], as the loss will see them; values outside
+                count as black and white.
+            power: 1: every grey value weighs the same in all; 0.5: its root; > 0.
+            bins: Grey values that are told apart, 2 or more.
+            smoothing: Deviation of the Gaussian that smooths the counts, in bins; >= 0.
+            least: Smallest density that counts, over the density of evenly spread values; > 0. It
+                bounds the weight of what is hardly there.
+
+        Returns:
+            The weighting.
+
+        Raises:
+            ValueError: for arguments out of range, and without images.
+
+        Example:
+            >>> Density.from_labels([np.zeros((8, 8, 1)), np.ones((8, 8, 1))], smoothing=0)
+        """
+        power, least = positive("power", power), positive("least", least)
+        smoothing = not_negative("smoothing", smoothing)
+        if bins < 2:
+            raise ValueError(f"bins must be 2 or more. Received: {bins=}")
+        counts = _counts(images, bins)
+        density = counts / counts.mean()
+        weights = np.maximum(_smoothed(density, smoothing), least) ** -power
+        return cls((weights / np.average(weights, weights=counts)).tolist())
+
+    def weigh(self, grey: Tensor) -> Tensor:
+        """Return the weight of the two nearest grey values, interpolated."""
+        table = ops.convert_to_tensor(self.weights, "float32")
+        place = ops.clip(grey, 0.0, 1.0) * (len(self.weights) - 1)
+        low = ops.minimum(ops.floor(place), len(self.weights) - 2)
+        index = ops.cast(low, "int32")
+        first, second = ops.take(table, index), ops.take(table, index + 1)
+        return first + (place - low) * (second - first)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"weights": self.weights}
+
+
+@keras.saving.register_keras_serializable(package="asykeras")
+class Steps(Weighting):
+    """Weigh by ranges of grey values: a weight for each.
+
+    Args:
+        thresholds: Where one range ends and the next begins, rising; at least one.
+        values: The weights, one more than thresholds, each >= 0.
+
+    Raises:
+        ValueError: if the thresholds do not rise, or a value is missing or negative.
+
+    Example:
+        Steps([0.1, 0.5], values=[4, 2, 1]): labels 0.05, 0.1, 0.9 -> weights 4, 2, 1
+
+    Reference: thresholds of rain rates, as Shi et al., "Deep Learning for Precipitation
+    Nowcasting", 2017.
+    """
+
+    black = None
+
+    def __init__(self, thresholds: Sequence[float], *, values: Sequence[float]):
+        self.thresholds = [float(threshold) for threshold in thresholds]
+        self.values = [not_negative("values", value) for value in values]
+        rising = self.thresholds == sorted(set(self.thresholds))
+        if not (rising and np.isfinite(self.thresholds).all()):
+            raise ValueError(f"thresholds must be finite and rise. Received: {thresholds=}")
+        if not self.thresholds or len(self.values) != len(self.thresholds) + 1:
+            raise ValueError(
+                "there must be a threshold or more, and a value more than thresholds. "
+                f"Received: {thresholds=}, {values=}"
+            )
+
+    def weigh(self, grey: Tensor) -> Tensor:
+        """Return the weight of the range."""
+        weights = ops.full_like(grey, self.values[0])
+        for threshold, value in zip(self.thresholds, self.values[1:], strict=True):
+            weights = ops.where(grey >= threshold, value, weights)
+        return weights
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"thresholds": self.thresholds, "values": self.values}
+
+
+def _counts(images: Iterable[np.ndarray], bins: int) -> np.ndarray:
+    """Return how many grey values are nearest to each of `bins` from 0 to 1."""
+    counts = np.zeros(bins)
+    for image in images:
+        values = np.asarray(image, np.float32)
+        if values.shape[-1] == 3:
+            values = values @ np.array([0.299, 0.587, 0.114], np.float32)
+        elif values.ndim > 1:
+            values = values.mean(axis=-1)
+        nearest = np.rint(np.clip(values, 0, 1) * (bins - 1)).astype(np.int64)
+        counts += np.bincount(nearest.ravel(), minlength=bins)
+    if not counts.sum():
+        raise ValueError(f"there must be labels to count. Received: pixels={counts.sum():g}")
+    return counts
+
+
+def _smoothed(values: np.ndarray, deviation: float) -> np.ndarray:
+    """Return values after a Gaussian of some places, mirrored at both ends."""
+    if deviation == 0:
+        return values
+    reach = min(int(4 * deviation + 0.5), len(values))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    mirrored = np.pad(values, reach, mode="symmetric")
+    return np.convolve(mirrored, kernel / kernel.sum(), mode="valid")

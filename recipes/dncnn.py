@@ -7,23 +7,29 @@ r"""Train DnCNN to remove Gaussian noise, of one level or of any level.
 
 The noise is drawn inside the step. Published is the merged form: batch normalisation folded into
 the convolutions. With `--jpeg 5:99` it removes the artefacts of JPEG instead, as DnCNN-3 does; they
-are Pillow's, or KerasCV's with `--jpeg-encoder keras_cv`. As published: MSE, Adam from 1e-3; ours:
+are Pillow's, KerasCV's with `--jpeg-encoder keras_cv`, or made inside the step with `--jpeg-encoder
+device`, which a GPU needs. As published: MSE, Adam from 1e-3; ours:
 a cosine schedule, averaged weights, clipped gradients. Meant for a GPU: a step takes about a second
 on 2 CPU cores.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import keras
+
 import zoo
-from asykeras.degradations import GaussianNoise
+from asykeras.degradations import GaussianNoise, PoissonGaussianNoise
+from asykeras.jpeg import JpegCompression
 from recipes.data.jpeg import ENCODERS, Artefacts
 from recipes.training.normalization import with_fast_normalization
 from recipes.training.run import Recipe, command
 from recipes.training.settings import PLAIN, Descent, Samples, Settings, TrainingError, option
-from zoo.networks.dncnn import VARIANTS, fold_batch_norm
+from recipes.training.weightings import noise_of
+from zoo.networks.dncnn import FILTERS, VARIANTS, fold_batch_norm
 from zoo.scoring.tasks import Deblocking, Denoising
-from zoo.store.card import Card, Use
+from zoo.store.card import Argument, Card, Use
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,11 @@ class DncnnSettings(Settings):
     variant: str = option("S", "S: 17 layers, grey; B: 20, grey; C: 20, colour", ("S", "B", "C"))
     sigma: float = option(25.0, "level of the noise in grey levels of 255, the highest if blind")
     sigma_min: float = option(-1.0, "lowest level for a blind network; -1: only --sigma")
+    depth: int = option(0, "convolutions; 0: the variant's")
+    filters: int = option(64, "channels between them")
+    noise_model: str = option("", "poisson:GAIN,READ: noise of a sensor instead of --sigma")
     jpeg: str = option("", "LOW:HIGH quality: remove the artefacts of JPEG instead of noise")
-    jpeg_encoder: str = option("pillow", "what makes these artefacts", ENCODERS)
+    jpeg_encoder: str = option("pillow", "what makes these artefacts", (*ENCODERS, "device"))
 
 
 # As the authors' code trained what they released: 50 epochs of 1,600 batches, a tenth of the rate
@@ -59,25 +68,46 @@ def recipe(settings: DncnnSettings) -> Recipe:
     channels = VARIANTS[settings.variant][1]
     high = settings.sigma / 255
     blind = settings.sigma_min >= 0
-    artefacts = _artefacts(settings.jpeg, settings.jpeg_encoder) if settings.jpeg else None
+    build = partial(
+        zoo.DnCNN,
+        variant=settings.variant,
+        depth=settings.depth or None,
+        filters=settings.filters,
+    )
+    shape: dict[str, Argument] = {"variant": settings.variant}
+    if settings.depth:
+        shape["depth"] = settings.depth
+    if settings.filters != FILTERS:
+        shape["filters"] = settings.filters
+    qualities = _qualities(settings.jpeg) if settings.jpeg else None
+    on_device = settings.jpeg_encoder == "device"
     return Recipe(
-        build=lambda: with_fast_normalization(zoo.DnCNN(variant=settings.variant)),
-        degradation=partial(
-            GaussianNoise,
-            (settings.sigma_min / 255, high) if blind else high,
-            seed=settings.start.seed,
-        ),
+        build=lambda: with_fast_normalization(build()),
+        degradation=partial(JpegCompression, qualities, seed=settings.start.seed)
+        if qualities
+        else _degradation(settings),
         channels="rgb" if channels == 3 else "grey",
         card=Card(
             "DnCNN",
-            {"variant": settings.variant, "batch_norm": False},
+            {**shape, "batch_norm": False},
             _use(settings, channels),
         ),
         publish=fold_batch_norm,
-        task=Deblocking(artefacts.low) if artefacts else Denoising(25 / 255 if blind else high),
-        artefacts=artefacts,
+        task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
+        artefacts=Artefacts(*qualities, settings.jpeg_encoder)
+        if qualities and not on_device
+        else None,
         trained={"batch_norm": True},
     )
+
+
+def _degradation(settings: DncnnSettings) -> Callable[[], keras.layers.Layer]:
+    seed, high = settings.start.seed, settings.sigma / 255
+    if settings.noise_model:
+        gain, read_noise = noise_of(settings.noise_model)
+        return partial(PoissonGaussianNoise, gain, read_noise=read_noise, seed=seed)
+    blind = settings.sigma_min >= 0
+    return partial(GaussianNoise, (settings.sigma_min / 255, high) if blind else high, seed=seed)
 
 
 def _use(settings: DncnnSettings, channels: int) -> Use:
@@ -94,11 +124,11 @@ def _use(settings: DncnnSettings, channels: int) -> Use:
     return Use(levels=(0.8 * level, 2 * level), level=level, colours=colours)
 
 
-def _artefacts(text: str, encoder: str) -> Artefacts:
+def _qualities(text: str) -> tuple[int, int]:
     low, _, high = text.partition(":")
     if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high) <= 100):
         raise TrainingError(f"--jpeg must be LOW:HIGH from 1 to 100. Received: {text!r}")
-    return Artefacts(int(low), int(high), encoder)
+    return int(low), int(high)
 
 
 main = command(recipe, DncnnSettings, PUBLISHED)

@@ -30,6 +30,7 @@ class Row:
 
 _BLIND = "--sigma 55 --sigma-min 0 --patch 50 --batch 64"
 _EDSR = "--batch 32 --learning-rate 0.0004"
+_JPEG = "--jpeg 5:99 --jpeg-encoder device"
 _FROM_X2 = f"{_EDSR} --init edsr-baseline-x2"
 
 ROWS = {
@@ -49,9 +50,15 @@ ROWS = {
             "--variant small --sigma 50 --loss mae --steps 18000 --batch 8 --patch 48",
             BSD_T91,
         ),
+        Row("ffdnet-color", "ffdnet", "--channels 3 --sigma 75", ALL),
+        Row("ffdnet-gray", "ffdnet", "--channels 1 --sigma 75 --patch 70", ALL),
         Row("edsr-baseline-x3", "edsr", f"--scale 3 --patch 144 {_FROM_X2}", ALL),
         Row("edsr-baseline-x4", "edsr", f"--scale 4 --patch 192 {_FROM_X2}", ALL),
         Row("edsr-full-x2", "edsr", f"--scale 2 --variant full {_EDSR}", ALL),
-        Row("dncnn-jpeg", "dncnn", "--variant B --jpeg 5:99 --patch 50 --batch 64", BSD),
+        Row("span-x2", "span", "--scale 2", ALL),
+        Row("span-x3", "span", "--scale 3 --patch 144 --init span-x2", ALL),
+        Row("span-x4", "span", "--scale 4 --patch 192 --init span-x2", ALL),
+        Row("span-x2-photo", "span", "--scale 2 --photo --init span-x2", ALL),
+        Row("dncnn-jpeg", "dncnn", f"--variant C {_JPEG} --patch 64 --batch 64", ALL),
     )
 }

@@ -69,7 +69,8 @@ def recipe(settings: SrcnnSettings) -> Recipe:
     return Recipe(
         build=partial(build, padding="valid"),
         degradation=partial(BicubicDegrade, settings.scale),
-        channels="luma",
+        # the curve of sRGB belongs to full-range values, which BT.601's Y are not
+        channels="grey" if settings.samples.linear else "luma",
         card=Card(
             "SRCNN",
             {"scale": settings.scale, "variant": settings.variant},

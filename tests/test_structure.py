@@ -29,7 +29,7 @@ FLOORS = [
     {"app"},
 ]
 # The rooms of recipes: what people type, and what that is made of.
-COMMANDS = {"demo", "dncnn", "dphsir", "edsr", "evaluate", "plan", "srcnn"}
+COMMANDS = {"demo", "dncnn", "dphsir", "edsr", "evaluate", "ffdnet", "plan", "span", "srcnn"}
 ROOMS = {"benchmark", "compare", "data", "datasets", "gpu", "plug_and_play", "publish", "training"}
 
 

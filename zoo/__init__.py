@@ -3,12 +3,15 @@
 import asykeras  # noqa: F401  says in one sentence where Keras has no backend
 from zoo.exports.export import export
 from zoo.machine.failures import ZooError
+from zoo.networks.compact import Compact
 from zoo.networks.dncnn import DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.families import load
+from zoo.networks.ffdnet import FFDNet
 from zoo.networks.importers import import_weights
 from zoo.networks.mdsr import MDSR
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import find_images, read_image
@@ -25,12 +28,15 @@ __all__ = [
     "DPHSIR",
     "EDSR",
     "MDSR",
+    "SPAN",
     "SRCNN",
     "ChoiceError",
+    "Compact",
     "Deblocking",
     "Denoising",
     "DnCNN",
     "ExportError",
+    "FFDNet",
     "ImageError",
     "SuperResolution",
     "WeightsError",

@@ -10,8 +10,10 @@ from recipes.benchmark.imports import benchmark_import
 from recipes.benchmark.loss import benchmark_loss
 from recipes.benchmark.pictures import ENGINES, Cells, benchmark_pictures
 from recipes.benchmark.plug import benchmark_plug
+from recipes.benchmark.restore import CASES as RESTORED
 from recipes.benchmark.restore import benchmark_restore
-from recipes.benchmark.train import CASES, Way, benchmark_train
+from recipes.benchmark.train import CASES as TRAINED
+from recipes.benchmark.train import Way, benchmark_train
 from zoo.app.command import Work, command
 
 PRECISIONS = ("float32", "bfloat16")
@@ -39,10 +41,10 @@ def describe(parser: argparse.ArgumentParser) -> Work:
             command.add_argument("--data", default="zoo/samples/train", help=text)
     data, train = commands.choices["data"], commands.choices["train"]
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
-    for command in (train, commands.choices["restore"]):
-        command.add_argument("--network", choices=CASES, nargs="+", default=list(CASES))
-        command.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
     restore = commands.choices["restore"]
+    for command, cases in ((train, list(TRAINED)), (restore, list(RESTORED))):
+        command.add_argument("--network", choices=cases, nargs="+", default=cases)
+        command.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
     text = "restore whole pictures by these weights instead: names, files or work folders"
     restore.add_argument("--weights", nargs="+", metavar="NAME", help=text)
     text = "of the restored pictures (default: 12 100)"

@@ -36,6 +36,10 @@ CASES = {
     "srcnn": Case("SRCNN 9-5-5", 512),
     "edsr": Case("EDSR baseline x2", 256, 2),
     "dncnn": Case("DnCNN-S, folded", 256),
+    "dncnn-b": Case("DnCNN-B, folded", 256),
+    "dncnn-c": Case("CDnCNN-B, folded", 256),
+    "ffdnet-gray": Case("FFDNet, grey", 256),
+    "ffdnet-color": Case("FFDNet, colour", 256),
     "dphsir": Case("GRUNet, 3 bands", 128),
 }
 # Sides by precision. ONNX Runtime has no bfloat16 on the CPU.

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from recipes.benchmark.train_torch import GRUNet, dncnn, edsr, srcnn
+from recipes.benchmark.train_torch import FFDNet, GRUNet, dncnn, edsr, srcnn
 from recipes.benchmark.turns import serve
 
 # Builder, and the shape of the input for a side.
@@ -19,6 +19,10 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], tuple[int, ..
     "srcnn": (partial(srcnn, padded=True), lambda side: (1, 1, side, side)),
     "edsr": (edsr, lambda side: (1, 3, side, side)),
     "dncnn": (partial(dncnn, normalized=False), lambda side: (1, 1, side, side)),
+    "dncnn-b": (partial(dncnn, False, 20), lambda side: (1, 1, side, side)),
+    "dncnn-c": (partial(dncnn, False, 20, 3), lambda side: (1, 3, side, side)),
+    "ffdnet-gray": (partial(FFDNet, 1, 15, 64), lambda side: (1, 1, side, side)),
+    "ffdnet-color": (partial(FFDNet, 3, 12, 96), lambda side: (1, 3, side, side)),
     "dphsir": (GRUNet, lambda side: (1, 2, 3, side, side)),
 }
 

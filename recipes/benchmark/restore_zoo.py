@@ -24,6 +24,10 @@ BUILDERS = {
     "srcnn": lambda: zoo.SRCNN(2),
     "edsr": lambda: zoo.EDSR(scale=2),
     "dncnn": lambda: fold_batch_norm(zoo.DnCNN()),
+    "dncnn-b": lambda: fold_batch_norm(zoo.DnCNN(variant="B")),
+    "dncnn-c": lambda: fold_batch_norm(zoo.DnCNN(variant="C")),
+    "ffdnet-gray": lambda: zoo.FFDNet(channels=1),
+    "ffdnet-color": lambda: zoo.FFDNet(channels=3),
     "dphsir": lambda: zoo.DPHSIR(channels=3),
 }
 
@@ -60,7 +64,7 @@ def main() -> None:
     serve(
         {
             "run": lambda: engine(inputs),
-            "restore": lambda: zoo.restore(picture, ready, sigma=sigma),
+            "restore": lambda: zoo.restore(ready, picture, sigma=sigma),
         }
     )
 

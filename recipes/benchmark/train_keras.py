@@ -75,9 +75,11 @@ def main() -> None:
     name, *options = sys.argv[1:]
     recipe = importlib.import_module(f"recipes.{name}")
 
-    def remembered(patches: Patches, start: int, stop: int, devices: Devices) -> Batches:
+    def remembered(
+        patches: Patches, start: int, stop: int, devices: Devices, on_device: bool = False
+    ) -> Batches:
         Timed.patches = patches
-        return batches(patches, start, stop, devices)
+        return batches(patches, start, stop, devices, on_device)
 
     with temporary_folder() as folder:
         options += ["--workdir", f"{folder}/run", "--quiet"]

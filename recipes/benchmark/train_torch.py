@@ -32,7 +32,7 @@ class Float32(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer."""
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             return self.layer(x.float())
 
 
@@ -75,13 +75,30 @@ def edsr() -> nn.Module:
     )
 
 
-def dncnn(normalized: bool = True) -> nn.Module:
-    """Return DnCNN-S, with batch normalisation as it is trained, or without."""
-    layers = [convolution(1, 64), nn.ReLU(inplace=True)]
-    for _ in range(15):
+def dncnn(normalized: bool = True, depth: int = 17, channels: int = 1) -> nn.Module:
+    """Return DnCNN, with batch normalisation as it is trained, or without."""
+    layers = [convolution(channels, 64), nn.ReLU(inplace=True)]
+    for _ in range(depth - 2):
         norm = [nn.BatchNorm2d(64, eps=1e-4)] if normalized else []
         layers += [convolution(64, 64, bias=not normalized), *norm, nn.ReLU(inplace=True)]
-    return Residual(*layers, Float32(convolution(64, 1)), sign=-1)
+    return Residual(*layers, Float32(convolution(64, channels)), sign=-1)
+
+
+class FFDNet(nn.Module):
+    """FFDNet for images of even sides and noise of 25 grey levels."""
+
+    def __init__(self, channels: int, depth: int, filters: int) -> None:
+        super().__init__()
+        layers = [convolution(4 * channels + 1, filters), nn.ReLU(inplace=True)]
+        for _ in range(depth - 2):
+            layers += [convolution(filters, filters), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers, Float32(convolution(filters, 4 * channels)))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Restore (B, C, H, W)."""
+        x = nn.functional.pixel_unshuffle(image, 2)
+        x = torch.cat([x, torch.full_like(x[:, :1], 25 / 255)], 1)
+        return nn.functional.pixel_shuffle(self.layers(x), 2)
 
 
 class Unit(nn.Module):
@@ -170,7 +187,8 @@ class GRUNet(nn.Module):
 
 def resizer(scale: float, size: int) -> Map:
     """Return a function that resizes squares of a size by matrices, as `bicubic_resize` does."""
-    matrix = torch.from_numpy(bicubic_resize(np.eye(size), (scale, 1)).astype(np.float32))
+    rows = bicubic_resize(np.eye(size), (scale, 1)).astype(np.float32)
+    matrix = torch.tensor(rows)  # on torch's default device
     return lambda image: matrix @ image @ matrix.T
 
 
@@ -228,9 +246,13 @@ class Step:
 
     def __call__(self) -> float:
         """Train for one step; return the loss."""
+        return float(self.take())
+
+    def take(self) -> torch.Tensor:
+        """Train for one step; return the loss, for which nobody has waited."""
         clean = self.batch / 255
         degraded = self.degrade(clean).contiguous(memory_format=self.layout)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(clean.device.type, torch.bfloat16, enabled=self.bfloat16):
             restored = self.network(degraded)
         if self.recipe == "srcnn":
             clean = clean[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
@@ -245,7 +267,7 @@ class Step:
         with torch.no_grad():
             errors = ((restored.clamp(0, 1) - clean) ** 2).mean((1, 2, 3))
             self.psnr = (-10 * errors.log10()).mean()
-        return float(loss.detach())
+        return loss.detach()
 
 
 def main() -> None:

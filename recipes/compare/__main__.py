@@ -47,6 +47,10 @@ from recipes.compare.results import Results
 from recipes.compare.sections import write
 from recipes.compare.smoke import generate, smoke_preset
 from recipes.compare.statistics import student
+from recipes.compare.study import STUDIES
+from recipes.compare.study import plan as study_plan
+from recipes.compare.study_report import write as write_study
+from recipes.compare.study_run import run_study
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.scoring.tasks import parse
@@ -63,7 +67,7 @@ NOT_SETTABLE = (
 def describe(parser: argparse.ArgumentParser) -> Work:
     """Add the options; return what is done with them."""
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--preset", choices=[*PRESETS, "smoke"], help="a protocol")
+    which.add_argument("--preset", choices=[*PRESETS, *STUDIES, "smoke"], help="a protocol")
     which.add_argument("--network", choices=list(NETWORKS), help="the protocol of its table")
     parser.add_argument("--data", metavar="DATA", help="holds the folders of images")
     parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
@@ -103,6 +107,8 @@ def describe(parser: argparse.ArgumentParser) -> Work:
 
 def compare(options: argparse.Namespace) -> int:
     """Run what is missing and write the report; return the exit code."""
+    if options.preset in STUDIES:
+        return study(options)
     preset = chosen_preset(options)
     cells = plan(preset)
     if options.list:
@@ -121,11 +127,28 @@ def compare(options: argparse.Namespace) -> int:
     report = _report(options, preset, workdir, images, outcome)
     path = write(report)
     _say(options.quiet)("\n".join([*report.notes, f"wrote {path}"]))
+    return _exit_code(outcome)
+
+
+def _exit_code(outcome: Outcome) -> int:
     for name, reason in outcome.failed.items():
         print(f"compare: {name} failed: {reason}", file=sys.stderr)
     if outcome.failed:
         return 1
     return CUT if outcome.left else 0
+
+
+def study(options: argparse.Namespace) -> int:
+    """Run what is missing of a study of weightings and write its report; return the exit code."""
+    if options.list:
+        print("\n".join(cell.name for cell in study_plan(STUDIES[options.preset])))
+        return 0
+    check_libraries()
+    say = _say(options.quiet)
+    found, outcome = run_study(options, say)
+    report = Path(options.report or f"runs/compare/{options.preset}/report")
+    say(f"wrote {write_study(found, report, outcome.left)}")
+    return _exit_code(outcome)
 
 
 def check_libraries() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from recipes.compare.presets import LOSSES, Preset, Setting
 from recipes.data.sources import folder_name
@@ -109,6 +109,7 @@ class Specification(TypedDict):
     test: str
     names: list[str]
     backend: str
+    scoring: NotRequired[dict[str, Setting]]  # of a study of weightings
 
 
 class Job(TypedDict):

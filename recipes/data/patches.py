@@ -28,7 +28,9 @@ WORD = 2**32  # the hashes are 32-bit words, held in int64 so that no product ov
 WORKERS = min(8, max(2, os.cpu_count() or 1))  # that prepare batches in tf.data
 EVERYTHING = 2**62
 
-Batch: TypeAlias = np.ndarray | tuple[np.ndarray, np.ndarray]  # clean, or (clean, degraded)
+Batch: TypeAlias = np.ndarray | tuple[np.ndarray, ...]  # clean, or (clean, degraded)
+# Of each patch: where the topmost row of its image begins, first column, width of the image, turn.
+Places: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def load_images(source: str, channels: Channels) -> list[np.ndarray]:
@@ -147,30 +149,57 @@ class Patches:
 
     def numpy_batch(self, step: int) -> Batch:
         """Return the batch of one step, with NumPy alone."""
-        first, stop = self.rows
-        samples = np.arange(step * self.batch + first, step * self.batch + stop, dtype=np.int64)
+        samples = self._samples(step)
+        clean, *degraded = (
+            _cut(pixels, *places, size)
+            for (pixels, size), places in zip(
+                self.sources, self._numpy_places(samples), strict=True
+            )
+        )
+        if self.artefacts:
+            return clean, self.artefacts.compressor()(clean, self._qualities(samples))
+        return (clean, *degraded) if degraded else clean
 
+    def numpy_places(self, step: int) -> Batch:
+        """Return where the patches of one step are cut, for images that lie on the device.
+
+        Returns:
+            An int32 array `(batch, 3)`: index in `pixels` of the corner of each patch, width of its
+            image, and turn. With partners it is a pair of them, one for each of `sources`.
+        """
+        places = self._numpy_places(self._samples(step))
+        cut = [np.stack([row + left, *more], axis=-1) for row, left, *more in places]
+        whole = tuple(part.astype(np.int32) for part in cut)
+        return whole if len(whole) > 1 else whole[0]
+
+    @property
+    def sources(self) -> list[tuple[np.ndarray, int]]:
+        """Pixels and side of a patch: of the clean images and, where there are some, partners."""
+        if self.degraded_pixels is None:
+            return [(self.pixels, self.size)]
+        return [(self.pixels, self.size), (self.degraded_pixels, self.size // self.ratio)]
+
+    def _samples(self, step: int) -> np.ndarray:
+        first, stop = self.rows
+        return np.arange(step * self.batch + first, step * self.batch + stop, dtype=np.int64)
+
+    def _numpy_places(self, samples: np.ndarray) -> list[Places]:
         def choose(words: np.ndarray) -> np.ndarray:
             return np.searchsorted(self.bounds, words, side="right")
 
-        image, top, left, turn = self._plan(samples, choose, lambda table, at: table[at])
-        width = self.widths[image]
-        row = self.starts[image] + top * width
-        clean = _cut(self.pixels, row, left, width, turn, self.size)
-        if self.artefacts:
-            return clean, self.artefacts.compressor()(clean, self._qualities(samples))
-        if self.degraded_pixels is None or self.degraded_starts is None:
-            return clean
-        width, top, left = width // self.ratio, top // self.ratio, left // self.ratio
-        row = self.degraded_starts[image] + top * width
-        return clean, _cut(self.degraded_pixels, row, left, width, turn, self.size // self.ratio)
+        return self._places(samples, choose, lambda table, at: table[at])
 
     def numpy_batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield the batches of the steps `start` to `stop - 1`."""
         return map(self.numpy_batch, range(start, stop))
 
-    def dataset(self, start: int, stop: int) -> "tf.data.Dataset":
+    def dataset(self, start: int, stop: int, on_device: bool = False) -> "tf.data.Dataset":
         """Return the same batches as a `tf.data.Dataset`, prepared ahead of the training step.
+
+        Args:
+            start: The first step.
+            stop: The one after the last.
+            on_device: Return what `numpy_places` returns, for images that lie on the device.
 
         Raises:
             ImageError: for artefacts of KerasCV where that is not installed.
@@ -179,29 +208,26 @@ class Patches:
 
         first, last = self.rows
         bounds = tf.constant(self.bounds)
-        cut = _tensor_cut(self.pixels, self.size)
+        cuts = [] if on_device else [_tensor_cut(pixels, size) for pixels, size in self.sources]
         compress = self.artefacts.compressor() if self.artefacts else None
-        if self.degraded_pixels is not None:
-            cut_degraded = _tensor_cut(self.degraded_pixels, self.size // self.ratio)
 
         def choose(words: "tf.Tensor") -> "tf.Tensor":
             return tf.searchsorted(bounds, words, side="right", out_type=tf.int64)
 
-        def batch(step: "tf.Tensor") -> "tf.Tensor | tuple[tf.Tensor, tf.Tensor]":
+        def batch(step: "tf.Tensor") -> "tf.Tensor | tuple[tf.Tensor, ...]":
             samples = step * self.batch + tf.range(first, last, dtype=tf.int64)
-            image, top, left, turn = self._plan(samples, choose, tf.gather)
-            width = tf.gather(self.widths, image)
-            clean = cut(tf.gather(self.starts, image) + top * width, left, width, turn)
+            places = self._places(samples, choose, tf.gather)
+            if on_device:
+                cut = (tf.stack([row + left, *more], -1) for row, left, *more in places)
+                whole = tuple(tf.cast(part, tf.int32) for part in cut)
+                return whole if len(whole) > 1 else whole[0]
+            clean, *degraded = (cut(*where) for cut, where in zip(cuts, places, strict=True))
             if compress:
                 given = (clean, self._qualities(samples))
                 return clean, tf.ensure_shape(
                     tf.numpy_function(compress, given, tf.uint8, stateful=False), clean.shape
                 )
-            if self.degraded_pixels is None:
-                return clean
-            width, top, left = width // self.ratio, top // self.ratio, left // self.ratio
-            row = tf.gather(self.degraded_starts, image) + top * width
-            return clean, cut_degraded(row, left, width, turn)
+            return (clean, *degraded) if degraded else clean
 
         steps = tf.data.Dataset.range(start, stop)
         batches = steps.map(batch, num_parallel_calls=WORKERS, deterministic=True).prefetch(4)
@@ -212,20 +238,25 @@ class Patches:
         sharding.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         return batches.with_options(options)
 
-    def _plan(
+    def _places(
         self,
         samples: Tensor,
         choose: Callable[[Tensor], Tensor],
         take: Callable[[np.ndarray, Tensor], Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return image, top, left and turn (0 to 7) of each sample, for NumPy or TensorFlow."""
+    ) -> list[Places]:
+        """Return where each sample is cut from each of `sources`, for NumPy or TensorFlow."""
         image, top, left, turn = (_words(self.seed, samples, stream) for stream in range(4))
-        image = choose(image)
+        image, turn = choose(image), turn * 8 // WORD
+        width = take(self.widths, image)
         rows = (take(self.heights, image) - self.size) // self.ratio + 1
-        columns = (take(self.widths, image) - self.size) // self.ratio + 1
-        top = top * rows // WORD * self.ratio
-        left = left * columns // WORD * self.ratio
-        return image, top, left, turn * 8 // WORD
+        columns = (width - self.size) // self.ratio + 1
+        top, left = top * rows // WORD, left * columns // WORD  # in pixels of the partners
+        small = width // self.ratio
+        whole = top * self.ratio, left * self.ratio
+        places = [(take(self.starts, image) + whole[0] * width, whole[1], width, turn)]
+        if self.degraded_starts is not None:
+            places.append((take(self.degraded_starts, image) + top * small, left, small, turn))
+        return places
 
     def _qualities(self, samples: Tensor) -> Tensor:
         """Return the quality of JPEG of each sample, for NumPy or TensorFlow."""
@@ -272,7 +303,7 @@ def _cut(
     places = zip(*(each.tolist() for each in (rows, lefts, widths, turns)), strict=True)
     for n, (row, left, width, turn) in enumerate(places):
         band = pixels[row : row + size * width].reshape(size, width, -1)
-        batch[n] = _turned(band[:, left : left + size], turn)
+        batch[n] = turned(band[:, left : left + size], turn)
     return batch
 
 
@@ -282,8 +313,8 @@ def _tensor_cut(pixels: np.ndarray, size: int) -> "Callable[..., tf.Tensor]":
 
     tensor = _tensor(pixels)
     rows, columns = np.indices((size, size), dtype=np.int64)
-    turned_rows = tf.constant(np.stack([_turned(rows, turn) for turn in range(8)]))
-    turned_columns = tf.constant(np.stack([_turned(columns, turn) for turn in range(8)]))
+    turned_rows = tf.constant(np.stack([turned(rows, turn) for turn in range(8)]))
+    turned_columns = tf.constant(np.stack([turned(columns, turn) for turn in range(8)]))
 
     def cut(
         row: "tf.Tensor", left: "tf.Tensor", width: "tf.Tensor", turn: "tf.Tensor"
@@ -322,7 +353,7 @@ def _mix(x: Tensor) -> Tensor:
     return x ^ (x // 2**15)
 
 
-def _turned(patch: np.ndarray, turn: int) -> np.ndarray:
+def turned(patch: np.ndarray, turn: int) -> np.ndarray:
     """Return one of the 8 flips and quarter turns of a square patch, as a view."""
     if turn & 4:
         patch = patch.swapaxes(0, 1)

@@ -14,20 +14,31 @@ if TYPE_CHECKING:
 Batches: TypeAlias = "keras.utils.PyDataset | tf.data.Dataset"
 
 
-def batches(patches: Patches, start: int, stop: int, devices: Devices) -> Batches:
-    """Return the batches of some steps."""
+def batches(
+    patches: Patches, start: int, stop: int, devices: Devices, on_device: bool = False
+) -> Batches:
+    """Return the batches of some steps.
+
+    Args:
+        patches: Of which they are.
+        start: The first step.
+        stop: The one after the last.
+        devices: That compute them.
+        on_device: Return the places of the patches, which the device cuts.
+    """
     if keras.backend.backend() != "tensorflow":
-        return Steps(patches, start, stop)
+        return Steps(patches, start, stop, on_device)
     import tensorflow as tf  # only on the TensorFlow backend
 
     # Keras cuts a batch into one part per replica; each replica is to see all of it. And it takes
     # a pair for image and label, where here the pair is the image.
     def whole(*batch: tf.Tensor) -> tuple[tf.Tensor, ...]:
         if devices.replicas > 1:
-            batch = tuple(tf.tile(part, [devices.replicas, 1, 1, 1]) for part in batch)
+            copies = devices.replicas
+            batch = tuple(tf.tile(part, [copies, *[1] * (part.ndim - 1)]) for part in batch)
         return (batch,) if len(batch) == 2 else batch
 
-    return patches.dataset(start, stop).map(whole)
+    return patches.dataset(start, stop, on_device).map(whole)
 
 
 class Steps(keras.utils.PyDataset):
@@ -39,9 +50,10 @@ class Steps(keras.utils.PyDataset):
 
     AHEAD = 3 * WORKERS
 
-    def __init__(self, patches: Patches, start: int, stop: int):
+    def __init__(self, patches: Patches, start: int, stop: int, on_device: bool = False):
         super().__init__()
-        self.patches, self.start, self.stop = patches, start, stop
+        self.prepare = patches.numpy_places if on_device else patches.numpy_batch
+        self.start, self.stop = start, stop
         self.threads = ThreadPoolExecutor(WORKERS)
         self.prepared: dict[int, Future[Batch]] = {}
 
@@ -52,5 +64,5 @@ class Steps(keras.utils.PyDataset):
         for later in range(index, min(index + self.AHEAD, len(self))):
             if later not in self.prepared:
                 step = self.start + later
-                self.prepared[later] = self.threads.submit(self.patches.numpy_batch, step)
+                self.prepared[later] = self.threads.submit(self.prepare, step)
         return (self.prepared.pop(index).result(),)

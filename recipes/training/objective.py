@@ -4,35 +4,60 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 
 from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Quartile
-from asykeras.types import Tensor
+from asykeras.types import LabelWeights, Tensor
 from recipes.training.settings import LOSSES, Descent, Objective
+from recipes.training.weightings import Labels, curve_of, weighting_of
 
+PLAIN = {"mse": keras.losses.MeanSquaredError, "mae": keras.losses.MeanAbsoluteError}
+ASYMMETRIC = {"mse": AsyMSE, "mae": AsyMAE}
 Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
-def make_loss(objective: Objective) -> keras.losses.Loss:
+def make_loss(objective: Objective, labels: Labels = tuple) -> keras.losses.Loss:
     """Return the loss that is named.
 
+    Args:
+        objective: What is set.
+        labels: Gives the training labels, to weightings that count them. Without any, such a
+            weighting is replaced by one of the same range: enough to check the other settings.
+
     Raises:
-        ValueError: for another name.
+        ValueError: for names that are none, and for settings that do not go together.
     """
-    if objective.loss == "mse":
-        return keras.losses.MeanSquaredError()
-    if objective.loss == "mae":
-        return keras.losses.MeanAbsoluteError()
-    asymmetric = {"asy_mse": AsyMSE, "asy_mae": AsyMAE}.get(objective.loss)
-    if asymmetric is None:
+    if objective.loss not in LOSSES:
         raise ValueError(f"loss must be one of {LOSSES}. Received: {objective.loss!r}")
-    loss: AsymmetricLoss = asymmetric(
-        Quartile(objective.quantile) if objective.weighting == "quartile" else objective.weighting,
+    asymmetric = objective.loss.startswith("asy_")
+    error = objective.loss.removeprefix("asy_")
+    domain = curve_of(objective.domain) if objective.domain else None
+    if not asymmetric:
+        if objective.reference != "label":
+            raise ValueError(
+                "--reference says where the weights of asy_mse and asy_mae are read. "
+                f"Received: --loss {objective.loss}"
+            )
+        if domain:
+            return AsymmetricLoss(error, None, domain=domain, data_format="channels_last")
+        return PLAIN[error]()
+    return ASYMMETRIC[error](
+        _weighting(objective, labels),
+        reference=objective.reference,
+        domain=domain,
         apply_to=objective.apply_to,
         normalize=objective.normalize,
         balanced=objective.balanced,
         data_format="channels_last",
     )
-    return loss
+
+
+def _weighting(objective: Objective, labels: Labels) -> LabelWeights:
+    if objective.weighting == "quartile":
+        return Quartile(objective.quantile)
+    if "density" in objective.weighting and labels is tuple:
+        return weighting_of(objective.weighting, lambda: [np.linspace(0, 1, 256)])
+    return weighting_of(objective.weighting, labels)
 
 
 def schedule(descent: Descent) -> Rate:

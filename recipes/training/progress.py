@@ -9,7 +9,7 @@ import csv
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +92,7 @@ class Progress(keras.callbacks.Callback):
         """Count, look for signals, and show at most twice a second."""
         self.step += self.model.steps_per_execution
         logs = logs or {}
-        loss = float(logs.get("loss", 0.0))
-        if not np.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} at step {self.step}; the last checkpoint is kept. A lower "
-                "--learning-rate usually helps"
-            )
+        loss = check_loss(logs, self.step)
         if self.signals.received:
             self._save()
             raise Stopped(self.step, self.signals.received)
@@ -135,6 +130,7 @@ class Pieces(keras.callbacks.Callback):
         """Save first, so that a kill during the validation costs nothing."""
         every = self.settings.descent.every
         first, self.step = self.step, (self.step // every + 1) * every
+        check_loss(logs or {}, self.step)  # what `Progress` saw may be of the call before
         images = (self.step - first) * self.settings.samples.batch
         speed = images / (time.monotonic() - self.piece)
         if self.report.writes:
@@ -153,6 +149,21 @@ class Pieces(keras.callbacks.Callback):
         if 0 < 60 * self.settings.run.minutes < time.monotonic() - self.begun:
             self.model.stop_training = True
         self.piece = time.monotonic()
+
+
+def check_loss(logs: Mapping[str, float], step: int) -> float:
+    """Return the loss of some steps.
+
+    Raises:
+        TrainingError: if it is not finite.
+    """
+    loss = float(logs.get("loss", 0.0))
+    if not np.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss} at step {step}; the last checkpoint is kept. A lower "
+            "--learning-rate usually helps"
+        )
+    return loss
 
 
 def log(report: Report, row: dict[str, float], restored: list[np.ndarray]) -> None:

@@ -9,20 +9,22 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras.ops import convert_to_numpy
 
+from asykeras import PoissonGaussianNoise
 from asykeras.types import Tensor
 from recipes.data.image_set import ImageSet
 from recipes.data.jpeg import Artefacts
 from recipes.data.patches import Patches
 from recipes.data.sources import Channels, open_images, open_pairs
-from recipes.training.batches import batches
+from recipes.training.batches import Batches, batches
 from recipes.training.checkpoints import (
     identity,
     load_newest,
@@ -44,7 +46,8 @@ from recipes.training.devices import (
 from recipes.training.initial import start_from
 from recipes.training.objective import make_loss, optimizer, schedule
 from recipes.training.progress import Pieces, Progress, Report, Signals, Stopped, open_board
-from recipes.training.restorer import Restorer
+from recipes.training.resident import describe, resident
+from recipes.training.restorer import Restorer, linear_light, unit_range
 from recipes.training.settings import (
     Run,
     S,
@@ -55,7 +58,8 @@ from recipes.training.settings import (
     add_options,
     chosen,
 )
-from recipes.training.speed import ENDLESS, fitting_steps, measure, profile
+from recipes.training.speed import ENDLESS, Speed, fitting_steps, measure, profile
+from recipes.training.weightings import noise_of
 from zoo.app import command as commands
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
@@ -67,6 +71,7 @@ from zoo.store.card import Argument, Card, Json
 from zoo.store.weight import SUFFIX, save
 
 NETWORK = f"network{SUFFIX}"
+COUNTED = 64  # batches whose grey values are counted for weights by rarity
 PICTURES = 4  # validation images that TensorBoard shows
 
 
@@ -172,6 +177,8 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         if settings.run.fit:
             settings = _fitted(settings, recipe, devices, patches, images, started)
         model = compiled(settings, recipe, devices, patches)
+        if model.images and not settings.run.quiet:
+            print(describe(model.images), flush=True)
         workdir = open_workdir(settings, devices.writes)
         step = load_newest(model, workdir) if settings.run.resume else 0
         begun = time.monotonic()
@@ -203,8 +210,22 @@ def print_profile(settings: Settings, recipe: Recipe) -> None:
         patches = _patches(settings, recipe, devices)
         model = compiled(settings, recipe, devices, patches)
         folder = Path(settings.run.workdir) / "profile"
-        endless = batches(patches, 0, ENDLESS, devices)
-        print(profile(model, endless, settings.run.profile, folder))
+        steps = settings.run.profile
+        print(profile(model, model_batches(model, patches, 0, ENDLESS, devices), steps, folder))
+
+
+def step_rate(settings: Settings, recipe: Recipe, seconds: float) -> Speed:
+    """Return how fast the steps of a run are; what they learn is thrown away.
+
+    Raises:
+        The errors of `train`.
+    """
+    with open_devices(settings.machines, settings.samples.batch) as devices:
+        settings = _settled(settings)
+        _seed(settings.start.seed, recipe)
+        patches = _patches(settings, recipe, devices)
+        model = compiled(settings, recipe, devices, patches)
+        return measure(model, model_batches(model, patches, 0, ENDLESS, devices), seconds)
 
 
 def _validation(run: Run) -> list[Path]:
@@ -222,6 +243,7 @@ def _settled(settings: Settings) -> Settings:
         if there := steps_there(settings.run):
             settings = settings.having(fit=False, steps=there)
     make_loss(settings.objective)
+    _label_noise(settings)
     schedule(settings.descent)
     run, every = settings.run, settings.descent.every
     steps = every if run.fit else settings.descent.steps
@@ -270,7 +292,7 @@ def _fitted(
     model = compiled(settings.having(quiet=True), recipe, devices, patches)
     building = time.monotonic() - begun
     seconds = 60 * settings.run.minutes
-    speed = measure(model, batches(patches, 0, ENDLESS, devices), 0.02 * seconds)
+    speed = measure(model, model_batches(model, patches, 0, ENDLESS, devices), 0.02 * seconds)
     between = _between(settings, recipe, model, images)
     left = seconds - building - (time.monotonic() - started)
     steps = fitting_steps(left, speed, settings.descent.every, between)
@@ -354,7 +376,19 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
                 print(said, flush=True)
         pairs = settings.samples.degraded or recipe.artefacts
         degradation = None if pairs else recipe.degradation()
-        model = Restorer(network, degradation, recipe.context, recipe.prepare, devices.replicas)
+        images = resident(patches, settings.run.cut)
+        loss = make_loss(settings.objective, partial(_labels, patches, settings.samples.linear))
+        model = Restorer(
+            network,
+            degradation,
+            recipe.context,
+            recipe.prepare,
+            devices.replicas,
+            images,
+            settings.samples.linear,
+            _label_noise(settings),
+            getattr(getattr(loss, "weighting", None), "counter", None),
+        )
         several, descent = devices.replicas > 1, settings.descent
         rule = optimizer(replace(descent, clip=0.0) if several else descent, recipe.slow_layers)
         if several:
@@ -363,17 +397,42 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
                 clip_over_replicas(rule, descent.clip, devices.replicas)
         model.compile(
             optimizer=rule,
-            loss=make_loss(settings.objective),
+            loss=loss,
             steps_per_execution=settings.run.steps_per_execution,
             jit_compile=jit(devices.replicas),
         )
-        model(keras.tree.map_structure(_symbol, patches.numpy_batch(0)))
+        first = patches.numpy_places(0) if images else patches.numpy_batch(0)
+        model(keras.tree.map_structure(_symbol, first))
         model.optimizer.build(model.trainable_variables)
     return model
 
 
+def _labels(patches: Patches, linear: bool) -> Iterator[np.ndarray]:
+    """Yield the labels of the first steps, for weightings that count them."""
+    light = linear_light if linear else unit_range
+    for step in range(COUNTED):
+        batch = patches.numpy_batch(step)
+        clean = batch[0] if isinstance(batch, tuple) else batch
+        yield convert_to_numpy(light(clean))
+
+
+def _label_noise(settings: Settings) -> keras.layers.Layer | None:
+    """Return the layer that makes labels noisy, with another seed than the inputs have."""
+    if not settings.samples.label_noise:
+        return None
+    gain, read_noise = noise_of(settings.samples.label_noise)
+    return PoissonGaussianNoise(gain, read_noise=read_noise, seed=settings.start.seed + 2**20)
+
+
+def model_batches(
+    model: Restorer, patches: Patches, start: int, stop: int, devices: Devices
+) -> Batches:
+    """Return the batches of some steps as the model takes them."""
+    return batches(patches, start, stop, devices, on_device=bool(model.images))
+
+
 def fit(
-    model: keras.Model,
+    model: Restorer,
     patches: Patches,
     report: Report,
     devices: Devices,
@@ -395,7 +454,7 @@ def fit(
 
     def run(first: int, stop: int, size: int, *more: keras.callbacks.Callback) -> None:
         model.fit(
-            batches(patches, first, stop, devices),
+            model_batches(model, patches, first, stop, devices),
             epochs=(stop - first) // size,
             steps_per_epoch=size,
             shuffle=False,

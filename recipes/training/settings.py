@@ -12,6 +12,7 @@ from typing import Self, TypeAlias, TypeVar
 
 LOSSES = ("mse", "mae", "asy_mse", "asy_mae")
 PRESETS = ("ours", "published")
+CUTS = ("auto", "host", "device")
 
 Value: TypeAlias = str | int | float | bool
 # What all published protocols have in common.
@@ -78,6 +79,8 @@ class Samples(Subject):
     degraded: str = option("", "their degraded partners of the same names; default: made from data")
     batch: int = option(64, "patches per step, over all devices and hosts")
     patch: int = option(96, "side of the clean patch in pixels")
+    linear: bool = option(False, "decode the images from sRGB to linear light, and learn there")
+    label_noise: str = option("", "poisson:GAIN,READ: noise on the labels, drawn in every step")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,17 @@ class Objective(Subject):
     """What is minimised."""
 
     loss: str = option("mse", "what is minimised", LOSSES)
-    weighting: str = option("reciprocal", "weights of the asy losses", ("reciprocal", "quartile"))
+    weighting: str = option(
+        "reciprocal",
+        "weights of the asy losses: reciprocal, quartile, power:1,0.05, slope:CURVE, "
+        "noise:GAIN,READ, density:POWER, steps:0.1=4,0.5=2,1 or annealed:STEPS:WEIGHTING",
+    )
+    reference: str = option("label", "what the weights are read from", ("label", "prediction"))
+    domain: str = option(
+        "",
+        "curve after which the error is taken: srgb, gamma:2.2, mulaw:5000, log:0.01, reinhard, "
+        "pq:PEAK, pu21:PEAK, anscombe:GAIN,READ or window:CENTRE,WIDTH; default: none",
+    )
     quantile: float = option(0.25, "quantile of the quartile weighting (0.25 or 0.75)")
     apply_to: str = option("error", "what the weights multiply", ("error", "images"))
     normalize: bool = option(False, "stretch each label before weighing it (Eq. 1)")
@@ -127,6 +140,7 @@ class Run(Subject):
     validation: str = option("", "folder of images for validation; never the test images")
     memory: float = option(0.0, "GiB of decoded images to hold in memory; 0: half of what is free")
     steps_per_execution: int = option(1, "steps per call of the device; 10 or more on a fast GPU")
+    cut: str = option("auto", "who cuts the patches; auto: a GPU or TPU, if they fit it", CUTS)
     minutes: float = option(0.0, "stop after the piece in which this time ends; 0: never")
     fit: bool = option(False, "choose --steps, by the speed measured, so that --minutes are enough")
     profile: int = option(0, "print where the time of so many steps goes, and train nothing")

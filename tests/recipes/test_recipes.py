@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from recipes import dncnn, dphsir, edsr, srcnn
+from recipes import dncnn, dphsir, edsr, ffdnet, span, srcnn
 from recipes.training.settings import TrainingError
 from zoo.networks.dncnn import DnCNN
 
@@ -19,11 +19,27 @@ rng = np.random.default_rng(0)
 SMALL = {
     "srcnn": ["--scale", "2", "--variant", "9-1-5", "--patch", "36"],
     "edsr": ["--scale", "2", "--patch", "24"],
+    "span": ["--scale", "2", "--patch", "24", "--channels", "28"],
     "dncnn": ["--sigma", "25", "--patch", "24"],
     "dphsir": ["--bands", "1", "--patch", "16", "--variant", "small"],
+    "ffdnet": ["--channels", "1", "--patch", "17"],
 }
-RECIPES = {"srcnn": srcnn, "edsr": edsr, "dncnn": dncnn, "dphsir": dphsir}
-PARAMETERS = {"srcnn": 8_129, "edsr": 1_369_859, "dncnn": 555_137, "dphsir": 3_530_547}
+RECIPES = {
+    "srcnn": srcnn,
+    "edsr": edsr,
+    "span": span,
+    "dncnn": dncnn,
+    "dphsir": dphsir,
+    "ffdnet": ffdnet,
+}
+PARAMETERS = {
+    "srcnn": 8_129,
+    "edsr": 1_369_859,
+    "span": 141_580,
+    "dncnn": 555_137,
+    "dphsir": 3_530_547,
+    "ffdnet": 485_316,
+}
 
 
 @pytest.fixture
@@ -60,6 +76,11 @@ def test_a_blind_denoiser_draws_its_levels():
     assert recipe.degradation().sigma == [5 / 255, 55 / 255]
     assert recipe.channels == "rgb"
     assert recipe.build().count_params() == DnCNN(variant="C").count_params()
+
+
+def test_ffdnet_takes_one_or_three_channels():
+    with pytest.raises(TrainingError, match="--channels must be 1 or 3. Received: 2"):
+        ffdnet.recipe(ffdnet.FfdnetSettings(channels=2))
 
 
 def test_a_patch_that_the_scale_does_not_divide_is_refused(photos, tmp_path, capsys):

@@ -32,6 +32,18 @@ np.savez(folder + "/outputs.npz", *[keras.ops.convert_to_numpy(output) for outpu
 """
 
 
+# Arguments: a folder with `model.keras` and `image.npy`.
+RUN_WITH_KERAS_ALONE = """
+import sys
+import keras, numpy as np
+folder = sys.argv[1]
+model = keras.saving.load_model(folder + "/model.keras")
+output = model(np.load(folder + "/image.npy"), training=False)
+np.save(folder + "/output.npy", keras.ops.convert_to_numpy(output))
+assert not {"zoo", "asykeras"} & set(sys.modules)
+"""
+
+
 class BuilderContract:
     """Subclass it as `Test...` and set the attributes."""
 
@@ -149,6 +161,14 @@ def run(model: keras.Model, inputs: Any) -> list[np.ndarray]:
     """Return the outputs at inference as a list of arrays."""
     outputs = tree.flatten(model(inputs, training=False))
     return [ops.convert_to_numpy(output) for output in outputs]
+
+
+def assert_opens_with_keras_alone(model: keras.Model, image: np.ndarray, folder: Path) -> None:
+    """Load a `.keras` file in a process that does not know the zoo, and compare what it makes."""
+    model.save(folder / "model.keras")
+    np.save(folder / "image.npy", image)
+    subprocess.run([sys.executable, "-c", RUN_WITH_KERAS_ALONE, str(folder)], check=True)
+    np.testing.assert_array_equal(np.load(folder / "output.npy"), run(model, image)[0])
 
 
 def assert_equal(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:

@@ -103,6 +103,8 @@ def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str]
         )
         if remark := sigma_remark(name, network.use, _sigma(options)):
             progress.remark(remark)
+        if network.origin:
+            progress.remark(network.origin)
         if network.reach is None:
             progress.remark(f"{name} is run on whole pictures: {network.whole}")
         return network
@@ -184,7 +186,7 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
     text = "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit)"
     command.add_argument("--sigma", type=float, metavar="S", help=text)
-    text = "instead of the best: published name, file or work folder"
+    text = "instead of the best: published name, file (.pth, .safetensors) or work folder"
     command.add_argument("--weights", metavar="NAME", help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
     command.add_argument("--overwrite", action="store_true", help="also what is there already")
@@ -228,8 +230,10 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_verify)
 
     command = commands.add_parser("import-weights", help="weights of the authors' own files")
-    command.add_argument("file", metavar="FILE", help=".mat, .pth or .pt; nothing is unpickled")
-    command.add_argument("--model", required=True, choices=MODELS)
+    text = ".mat, .pth, .pt or .safetensors; nothing is unpickled"
+    command.add_argument("file", metavar="FILE", help=text)
+    text = "needed for all but span and compact, which are recognised"
+    command.add_argument("--model", choices=MODELS, help=text)
     command.add_argument("--out", required=True, metavar=f"FILE{SUFFIX}")
     command.add_argument(
         "--transposed", action="store_true", help="SRCNN kernels that are stored row by row"

@@ -19,13 +19,13 @@ from zoo.app.folder import restore_file
 from zoo.app.progress import Job
 from zoo.machine.failures import ZooError, sentence
 from zoo.machine.parts import temporary_folder
+from zoo.networks.foreign import find_weight
 from zoo.pictures.formats import SUFFIXES
 from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
 from zoo.restoring.remarks import sigma_remark
-from zoo.store.weight import find
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -97,7 +97,7 @@ def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
     """
     import gradio as gr
 
-    scales = {name: find(name).card.use.scale for name in weights}
+    scales = {name: find_weight(name).card.use.scale for name in weights}
 
     def restore(
         path: str | None, name: str | None, sigma: float | None, ensemble: bool

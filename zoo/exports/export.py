@@ -10,17 +10,17 @@ import keras
 
 from asykeras import __version__
 from zoo.exports.check import Check, check
-from zoo.exports.samples import network_inputs, photographs, task_of, use_of
+from zoo.exports.samples import LEVELS, calibration, task_of, use_of
 from zoo.machine.files import flush, sha256
 from zoo.machine.parts import part_folder
 from zoo.networks.families import build
+from zoo.networks.foreign import find_weight
 from zoo.restoring.network import Network
 from zoo.runtimes.engines import keras_engine
 from zoo.runtimes.errors import ExportError, in_one_sentence
 from zoo.runtimes.formats import FORMATS, Format
 from zoo.runtimes.precision import in_float32
 from zoo.runtimes.signatures import input_specs
-from zoo.store.weight import find
 
 
 class Checksum(TypedDict):
@@ -64,9 +64,9 @@ def export(
     | `"openvino"` | `*.xml`, and `*.bin` beside it | OpenVINO | `openvino` |
 
     Every file takes `image`, float32 `(batch, height, width, channels)` in [0, 1], and returns the
-    network's output, unclipped float32; batch, height and width are free. GRUNet takes `sigma`,
-    float32 `(batch, 1)`, too. This is the network alone: SRCNN gets the luma of an image that is
-    enlarged already, as in Keras. A SavedModel has more signatures:
+    network's output, unclipped float32; batch, height and width are free. FFDNet and GRUNet take
+    `sigma`, float32 `(batch, 1)`, too. This is the network alone: SRCNN gets the luma of an image
+    that is enlarged already, as in Keras. A SavedModel has more signatures:
 
     - `serve`, the default: as above.
     - `serve_uint8`: the same on uint8, clipped and rounded half up.
@@ -82,12 +82,14 @@ def export(
     network may differ from both in the last digit.
 
     Args:
-        model: A published weight, a `.weights.h5` file, a recipe's work folder, or a model of a
-            builder of the zoo. Weights trained in mixed precision are exported in float32.
+        model: A published weight, a `.weights.h5` file, a recipe's work folder, a file of others as
+            `zoo.load` takes it, or a model of a builder of the zoo. Weights trained in mixed
+            precision are exported in float32.
         out: The file or folder to write. A report goes beside it, `out` + `.json`.
         format: One of the table.
         int8: LiteRT only: weights and activations in 8-bit integers, calibrated on the training
-            photographs of `zoo/samples`. Image and output stay float32 and are converted at the
+            photographs of `zoo/samples`, with noise of all levels for a network that takes the
+            level. Image and output stay float32 and are converted at the
             ends. None of the rest falls back to floating point: such a network is refused, and so
             is one that loses more than 1 dB on the sample photographs (`dncnn-gray-25` does).
         scale: Upsampling factor, for a model of SRCNN, which does not show it. Names know theirs.
@@ -115,7 +117,7 @@ def export(
         raise ExportError(
             f"model must be a name, a path or a keras.Model. Received: model={model!r}"
         )
-    weight = None if isinstance(model, keras.Model) else find(model)
+    weight = None if isinstance(model, keras.Model) else find_weight(model)
     network = _network(build(weight) if weight else model, chosen)
     card = weight.card if weight else None
     use = use_of(network, card, scale)
@@ -124,12 +126,13 @@ def export(
     # constants first.
     channels = network.inputs[0].shape[-1]
     expected = Network(network.name, use, channels, keras_engine(network, "cpu:0"), reach=None)
+    levels = card.use.levels if card and card.use.levels else LEVELS
     with part_folder(target.parent) as folder:
         part = folder / target.name
         with in_one_sentence(f"{network.name} cannot be written as {format}"):
-            photos = photographs("train") if int8 else []
-            inputs = [network_inputs(expected, photo, task) for photo in photos]
-            chosen.write(network, part, use.scale, inputs or None)
+            chosen.write(
+                network, part, use.scale, calibration(expected, task, levels) if int8 else None
+            )
         report: Report = {
             "weight": weight.title if weight else None,
             "weights_sha256": card.sha256 if card else None,

@@ -17,6 +17,8 @@ from zoo.tiling.graph import growth
 
 # Level of the noise, where nothing says which level a denoiser is for.
 SIGMA = 25 / 255
+# Lowest and highest level, where nothing says for which levels one is that takes the level.
+LEVELS = (0.0, 75 / 255)
 
 
 def use_of(model: keras.Model, card: Card | None, scale: int | None) -> Use:
@@ -79,6 +81,24 @@ def network_inputs(network: Network, photo: np.ndarray, task: Task) -> list[np.n
     if network.use.takes_sigma:
         inputs.append(np.full((1, 1), task.sigma, np.float32))
     return inputs
+
+
+def calibration(
+    network: Network, task: Task, levels: tuple[float, float]
+) -> list[list[np.ndarray]]:
+    """Return the training photographs as a network's inputs, for files in integers.
+
+    A network that takes the level of the noise is shown levels from the lowest to the highest:
+    what lies beyond those that it is shown would be cut off in integers.
+    """
+    photos = photographs("train")
+    if not network.use.takes_sigma:
+        return [network_inputs(network, photo, task) for photo in photos]
+    steps = np.linspace(*levels, len(photos))
+    return [
+        network_inputs(network, photo, Denoising(float(sigma)))
+        for photo, sigma in zip(photos, steps, strict=True)
+    ]
 
 
 def crop(inputs: list[np.ndarray], height: int, width: int) -> list[np.ndarray]:

@@ -18,6 +18,7 @@ def DnCNN(
     variant: str = "S",
     depth: int | None = None,
     channels: int | None = None,
+    filters: int = FILTERS,
     batch_norm: bool = True,
     weights: str | None = None,
     name: str | None = None,
@@ -38,6 +39,7 @@ def DnCNN(
         variant: `"S"`, `"B"`, `"C"` or `"3"`; sets depth and channels.
         depth: Number of convolutions, at least 3, where it is not the variant's.
         channels: 1 or 3, where it is not the variant's.
+        filters: Channels between the convolutions; 64 as published.
         batch_norm: True, with batch normalisation, to train; False, the merged network: the
             convolutions in between have a bias instead (see `fold_batch_norm`). Published weights
             are merged.
@@ -68,7 +70,8 @@ def DnCNN(
     depth = whole_number("depth", VARIANTS[variant][0] if depth is None else depth, least=3)
     channels = VARIANTS[variant][1] if channels is None else channels
     one_of("channels", channels, (1, 3))
-    model = _network(depth, channels, batch_norm, name or f"dncnn_{variant.lower()}")
+    filters = whole_number("filters", filters, least=1)
+    model = _network(depth, channels, filters, batch_norm, name or f"dncnn_{variant.lower()}")
     return with_weights(model, weights)
 
 
@@ -101,7 +104,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
         raise ValueError(
             f"model must be a DnCNN with batch normalisation. Received: model={model.name!r}"
         )
-    merged = _network(depth, model.input_shape[-1], False, model.name)
+    merged = _network(depth, model.input_shape[-1], convolutions[0].filters, False, model.name)
     for number, layer in enumerate(convolutions, start=1):
         arrays = layer.get_weights()
         if number not in (1, depth):
@@ -110,21 +113,21 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     return merged
 
 
-def _network(depth: int, channels: int, batch_norm: bool, name: str) -> keras.Model:
+def _network(depth: int, channels: int, filters: int, batch_norm: bool, name: str) -> keras.Model:
     image = keras.Input((None, None, channels), name="image")
-    x = convolution(FILTERS, 3, "conv1", activation="relu")(image)
+    x = convolution(filters, 3, "conv1", activation="relu")(image)
     for number in range(2, depth):
-        x = _middle(x, number, batch_norm)
+        x = _middle(x, number, filters, batch_norm)
     # The last layers compute in float32 under every policy: images in half precision show steps.
     residual = convolution(channels, 3, f"conv{depth}", dtype="float32")(x)
     restored = layers.Subtract(name="restored", dtype="float32")([image, residual])
     return keras.Model(image, restored, name=name)
 
 
-def _middle(x: Tensor, number: int, batch_norm: bool) -> Tensor:
+def _middle(x: Tensor, number: int, filters: int, batch_norm: bool) -> Tensor:
     if not batch_norm:
-        return convolution(FILTERS, 3, f"conv{number}", activation="relu")(x)
-    x = convolution(FILTERS, 3, f"conv{number}", use_bias=False)(x)
+        return convolution(filters, 3, f"conv{number}", activation="relu")(x)
+    x = convolution(filters, 3, f"conv{number}", use_bias=False)(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-4, name=f"bn{number}")(x)
     return layers.ReLU(name=f"relu{number}")(x)
 

@@ -8,14 +8,18 @@ from pathlib import Path
 import keras
 
 from zoo.machine.failures import reason
+from zoo.networks.compact import Compact
 from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
 from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
+from zoo.networks.ffdnet import FFDNet
+from zoo.networks.foreign import Foreign, find_weight
 from zoo.networks.mdsr import MDSR, at_scale
+from zoo.networks.span import SPAN
 from zoo.networks.srcnn import SRCNN
 from zoo.store.card import Argument, WeightsError
-from zoo.store.weight import Weight, find
+from zoo.store.weight import Weight
 
 # Arguments of builders that no file of a stranger may give: they would name another file.
 NOT_OF_CARDS = {"weights", "name"}
@@ -43,7 +47,15 @@ def _least_of_edsr(arguments: Mapping[str, Argument]) -> tuple[int, int]:
 
 
 def _least_of_dncnn(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    return _count(arguments, "depth", 2) - 2, 9 * FILTERS**2
+    return _count(arguments, "depth", 2) - 2, 9 * _count(arguments, "filters", FILTERS) ** 2
+
+
+def _least_of_compact(arguments: Mapping[str, Argument]) -> tuple[int, int]:
+    return _count(arguments, "convolutions", 16), 9 * _count(arguments, "filters", 64) ** 2
+
+
+def _least_of_span(arguments: Mapping[str, Argument]) -> tuple[int, int]:
+    return 19, 9 * _count(arguments, "channels", 48) ** 2
 
 
 def _count(arguments: Mapping[str, Argument], name: str, default: int) -> int:
@@ -52,10 +64,13 @@ def _count(arguments: Mapping[str, Argument], name: str, default: int) -> int:
 
 
 FAMILIES = {
+    "Compact": Family(Compact, _least_of_compact),
     "DPHSIR": Family(DPHSIR),
     "DnCNN": Family(DnCNN, _least_of_dncnn),
     "EDSR": Family(EDSR, _least_of_edsr),
+    "FFDNet": Family(FFDNet),
     "MDSR": Family(MDSR, part=at_scale),
+    "SPAN": Family(SPAN, _least_of_span),
     "SRCNN": Family(SRCNN),
 }
 
@@ -64,8 +79,8 @@ def load(name: str | os.PathLike[str], **arguments: Argument) -> keras.Model:
     """Return a network with its weights.
 
     Args:
-        name: A published weight, a `.weights.h5` file with its card beside it, or the work folder
-            of a finished recipe.
+        name: A published weight, a `.weights.h5` file with its card beside it, the work folder of a
+            finished recipe, or a `.pth`, `.pt` or `.safetensors` file of SPAN or Compact.
         **arguments: Of the builder, instead of those of the card, where the same weights serve:
             `padding="valid"` of SRCNN.
 
@@ -77,7 +92,7 @@ def load(name: str | os.PathLike[str], **arguments: Argument) -> keras.Model:
         >>> network = zoo.load("srcnn-955-x3")
         >>> without_border = zoo.load("srcnn-955-x3", padding="valid")
     """
-    return build(find(name), **arguments)
+    return build(find_weight(name), **arguments)
 
 
 def build(weight: Weight, **arguments: Argument) -> keras.Model:
@@ -92,7 +107,8 @@ def build(weight: Weight, **arguments: Argument) -> keras.Model:
     try:
         if forbidden := NOT_OF_CARDS & card.arguments.keys():
             raise ValueError(f"{min(forbidden)} is no argument of a card")
-        _check_size(weight.file, *family.least(card.arguments))
+        if not isinstance(weight, Foreign):  # whose tensors were compared already
+            _check_size(weight.file, *family.least(card.arguments))
         model = family.build(**{**card.arguments, **arguments})
     except Exception as error:  # arguments may be of any kind
         whose = "these arguments do" if arguments else "its card does"

@@ -1,11 +1,9 @@
 """Weights of the authors' own files: MatConvNet, MATLAB and PyTorch to the networks of the zoo.
 
-Nothing is unpickled: `.mat` files hold arrays, and PyTorch files are read with `weights_only=True`.
-PyTorch is imported when such a file is read; it is the extra `import`.
+Nothing is unpickled: `.mat` files hold arrays, for PyTorch's see `zoo.store.tensors`.
 """
 
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,27 +16,33 @@ from zoo.machine.failures import reason
 from zoo.networks.dncnn import FILTERS, DnCNN
 from zoo.networks.dphsir import DPHSIR
 from zoo.networks.edsr import EDSR
+from zoo.networks.families import build
+from zoo.networks.ffdnet import SIZES as FFDNET_SIZES
+from zoo.networks.ffdnet import FFDNet
+from zoo.networks.foreign import Foreign, find_weight
 from zoo.networks.srcnn import SRCNN
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array, referred
 from zoo.store.matlab import mat_variables, read_mat
+from zoo.store.tensors import SUFFIXES, Arrays, read_tensors
 from zoo.store.weight import check_values
 
-MODELS = ("dncnn", "dphsir", "edsr", "srcnn")
-Arrays = dict[str, np.ndarray]
+MODELS = ("compact", "dncnn", "dphsir", "edsr", "ffdnet", "span", "srcnn")
 Layer = tuple[np.ndarray, np.ndarray]  # kernel (height, width, in, out) and bias (out,)
 
 
 def import_weights(
-    path: str | os.PathLike[str], model: str, *, transposed: bool = False
+    path: str | os.PathLike[str], model: str | None = None, *, transposed: bool = False
 ) -> tuple[keras.Model, Card]:
     """Read a file of the authors' and return the network with these weights, and its card.
 
     Args:
-        path: `.mat` (MatConvNet's DnCNN, versions 5 to 7.3; SRCNN), `.pth` or `.pt` (KAIR's DnCNN,
-            EDSR-PyTorch, DPHSIR's GRUNet).
-        model: `"srcnn"`, `"dncnn"`, `"edsr"` or `"dphsir"`.
+        path: `.mat` (MatConvNet's DnCNN, versions 5 to 7.3; SRCNN), `.pth` or `.pt` (KAIR's DnCNN
+            and FFDNet, EDSR-PyTorch, DPHSIR's GRUNet; SPAN and Compact, these as `.safetensors`,
+            too).
+        model: `"srcnn"`, `"dncnn"`, `"edsr"`, `"ffdnet"`, `"dphsir"`, `"span"` or `"compact"`; the
+            last two need not be told.
         transposed: For SRCNN: the kernels are stored row by row, not MATLAB's column by column.
 
     Returns:
@@ -47,16 +51,20 @@ def import_weights(
     Raises:
         WeightsError: if the file cannot be read or holds another network.
     """
-    if model not in MODELS:
+    if model not in MODELS and not (model is None and Path(path).suffix.lower() in SUFFIXES):
         raise WeightsError(f"model must be one of {', '.join(MODELS)}. Received: model={model!r}")
     if not Path(path).is_file():
         raise WeightsError(f"{path} cannot be read: there is no such file")
+    if model in (None, "compact", "span"):
+        return _recognised(path, model)
     try:
         if model == "srcnn":
             return _srcnn(_mat(Path(path)), transposed)
         if model == "dncnn":
             return _dncnn(_sequence(Path(path)))
-        return {"edsr": _edsr, "dphsir": _dphsir}[model](_torch(Path(path)))
+        if model == "ffdnet":
+            return _ffdnet(_torch_sequence(read_tensors(Path(path))))
+        return {"edsr": _edsr, "dphsir": _dphsir}[model](read_tensors(Path(path)))
     except WeightsError:
         raise
     except (ContentError, OSError) as error:
@@ -65,6 +73,13 @@ def import_weights(
         raise WeightsError(f"{path} holds no {model}: it lacks {error}") from None
     except Exception as error:  # of what was made of a file that is something else
         raise WeightsError(f"{path} holds no {model}: {reason(error)}") from None
+
+
+def _recognised(path: str | os.PathLike[str], model: str | None) -> tuple[keras.Model, Card]:
+    weight = find_weight(path)
+    if not isinstance(weight, Foreign) or model not in (None, weight.card.builder.lower()):
+        raise WeightsError(f"{path} holds no {model}: it is of {weight.card.builder}")
+    return build(weight), weight.card
 
 
 def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, Card]:
@@ -97,6 +112,24 @@ def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
         _set(network, f"conv{number}", layer)
     shape: dict[str, Argument] = {"depth": depth, "channels": channels, "batch_norm": False}
     return network, Card("DnCNN", {"variant": "S", **shape}, Use())
+
+
+def _ffdnet(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
+    """KAIR's FFDNet: convolutions model.0, model.2, ..., trained for 0 to 75 grey levels."""
+    channels = len(layers[-1][1]) // 4 if layers else 0
+    depth, _ = FFDNET_SIZES.get(channels, (0, 0))
+    if not layers or len(layers) != depth:
+        raise ValueError(f"it has {len(layers)} convolutions, the last for {channels} channels")
+    network = FFDNet(channels=channels)
+    (kernel, bias), last = layers[0], layers[-1]
+    pixels, level = np.split(kernel, [4 * channels], axis=2)
+    pixels = _shuffled_last(pixels.swapaxes(2, 3), channels).swapaxes(2, 3)
+    first = np.concatenate([pixels, level], axis=2), bias
+    for number, layer in enumerate([first, *layers[1:-1], _shuffled(last, channels)], start=1):
+        _set(network, f"conv{number}", layer)
+    colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
+    use = Use(takes_sigma=True, levels=(0.0, 75 / 255), colours=colours)
+    return network, Card("FFDNet", {"channels": channels}, use)
 
 
 def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
@@ -132,11 +165,13 @@ def _shuffled(layer: Layer, filters: int) -> Layer:
 
     The last axis of kernel and bias counts them.
     """
-    kernel, bias = (
-        array.reshape((*array.shape[:-1], filters, -1)).swapaxes(-1, -2).reshape(array.shape)
-        for array in layer
-    )
+    kernel, bias = (_shuffled_last(array, filters) for array in layer)
     return kernel, bias
+
+
+def _shuffled_last(array: np.ndarray, channels: int) -> np.ndarray:
+    """Reorder the last axis from (channel, row, column) to (row, column, channel)."""
+    return array.reshape((*array.shape[:-1], channels, -1)).swapaxes(-1, -2).reshape(array.shape)
 
 
 def _dphsir(arrays: Arrays) -> tuple[keras.Model, Card]:
@@ -169,7 +204,11 @@ def _sequence(path: Path) -> list[Layer]:
     """Return the convolutions of a DnCNN file in their order, batch normalisation merged."""
     if path.suffix == ".mat":
         return _matconvnet(path)
-    arrays = _torch(path)
+    return _torch_sequence(read_tensors(path))
+
+
+def _torch_sequence(arrays: Arrays) -> list[Layer]:
+    """Return the convolutions of a PyTorch file that are numbered in their order."""
     names = [name.removesuffix(".weight") for name in arrays if name.endswith(".weight")]
     if any(arrays[f"{name}.weight"].ndim != 4 for name in names):
         raise ValueError("batch normalisation has to be merged first, as in the released files")
@@ -180,41 +219,6 @@ def _sequence(path: Path) -> list[Layer]:
 def _torch_layer(arrays: Arrays, name: str) -> Layer:
     """Return kernel and bias of a Conv2d, whose weight is (out, in, height, width)."""
     return arrays[f"{name}.weight"].transpose(2, 3, 1, 0), arrays[f"{name}.bias"]
-
-
-def _torch(path: Path) -> Arrays:
-    """Return the arrays of a PyTorch file; never unpickles anything but tensors."""
-    try:
-        import torch
-    except ImportError:
-        raise WeightsError(
-            f"reading {path.name} needs PyTorch: pip install 'asykeras[import]'"
-        ) from None
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            if any(each.compress_type != zipfile.ZIP_STORED for each in file.infolist()):
-                raise ContentError("it is compressed, which no file of PyTorch is")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # the unpickler refuses in many ways
-        raise WeightsError(f"{path} is no file of plain PyTorch tensors: {reason(error)}") from None
-    for key in ("net", "state_dict", "params"):
-        inner = state.get(key) if isinstance(state, dict) else None
-        state = inner if isinstance(inner, dict) else state
-    if not isinstance(state, dict):
-        raise ContentError(f"it holds a {type(state).__name__}, no tensors by names")
-    tensors = {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}
-    for name, tensor in tensors.items():
-        if tensor.layout != torch.strided or tensor.nbytes > path.stat().st_size:
-            raise ContentError(f"{name} claims to be larger than the file")
-    return {
-        str(name).removeprefix("module."): tensor.detach().float().numpy()
-        if tensor.is_floating_point()
-        else tensor.numpy()
-        for name, tensor in tensors.items()
-    }
 
 
 def _mat(path: Path) -> dict[str, Any]:

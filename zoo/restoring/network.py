@@ -11,11 +11,12 @@ import keras
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import first_line
 from zoo.networks.families import build
+from zoo.networks.foreign import find_weight, origin
 from zoo.restoring.adopt import adopted, of_any_size
 from zoo.runtimes.engines import exported_engine, keras_engine, on_device
 from zoo.runtimes.signatures import Engine
 from zoo.store.card import Use, WeightsError
-from zoo.store.weight import Weight, find
+from zoo.store.weight import Weight
 from zoo.tiling.graph import Sizes, TilingError, growth, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach
@@ -35,6 +36,7 @@ class Network:
         step: Without a reach, what sides of a picture must be multiples of.
         size: Without a reach, the height and width of the only pictures that it takes, None for
             any.
+        origin: Of weights of others, what a file of theirs does not say.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Network:
     whole: str = ""
     step: int = 1
     size: tuple[int | None, int | None] = (None, None)
+    origin: str = ""
 
 
 # What restores, as users give it.
@@ -97,12 +100,13 @@ def open_network(
         ValueError: for a device that is not there, a model that takes something else or whose use
             is not known, or an engine that cannot be used.
     """
-    foreign = engine != "keras"
+    foreign, said = engine != "keras", ""
     if foreign and device is not None:
         raise ValueError(f"the engine {engine} runs on the CPU. Received: device={device!r}")
     _check_device(device)
     if isinstance(model, str | os.PathLike):
-        weight = find(model)
+        weight = find_weight(model)
+        said = origin(weight)
         name, use = weight.name, weight.card.use
         with on_device(device):
             network = _built(weight, "float32" if foreign else dtype)
@@ -134,7 +138,7 @@ def open_network(
         step = its_sizes.multiple // math.gcd(its_sizes.multiple, enlarge)
         size = _small_size(name, its_sizes, enlarge)
     run = exported_engine(runner, engine, dtype) if foreign else keras_engine(runner, device)
-    return Network(name, use, channels, run, its_reach, whole, step, size)
+    return Network(name, use, channels, run, its_reach, whole, step, size, said)
 
 
 def _check_card(name: str, use: Use, network: keras.Model, enlarges: int) -> None:

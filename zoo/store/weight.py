@@ -270,7 +270,7 @@ def _check_layers(model: keras.Model, content: h5py.File) -> None:
     keys: set[str] = set()
     groups = child(content, "layers") if "layers" in content else {}
     for layer in model.layers:
-        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        kind = _snake_case(type(layer).__name__)
         key = f"{kind}_{numbers[kind]}" if numbers[kind] else kind
         numbers[kind] += 1
         keys.add(key)
@@ -289,6 +289,12 @@ def _check_layers(model: keras.Model, content: h5py.File) -> None:
     more = [key for key in groups if key not in keys and _arrays(child(groups, key))]
     if more:
         raise WeightsError(f"the file has a layer more, {more[0]!r}")
+
+
+def _snake_case(name: str) -> str:
+    """Return the name of a class as Keras writes it in files: conv2d, p_re_lu."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _check_variance(layer: keras.layers.Layer, group: h5py.Group) -> None:

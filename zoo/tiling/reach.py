@@ -192,6 +192,20 @@ def _depth_to_space(call: Call, given: list[Fields]) -> Fields:
     return rows.repeated(call.layer.block_size), columns.repeated(call.layer.block_size)
 
 
+def _space_to_depth(call: Call, given: list[Fields]) -> Fields:
+    block = call.layer.block_size
+    rows, columns = (field.window(block, block) for field in given[0])
+    return rows, columns
+
+
+def _reduced(call: Call, given: list[Fields]) -> Fields:
+    """Reductions over the channels, which are kept as an axis of length 1."""
+    layer = call.layer
+    if layer.axis not in ([-1], -1) or not layer.keepdims:
+        raise TilingError(f"its layer {layer.name!r} ({call.kind}) may look at the whole image")
+    return _by_channel(call, given)
+
+
 def _upsampling(call: Call, given: list[Fields]) -> Fields:
     layer = call.layer
     taps = {"bilinear": BILINEAR, "bicubic": BICUBIC}.get(layer.interpolation)
@@ -276,11 +290,15 @@ RULES: dict[str, Callable[[Call, list[Fields]], Fields]] = {
     "ExpandDims": _moved,
     "GetItem": _get_item,
     "LayerNormalization": _by_channel,
+    "Max": _reduced,
     "MaxPooling2D": _pooling,
+    "Mean": _reduced,
     "PReLU": _by_channel,
     "Repeat": _repeat,
     "SeparableConv2D": _convolution,
+    "SpaceToDepth": _space_to_depth,
     "Squeeze": _moved,
+    "Sum": _reduced,
     "Transpose": _moved,
     "UpSampling2D": _upsampling,
     "ZeroPadding2D": _padding,

@@ -66,6 +66,20 @@ def test_scale_3_starts_from_scale_2_with_an_upsampler_of_its_own(trained):
     assert said.endswith("of scale 2: 667 of 1,999 parameters; upsample1_conv is new")
 
 
+def test_span_starts_from_another_scale_with_a_tail_of_its_own(tmp_path):
+    two, four = (zoo.SPAN(scale, channels=28) for scale in (2, 4))
+    cards = [
+        Card("SPAN", {"scale": scale, "channels": 28}, Use(scale=scale), training={})
+        for scale in (2, 4)
+    ]
+    save(two, tmp_path / "network.weights.h5", cards[0])
+    said = start_from(four, str(tmp_path / "network.weights.h5"), cards[1])
+    for layer in two.layers:
+        if layer.weights and layer.name != "tail":
+            assert same(layer.get_weights(), weights(four, layer.name)), layer.name
+    assert said.endswith("of scale 2: 138,544 of 150,688 parameters; tail is new")
+
+
 def test_the_same_scale_is_loaded_whole(trained):
     folder, two = trained
     again, card = edsr(2, seed=2)

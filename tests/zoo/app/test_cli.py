@@ -190,6 +190,19 @@ def test_restore_takes_the_level_in_grey_levels(denoiser, tmp_path):
         np.testing.assert_array_equal(np.asarray(image), expected)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_restore_runs_ffdnet_on_odd_sizes(channels, tmp_path):
+    values = save_photo(tmp_path / "in/a.png", (13, 11))
+    card = {"builder": "FFDNet", "arguments": {"channels": channels}, "use": {"takes_sigma": True}}
+    file = tmp_path / "ffdnet.weights.h5"
+    weights.save(zoo.FFDNet(channels=channels), file, card_of(card))
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights", str(file)]
+    assert cli.main([*command, "--sigma", "50", "--quiet"]) == 0
+    with Image.open(tmp_path / "out/a.png") as image:
+        expected = restore(str(file), values, sigma=50 / 255)
+        np.testing.assert_array_equal(np.asarray(image), expected)
+
+
 def test_restore_fails_when_a_file_does(published, tmp_path, capsys):
     save_photo(tmp_path / "in/a.png")
     (tmp_path / "in/b.png").touch()

@@ -17,7 +17,7 @@ from keras import layers, ops
 
 import zoo
 from tests.zoo.contracts import images
-from zoo.exports import check
+from zoo.exports import check, samples
 from zoo.exports import export as export_module
 from zoo.exports.export import describe, export
 from zoo.exports.samples import photographs
@@ -44,10 +44,12 @@ SMALL = {
     "SRCNN of RGB": (partial(zoo.SRCNN, 2, variant="9-1-5", channels=3), 2),
     "EDSR": (partial(zoo.EDSR, 2, blocks=1, filters=8, residual_scale=0.1), None),
     "EDSR of luma, x4": (partial(zoo.EDSR, 4, blocks=1, filters=8, channels=1), None),
+    "SPAN": (partial(zoo.SPAN, 2, channels=8), None),
+    "Compact": (partial(zoo.Compact, 3, filters=8, convolutions=1), None),
     "DnCNN merged": (partial(zoo.DnCNN, variant="S", depth=3, batch_norm=False), None),
     "DnCNN of RGB": (partial(zoo.DnCNN, variant="C", depth=3), None),
 }
-SLOW = {"SRCNN of RGB", "EDSR of luma, x4", "DnCNN of RGB"}
+SLOW = {"SPAN", "SRCNN of RGB", "EDSR of luma, x4", "DnCNN of RGB"}
 OTHER_FORMATS = ("onnx", "litert", "openvino")
 
 
@@ -81,7 +83,7 @@ np.savez(sys.argv[2] + "/outputs.npz", **outputs)
 def parts_of_photographs(request, monkeypatch):
     """Let exports look at small parts of the photographs, but for tests that ask for all."""
     if "whole_photographs" not in request.fixturenames:
-        for module in (check, export_module):
+        for module in (check, samples):
             monkeypatch.setattr(module, "photographs", few_pixels)
 
 
@@ -161,6 +163,36 @@ def test_mdsr_is_exported_one_scale_at_a_time(format, tmp_path):
     image = images(9, 12, 1)
     found = FORMATS[format].read(out)["serve"]([image])
     np.testing.assert_allclose(found, output(at_scale(model, 2), image), rtol=0, atol=1e-5)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.slow), 3])
+@EVERY_FORMAT
+def test_ffdnet_takes_an_image_of_any_size_and_a_level(format, channels, tmp_path):
+    need(format)
+    network, out = zoo.FFDNet(channels=channels), tmp_path / f"network{ENDINGS[format]}"
+    report = export(network, out, format=format)
+    assert report["task"] == "sigma25"
+    assert set(report["inputs"]) == {"image", "sigma"}
+    serve = FORMATS[format].read(out)["serve"]
+    level = np.array([[0.1], [0.2]], np.float32)
+    for height, width in ((1, 1), (8, 30), (33, 17)):
+        image = images(height, width, channels)
+        expected = output(network, image, level)
+        np.testing.assert_allclose(serve([image, level]), expected, rtol=0, atol=1e-5)
+
+
+@on_tensorflow
+def test_ffdnet_in_integers_knows_all_levels(tmp_path):
+    """Levels that it was not calibrated on would be cut off: 60 would be taken for 25."""
+    need("litert")
+    network, out = zoo.FFDNet(channels=1), tmp_path / "network.tflite"
+    assert export(network, out, format="litert", int8=True)["precision"] == "int8"
+    serve, image = FORMATS["litert"].read(out)["serve"], images(33, 17, 1)
+    low, high = (np.full((2, 1), sigma / 255, np.float32) for sigma in (25, 60))
+    found = serve([image, high]) - serve([image, low])
+    expected = output(network, image, high) - output(network, image, low)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.8
 
 
 @on_tensorflow

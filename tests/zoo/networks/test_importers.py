@@ -1,5 +1,6 @@
 """Importers: files made here in the authors' formats, and their own where they are at hand."""
 
+import itertools
 import sys
 
 import h5py
@@ -164,7 +165,7 @@ def edsr(state, image, scale):
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_edsr_of_pytorch_gives_the_network_of_the_formula(scale, tmp_path, monkeypatch):
     state = edsr_state(scale)
-    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: state)
     (tmp_path / "edsr.pt").touch()
     network, card = import_weights(tmp_path / "edsr.pt", "edsr")
     image = rng.random((5, 6, 3)).astype("float32")
@@ -172,6 +173,86 @@ def test_edsr_of_pytorch_gives_the_network_of_the_formula(scale, tmp_path, monke
     expected = edsr(state, image, scale)
     np.testing.assert_allclose(restored, expected, atol=1e-4 * np.abs(expected).max())
     assert card.arguments["scale"] == scale
+
+
+def ffdnet_state(channels):
+    """Return the state of KAIR's FFDNet: convolutions and ReLU numbered as one sequence."""
+    depth, filters = {1: (15, 64), 3: (12, 96)}[channels]
+    widths = [4 * channels + 1, *[filters] * (depth - 1), 4 * channels]
+    state = {}
+    for number, pair in enumerate(itertools.pairwise(widths)):
+        kernel, bias = layer(3, *pair)
+        state[f"model.{2 * number}.weight"] = kernel.transpose(3, 2, 0, 1) / pair[0] ** 0.5
+        state[f"model.{2 * number}.bias"] = bias
+    return state
+
+
+def pixel_unshuffle(x):
+    """Shuffle as PyTorch documents: pixel (i, j) of channel c to channel 4 c + 2 i + j."""
+    height, width, channels = x.shape
+    x = x.reshape(height // 2, 2, width // 2, 2, channels)
+    return x.transpose(0, 2, 4, 1, 3).reshape(height // 2, width // 2, -1)
+
+
+def ffdnet(state, image, sigma):
+    padded = np.pad(image, [*((0, side % 2) for side in image.shape[:2]), (0, 0)], "edge")
+    x = pixel_unshuffle(padded)
+    x = np.concatenate([x, np.full((*x.shape[:2], 1), sigma)], axis=-1)
+    for number in range(0, len(state), 2):
+        x = theirs(state, f"model.{number}", x)
+        x = np.maximum(x, 0) if number < len(state) - 2 else x
+    return pixel_shuffle(x, 2)[: image.shape[0], : image.shape[1]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ffdnet_of_pytorch_gives_the_network_of_the_formula(channels, tmp_path, monkeypatch):
+    state = ffdnet_state(channels)
+    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    (tmp_path / "ffdnet.pth").touch()
+    network, card = import_weights(tmp_path / "ffdnet.pth", "ffdnet")
+    image = rng.random((7, 6, channels)).astype("float32")
+    restored = np.asarray(network([image[None], np.full((1, 1), 0.2, "float32")]))[0]
+    expected = ffdnet(state, image, 0.2)
+    np.testing.assert_allclose(restored, expected, atol=1e-5 * np.abs(expected).max())
+    assert card.arguments == {"channels": channels}
+    assert card.use.takes_sigma
+    assert card.use.levels == (0, 75 / 255)
+    assert ("rgb" in card.use.colours) == (channels == 3)
+
+
+def test_a_file_of_ffdnet_is_read_and_another_is_none(tmp_path):
+    torch = pytest.importorskip("torch")
+    tensors = {name: torch.tensor(array) for name, array in ffdnet_state(1).items()}
+    torch.save(tensors, tmp_path / "ffdnet_gray.pth")
+    network, _ = import_weights(tmp_path / "ffdnet_gray.pth", "ffdnet")
+    assert network.count_params() == 485_316
+    with pytest.raises(zoo.WeightsError, match="ffdnet_gray.pth holds no dncnn: "):
+        import_weights(tmp_path / "ffdnet_gray.pth", "dncnn")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("model.28.bias"), "it lacks 'model.28.bias'"),
+        (lambda state: state.pop("model.28.weight"), "it has 14 convolutions, the last for 16 ch"),
+        (
+            lambda state: state.update({"model.4.weight": np.zeros((64, 64, 1, 1), "f4")}),
+            "layer conv3 has the shapes .*, the file ",
+        ),
+        (
+            lambda state: state.update({"model.0.weight": np.zeros((64, 1, 3, 3), "f4")}),
+            "layer conv1 has the shapes",
+        ),
+        (lambda state: state.clear(), "it has 0 convolutions, the last for 0 channels"),
+    ],
+)
+def test_a_file_that_is_no_ffdnet_is_one_sentence(change, message, tmp_path, monkeypatch):
+    state = ffdnet_state(1)
+    change(state)
+    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    (tmp_path / "a.pth").touch()
+    with pytest.raises(zoo.WeightsError, match=f"a.pth holds no ffdnet: {message}"):
+        import_weights(tmp_path / "a.pth", "ffdnet")
 
 
 def test_every_unit_of_grunet_has_its_name_and_shape(tmp_path, monkeypatch):
@@ -182,7 +263,7 @@ def test_every_unit_of_grunet_has_its_name_and_shape(tmp_path, monkeypatch):
         axes = (3, 4, 0, 1, 2) if name.endswith("deconv") else (4, 3, 0, 1, 2)
         state[f"{name}.weight"] = rng.random(np.take(shape, axes)).astype("float32")
     state["Conv.conv.deconv.bias"] = rng.random(3).astype("float32")
-    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: state)
     (tmp_path / "grunet.pth").touch()
     imported, _ = import_weights(tmp_path / "grunet.pth", "dphsir")
     assert sum(array.size for array in state.values()) == imported.count_params() == 14_278_451
@@ -255,7 +336,7 @@ def test_a_network_that_lies_elsewhere_is_refused(at, tmp_path):
 def test_a_network_that_its_file_cannot_hold_is_not_built(tmp_path, monkeypatch):
     many = [(np.ones((1, 1, 1, 1), "f4"), np.ones(1, "f4"))] * 10**6
     monkeypatch.setattr(importers, "_sequence", lambda path: many)
-    monkeypatch.setattr(importers, "_torch", lambda path: edsr_state(2) | wide)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: edsr_state(2) | wide)
     wide = {"head.0.weight": np.ones((10**5, 3, 1, 1), "f4")}
     wide["tail.0.0.weight"] = np.ones((4 * 10**5, 1, 1, 1), "f4")
     (tmp_path / "a.pth").touch()

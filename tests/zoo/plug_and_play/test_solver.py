@@ -156,6 +156,15 @@ def test_grunet_is_a_denoiser_in_the_compiled_loop():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
+def test_ffdnet_is_a_denoiser_in_the_compiled_loop():
+    y = rng.random((1, 15, 20, 5)).astype("float32")
+    network, once = zoo.FFDNet(), Schedule(iterations=1)
+    found = plug_and_play(Denoising(), y, network, once).v
+    x = ops.convert_to_tensor(Denoising().prox(y, y, once.weights()[0]))
+    expected = ops.convert_to_numpy(denoiser_of(network)(x, 35 / 255))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
 def test_a_network_of_one_channel_restores_band_by_band():
     network = zoo.DnCNN(depth=3, batch_norm=False)
     pictures = rng.random((2, 9, 8, 4)).astype("float32")

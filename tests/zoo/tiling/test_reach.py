@@ -95,6 +95,28 @@ def test_published_depths():
     assert reach(at_scale(zoo.MDSR(), 3)).margin == 44  # two blocks of 5x5 more
 
 
+def test_pixels_that_become_channels_lie_on_a_grid():
+    network = zoo.FFDNet(channels=1)
+    found = reach(network)
+    assert (found.scale, found.step, found.placed) == (1, 2, False)
+    seen = []
+    for at in (36, 37):  # both places in its square of 2x2
+        image = np.full((1, 72, 72, 1), 0.5, np.float32)
+        image[0, at, at] = np.nan
+        output = ops.convert_to_numpy(network([image, np.full((1, 1), 0.1, np.float32)]))
+        rows = np.flatnonzero(np.isnan(output[0]).any(axis=(1, 2)))
+        seen += [at - rows[0], rows[-1] - at]
+    assert max(seen) <= found.margin <= max(seen) + 1
+
+
+@pytest.mark.parametrize("reduce", [ops.max, ops.mean, ops.sum])
+def test_a_reduction_of_the_channels_looks_at_one_place(reduce):
+    network = chain(
+        convolution(5), lambda x: x * ops.sigmoid(reduce(x, axis=-1, keepdims=True)), convolution(3)
+    )
+    assert reach(network).margin == touched(network) == 3
+
+
 def test_models_inside_models_are_looked_through():
     inner = chain(convolution(5), convolution(3), channels=2)
     assert reach(chain(convolution(3), inner, inner)).margin == 1 + 3 + 3
@@ -105,6 +127,8 @@ def test_models_inside_models_are_looked_through():
     ("step", "match"),
     [
         (lambda x: x - ops.mean(x), r"\(Mean\) may look at the whole image"),
+        (lambda x: x - ops.mean(x, axis=(-1, 1), keepdims=True), r"\(Mean\) may look at the whole"),
+        (lambda x: x * ops.max(x, axis=2, keepdims=True), r"\(Max\) may look at the whole image"),
         (lambda x: x * layers.GlobalAveragePooling2D(keepdims=True)(x), "may look at the whole"),
         (lambda x: ops.flip(x, axis=1), r"\(Flip\) may look at the whole image"),
         (lambda x: ops.concatenate([x, x], axis=1)[:, ::2], "puts images side by side"),

@@ -1,0 +1,177 @@
+"""Scores of a study of weightings: in the light that was learned, after sRGB, and by grey value.
+
+A picture is a grey one, `(height, width, 1)` in [0, 1], float64: the 8-bit values, or the linear
+light that sRGB's curve makes of them. Where it was learned in linear light it is degraded there,
+restored there, and scored after the curve of sRGB, as it would be looked at.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import keras
+import numpy as np
+from keras.ops import convert_to_numpy
+
+from asykeras import PU21, SRGB, psnr
+from asykeras.degradations import BicubicDegrade
+from recipes.compare.grey_levels import BINS
+from recipes.training.weightings import noise_of
+from zoo.pictures.images import find_images, read_image, to_channels
+
+# Grey values of sRGB, from and below.
+BANDS = {"dark": (0.0, 0.25), "middle": (0.25, 0.6), "bright": (0.6, 1.01)}
+LEAST = 0.01  # part of a picture that a band must have to be scored there
+PEAK = 100.0  # cd/m^2 that white has for PU21, a plain display
+STOPS, LAMP = 3, (0.6, 0.9)  # of the night, and the linear light from which a lamp stays as it is
+NOISE_SEED = 0
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How pictures are degraded and scored.
+
+    Attributes:
+        degradation: `x2`, `sigma25` or `poisson:GAIN,READ`.
+        linear: Whether all happens in linear light.
+        night: Score night scenes: see `night`.
+    """
+
+    degradation: str
+    linear: bool = False
+    night: bool = False
+
+
+class LightRecord(TypedDict):
+    """What is kept of a restored picture.
+
+    Attributes:
+        psnr: After sRGB, in dB.
+        psnr_light: Of what was learned, in dB.
+        psnr_pu21: In dB, white at 100 cd/m^2.
+        psnr_dark: After sRGB, of the dark pixels; NaN where there are too few. Likewise
+            `psnr_middle` and `psnr_bright`.
+        count: Pixels by the grey level of the label, after sRGB.
+        squared: Sums of their squared errors of what was learned.
+        signed: Sums of their errors, restored minus label.
+    """
+
+    psnr: float
+    psnr_light: float
+    psnr_pu21: float
+    psnr_dark: float
+    psnr_middle: float
+    psnr_bright: float
+    count: list[float]
+    squared: list[float]
+    signed: list[float]
+
+
+def read_scenes(folder: Path, names: Sequence[str], scoring: Scoring) -> dict[str, np.ndarray]:
+    """Return the pictures as they are learned, by name.
+
+    Raises:
+        ImageError: if one cannot be read.
+    """
+    paths = {path.stem: path for path in find_images(folder)}
+    grey = {name: to_channels(read_image(paths[name]), "grey") for name in names}
+    if scoring.night:
+        grey = {name: night(image) for name, image in grey.items()}
+    values = {name: image / 255.0 for name, image in grey.items()}
+    return {name: decoded(image) for name, image in values.items()} if scoring.linear else values
+
+
+def decoded(values: np.ndarray) -> np.ndarray:
+    """Return the linear light of values of sRGB."""
+    return np.asarray(convert_to_numpy(SRGB().inverse(values.astype(np.float64))))
+
+
+def encoded(light: np.ndarray) -> np.ndarray:
+    """Return the values of sRGB of linear light."""
+    return np.asarray(convert_to_numpy(SRGB()(light.astype(np.float64))))
+
+
+def night(image: np.ndarray) -> np.ndarray:
+    """Return a photograph, uint8, as if it were night.
+
+    In linear light it is darkened by 3 stops; what is brighter than 0.6 is darkened less, and from
+    0.9 on, as a lamp, not at all.
+    """
+    light = decoded(image / 255.0)
+    low, high = LAMP
+    part = np.clip((light.max(axis=-1, keepdims=True) - low) / (high - low), 0, 1)
+    lamp = part * part * (3 - 2 * part)
+    dark = light * (lamp + (1 - lamp) / 2**STOPS)
+    return np.floor(encoded(dark) * 255 + 0.5).astype(np.uint8)
+
+
+def degrade(label: np.ndarray, number: int, degradation: str) -> np.ndarray:
+    """Return the input of picture `number`, a function of both alone."""
+    if degradation.startswith("x"):
+        layer = BicubicDegrade(int(degradation[1:]), dtype="float64")
+        return np.asarray(convert_to_numpy(layer(label[None])))[0]
+    random = np.random.default_rng([NOISE_SEED, number])
+    if degradation.startswith("sigma"):
+        return np.asarray(label + random.normal(0, float(degradation[5:]) / 255, label.shape))
+    gain, read_noise = noise_of(degradation)
+    counts = random.poisson(np.maximum(label, 0) / gain)
+    return np.asarray(gain * counts + random.normal(0, read_noise, label.shape))
+
+
+def restore(network: keras.Model, degraded: np.ndarray) -> np.ndarray:
+    """Return what a network makes of a picture, clipped to [0, 1]."""
+    image = degraded[None].astype(np.float32)
+    return np.clip(convert_to_numpy(network(image, training=False))[0].astype(np.float64), 0, 1)
+
+
+def measure(
+    network: keras.Model | None, scenes: dict[str, np.ndarray], scoring: Scoring
+) -> dict[str, LightRecord]:
+    """Degrade, restore and score pictures.
+
+    Args:
+        network: What restores; None: score the degraded pictures.
+        scenes: See `read_scenes`.
+        scoring: How.
+    """
+    found = {}
+    for number, (name, label) in enumerate(scenes.items()):
+        degraded = degrade(label, number, scoring.degradation)
+        restored = restore(network, degraded) if network else np.clip(degraded, 0, 1)
+        found[name] = record(label, restored, scoring)
+    return found
+
+
+def record(label: np.ndarray, restored: np.ndarray, scoring: Scoring) -> LightRecord:
+    """Return what is kept of a picture; see `LightRecord`."""
+    border = int(scoring.degradation[1:]) if scoring.degradation.startswith("x") else 0
+    if border:
+        label, restored = (i[border:-border, border:-border] for i in (label, restored))
+    seen, shown = (encoded(i) if scoring.linear else i for i in (label, restored))
+    light, made = (i if scoring.linear else decoded(i) for i in (label, restored))
+    bands = {name: _in_band(seen, shown, *BANDS[name]) for name in BANDS}
+    bins = np.minimum((seen.ravel() * BINS).astype(int), BINS - 1)
+    error = (restored - label).ravel()
+    pu21 = psnr(light[None], made[None], curve=PU21(PEAK), data_format="channels_last")
+    return {
+        "psnr": _psnr(seen, shown),
+        "psnr_light": _psnr(label, restored),
+        "psnr_pu21": float(convert_to_numpy(pu21)[0]),
+        "psnr_dark": bands["dark"],
+        "psnr_middle": bands["middle"],
+        "psnr_bright": bands["bright"],
+        "count": np.bincount(bins, minlength=BINS).tolist(),
+        "squared": np.bincount(bins, error**2, BINS).tolist(),
+        "signed": np.bincount(bins, error, BINS).tolist(),
+    }
+
+
+def _in_band(label: np.ndarray, restored: np.ndarray, low: float, high: float) -> float:
+    inside = (label >= low) & (label < high)
+    return _psnr(label[inside], restored[inside]) if inside.mean() >= LEAST else math.nan
+
+
+def _psnr(label: np.ndarray, restored: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean((restored - label) ** 2)))

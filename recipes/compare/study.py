@@ -1,0 +1,227 @@
+"""The study of weightings: which runs there are for each question, and how they are scored.
+
+Each study asks whether a weighting helps on one kind of data. What was expected of it was written
+down before the first run: recipes/results/weightings/PREDICTIONS.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from recipes.compare.light import Scoring
+from recipes.compare.plan import Cell, Configuration, Specification
+from recipes.compare.presets import Setting
+from recipes.data.sources import folder_name
+
+SRCNN: dict[str, Setting] = {
+    "scale": 2,
+    "variant": "9-1-5",
+    "steps": 2500,
+    "batch": 32,
+    "patch": 49,
+    "learning_rate": 3e-3,
+    "clip": 0.0,
+    "precision": "bfloat16",
+}
+DENOISER: dict[str, Setting] = {
+    "depth": 7,
+    "filters": 32,
+    "steps": 4000,
+    "batch": 32,
+    "patch": 48,
+    "clip": 0.0,
+    "precision": "bfloat16",
+}
+# At most 50 electrons, read with a deviation of 2 grey levels of 255.
+GAIN, READ = 5.1, 2.0
+SENSOR = f"poisson:{GAIN:g},{READ:g}"
+VARIANCE = f"noise:{GAIN:g},{READ:g}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network on one task.
+
+    Attributes:
+        network: Name of its recipe.
+        task: Name of the task in folders and tables.
+        scoring: How it is degraded and scored.
+        settings: Of the recipe.
+    """
+
+    network: str
+    task: str
+    scoring: Scoring
+    settings: dict[str, Setting]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One question.
+
+    Attributes:
+        name: Of the preset.
+        title: Of the report.
+        parts: What is trained.
+        configurations: Losses; the first is what the others are compared with.
+        train: Folder of training images below the data folder.
+        test: Folder of test images below the data folder; every second is used.
+        seeds: Number of seeds.
+        rare: Darken a tenth of the training images (see `recipes.compare.light.night`).
+    """
+
+    name: str
+    title: str
+    parts: tuple[Part, ...]
+    configurations: tuple[Configuration, ...]
+    train: str = "bsds500/train"
+    test: str = "bsds500/val"
+    seeds: int = 5
+    rare: bool = False
+
+
+def _loss(name: str, label: str, loss: str = "asy_mse", **changes: Setting) -> Configuration:
+    return Configuration(name, label, "mse", loss, changes)
+
+
+def _prediction(name: str, label: str, weighting: str) -> Configuration:
+    label = f"{label} of the prediction"
+    return _loss(name, label, weighting=weighting, reference="prediction")
+
+
+MSE = _loss("mse", "MSE", "mse")
+PAPER = _loss("paper", "AsyMSE of the paper (Eq. 2)")
+ON_LIGHT = {"linear": True}
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study(
+            "weightings-linear",
+            "Linear light",
+            (Part("srcnn", "x2", Scoring("x2", linear=True), SRCNN | ON_LIGHT),),
+            (
+                MSE,
+                _loss("domain_srgb", "error after the curve of sRGB", "mse", domain="srgb"),
+                _prediction("prediction_slope", "squared slope of sRGB", "slope:srgb"),
+                _loss("label_slope", "squared slope of sRGB of the label", weighting="slope:srgb"),
+                PAPER,
+                _prediction("prediction_power", "1 / (f + 0.05)^2", "power:2,0.05"),
+            ),
+        ),
+        Study(
+            "weightings-noisy-labels",
+            "Noisy labels",
+            (
+                Part(
+                    "dncnn",
+                    "noise2noise",
+                    Scoring(SENSOR, linear=True),
+                    DENOISER | ON_LIGHT | {"noise_model": SENSOR, "label_noise": SENSOR},
+                ),
+            ),
+            (
+                MSE,
+                _prediction("prediction_variance", "1 / variance", VARIANCE),
+                _loss("label_variance", "1 / variance of the noisy label", weighting=VARIANCE),
+                _loss("mse_clean", "MSE on clean labels", "mse", label_noise=""),
+            ),
+        ),
+        Study(
+            "weightings-poisson",
+            "Noise of a sensor, clean labels",
+            (
+                Part(
+                    "dncnn",
+                    "poisson",
+                    Scoring(SENSOR, linear=True),
+                    DENOISER | ON_LIGHT | {"noise_model": SENSOR},
+                ),
+            ),
+            (
+                MSE,
+                _prediction("prediction_variance", "1 / variance", VARIANCE),
+                _loss("label_variance", "1 / variance of the label", weighting=VARIANCE),
+                _loss(
+                    "domain_anscombe",
+                    "error after Anscombe's curve",
+                    "mse",
+                    domain=f"anscombe:{GAIN:g},{READ:g}",
+                ),
+            ),
+        ),
+        Study(
+            "weightings-rare",
+            "Rare night scenes",
+            (Part("srcnn", "x2", Scoring("x2", night=True), SRCNN),),
+            (
+                MSE,
+                _prediction("prediction_density", "1 / density", "density:1"),
+                _loss("label_density", "1 / density of the label", weighting="density:1"),
+                PAPER,
+            ),
+            rare=True,
+        ),
+        Study(
+            "weightings-photographs",
+            "Photographs as they are",
+            (
+                Part("srcnn", "x2", Scoring("x2"), SRCNN),
+                Part("dncnn", "sigma25", Scoring("sigma25"), DENOISER | {"sigma": 25.0}),
+            ),
+            (
+                MSE,
+                _prediction("prediction_power", "1 / (f + 0.1)^2", "power:2,0.1"),
+                _loss("label_power", "1 / (y + 0.1)^2 of the label", weighting="power:2,0.1"),
+                PAPER,
+            ),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, eq=False)
+class StudyCell(Cell):
+    """One run of a study: its part says what `network` and `task` alone do not."""
+
+    part: Part = field(kw_only=True)
+
+
+def plan(study: Study) -> list[StudyCell]:
+    """Return all runs; whole seeds come first, so that a study that is cut has complete ones."""
+    return [
+        StudyCell(part.network, part.task, configuration, seed, part=part)
+        for seed in range(study.seeds)
+        for part in study.parts
+        for configuration in study.configurations
+    ]
+
+
+def specification(
+    cell: StudyCell, study: Study, names: Sequence[str], backend: str
+) -> Specification:
+    """Return all that decides the numbers of a cell, for its `cell.json`; no paths."""
+    settings = {**cell.part.settings, **cell.configuration.changes}
+    settings |= {"loss": cell.configuration.loss, "seed": cell.seed}
+    settings.setdefault("every", settings["steps"])
+    return {
+        "cell": cell.name,
+        "network": cell.network,
+        "task": cell.task,
+        "configuration": asdict(cell.configuration),
+        "settings": settings,
+        "train": folder_name(study.train) + (", a tenth darkened" if study.rare else ""),
+        "test": study.test.rpartition("/")[2],
+        "names": list(names),
+        "backend": backend,
+        "scoring": asdict(cell.part.scoring),
+    }
+
+
+def shortened(study: Study, seeds: int | None, steps: int | None) -> Study:
+    """Return a study with other numbers of seeds and steps, where they are given."""
+    if (seeds is not None and seeds < 1) or (steps is not None and steps < 1):
+        raise ValueError(f"--seeds and --steps must be at least 1. Received: {seeds}, {steps}")
+    if steps:
+        parts = tuple(replace(p, settings={**p.settings, "steps": steps}) for p in study.parts)
+        study = replace(study, parts=parts)
+    return replace(study, seeds=seeds or study.seeds)
