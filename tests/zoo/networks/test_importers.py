@@ -207,7 +207,7 @@ def ffdnet(state, image, sigma):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_ffdnet_of_pytorch_gives_the_network_of_the_formula(channels, tmp_path, monkeypatch):
     state = ffdnet_state(channels)
-    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: state)
     (tmp_path / "ffdnet.pth").touch()
     network, card = import_weights(tmp_path / "ffdnet.pth", "ffdnet")
     image = rng.random((7, 6, channels)).astype("float32")
@@ -249,7 +249,7 @@ def test_a_file_of_ffdnet_is_read_and_another_is_none(tmp_path):
 def test_a_file_that_is_no_ffdnet_is_one_sentence(change, message, tmp_path, monkeypatch):
     state = ffdnet_state(1)
     change(state)
-    monkeypatch.setattr(importers, "_torch", lambda path: state)
+    monkeypatch.setattr(importers, "read_tensors", lambda path: state)
     (tmp_path / "a.pth").touch()
     with pytest.raises(zoo.WeightsError, match=f"a.pth holds no ffdnet: {message}"):
         import_weights(tmp_path / "a.pth", "ffdnet")
