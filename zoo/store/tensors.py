@@ -78,8 +78,11 @@ def _torch(path: Path) -> Arrays:
         ) from None
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
-            if any(each.compress_type != zipfile.ZIP_STORED for each in file.infolist()):
-                raise ContentError("it is compressed, which no file of PyTorch is")
+            members = file.infolist()
+        if any(each.filename.endswith("/constants.pkl") for each in members):
+            raise ContentError("it is a program (TorchScript), not tensors by names")
+        if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+            raise ContentError("it is compressed, which no file of PyTorch is")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
