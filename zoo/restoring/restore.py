@@ -1,6 +1,7 @@
 """`restore`: pictures of any depth and size through a network, in tiles."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -69,22 +70,19 @@ def restore(
     settings = Settings(sigma, tile, self_ensemble)
     if remark := sigma_remark(network.name, network.use, sigma):
         warnings.warn(remark, stacklevel=2)
+    restored = partial(_restore_array, network, settings, alpha)
     if isinstance(images, list | tuple):
-        return [
-            _restore_array(network, np.asarray(convert_to_numpy(image)), alpha, settings)
-            for image in images
-        ]
+        return list(map(restored, images))
     array = np.asarray(convert_to_numpy(images))
     if array.ndim != 4:
-        return _restore_array(network, array, alpha, settings)
+        return restored(array)
     if 0 in array.shape:
         raise ValueError(f"images must hold at least one pixel. Received: shape={array.shape}")
-    return np.stack([_restore_array(network, image, alpha, settings) for image in array])
+    return np.stack(list(map(restored, array)))
 
 
-def _restore_array(
-    network: Network, array: np.ndarray, alpha: bool, settings: Settings
-) -> np.ndarray:
+def _restore_array(network: Network, settings: Settings, alpha: bool, given: Tensor) -> np.ndarray:
+    array = np.asarray(convert_to_numpy(given))
     image = array[..., None] if array.ndim == 2 else array
     picture = picture_of(image, alpha)
     if remark := colour_remark(network.name, network.use, picture.colour):
