@@ -327,6 +327,15 @@ def test_a_program_is_refused_without_a_warning(tmp_path, recwarn):
     assert not recwarn.list
 
 
+def test_an_old_pickle_is_refused_without_a_warning(tmp_path, recwarn):
+    torch = pytest.importorskip("torch")
+    state = {name: torch.tensor(array) for name, array in COMPACT.items()}
+    torch.save(state, tmp_path / "model.pth", pickle_protocol=1)
+    with pytest.raises(zoo.WeightsError, match="plain PyTorch tensors: it is damaged, or would"):
+        zoo.load(tmp_path / "model.pth")
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("name", ["absent.pth", "absent.safetensors"])
 def test_a_file_that_is_not_there_is_one_sentence(name, tmp_path):
     with pytest.raises(zoo.WeightsError, match=f"{name} .*(No such file|needs)"):
