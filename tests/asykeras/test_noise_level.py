@@ -1,4 +1,4 @@
-"""The level of the noise in a single picture: flat, textured and cut-off pictures of known noise."""
+"""The level of the noise in one picture: flat, textured and cut-off ones of known noise."""
 
 from pathlib import Path
 
