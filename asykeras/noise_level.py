@@ -77,7 +77,7 @@ def noise_of_rows(
     if min(height, width) < SMALLEST:
         raise ValueError(
             f"noise can be told in pictures of at least {SMALLEST} x {SMALLEST} pixels. Received: "
-            f"{height} x {width}"
+            f"height={height}, width={width}"
         )
     channels = np.linspace(0, count - 1, min(count, CHANNELS)).astype(int)
     step = math.ceil(math.sqrt(height * width * len(channels) / PATCHES))
@@ -99,7 +99,9 @@ def _variance(patches: np.ndarray, white: float) -> float:
     clipped = np.count_nonzero((patches == 0) | (patches == white), axis=(1, 2)) > CLIPPED
     known = patches[~flat & ~clipped].astype(np.float64) / white
     if not np.isfinite(known).all():
-        raise ValueError("image must hold finite values. Received: NaN or infinity")
+        raise ValueError(
+            f"image must hold finite values. Received: lowest={known.min()}, highest={known.max()}"
+        )
     if len(known) < FEWEST or flat.mean() > 0.5:
         return 0.0
     texture = _texture(known)

@@ -7,7 +7,6 @@ everything else, so a resumed run ends with the same bits as one that was never 
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,12 +58,13 @@ from recipes.training.settings import (
     chosen,
 )
 from recipes.training.speed import ENDLESS, Speed, fitting_steps, measure, profile
-from recipes.training.weightings import noise_of
 from zoo.app import command as commands
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
+from zoo.machine.parts import temporary_folder
 from zoo.pictures.images import find_images, read_image, to_uint8
 from zoo.restoring.network import open_network
+from zoo.restoring.stabilized import sensor_of
 from zoo.scoring.evaluate import evaluate, mean
 from zoo.scoring.tasks import Task
 from zoo.store.card import Argument, Card, Json
@@ -325,8 +325,8 @@ def _between(
 ) -> float:
     """Return the seconds that the checkpoint and the validation after a piece take."""
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, alone():
-        model.save_weights(Path(folder) / NETWORK)
+    with temporary_folder() as folder, alone():
+        model.save_weights(folder / NETWORK)
     if images:
         report = Report(settings, Path(settings.run.workdir), True, None)
         Validation(recipe, images).score(report, model)
@@ -434,7 +434,7 @@ def _label_noise(settings: Settings) -> keras.layers.Layer | None:
     """Return the layer that makes labels noisy, with another seed than the inputs have."""
     if not settings.samples.label_noise:
         return None
-    gain, read_noise = noise_of(settings.samples.label_noise)
+    gain, read_noise = sensor_of(settings.samples.label_noise)
     return PoissonGaussianNoise(gain, read_noise=read_noise, seed=settings.start.seed + 2**20)
 
 
