@@ -28,6 +28,7 @@ from asykeras.errors import absolute_error, squared_error
 from asykeras.jpeg import JpegCompression
 from asykeras.losses import AsyMAE, AsymmetricLoss, AsyMSE
 from asykeras.metrics import NRMSE, PSNR, RMSE, SSIM, nrmse, psnr, rmse, ssim
+from asykeras.noise_level import estimate_noise
 from asykeras.photo import PhotoDownscale
 from asykeras.resize import BicubicResize, bicubic_resize
 from asykeras.weighting import (
@@ -81,6 +82,7 @@ __all__ = [
     "__version__",
     "absolute_error",
     "bicubic_resize",
+    "estimate_noise",
     "grey",
     "nrmse",
     "psnr",

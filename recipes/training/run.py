@@ -7,7 +7,6 @@ everything else, so a resumed run ends with the same bits as one that was never 
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,6 +61,7 @@ from recipes.training.speed import ENDLESS, Speed, fitting_steps, measure, profi
 from zoo.app import command as commands
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
+from zoo.machine.parts import temporary_folder
 from zoo.pictures.images import find_images, read_image, to_uint8
 from zoo.restoring.network import open_network
 from zoo.restoring.stabilized import sensor_of
@@ -325,8 +325,8 @@ def _between(
 ) -> float:
     """Return the seconds that the checkpoint and the validation after a piece take."""
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, alone():
-        model.save_weights(Path(folder) / NETWORK)
+    with temporary_folder() as folder, alone():
+        model.save_weights(folder / NETWORK)
     if images:
         report = Report(settings, Path(settings.run.workdir), True, None)
         Validation(recipe, images).score(report, model)
