@@ -62,11 +62,16 @@ CASES = {
     "restore": Case(kill_cases.pictures, kill_cases.restore, kill_cases.restored),
     "import": Case(kill_cases.foreign_weights, kill_cases.import_weights, kill_cases.imported),
     "train": Case(kill_cases.pictures, kill_cases.train, kill_cases.trained),
-    "export": Case(kill_cases.nothing, kill_cases.export, kill_cases.exported),
+    "export": Case(
+        kill_cases.nothing, kill_cases.export, kill_cases.exported, kill_cases.quick_checks
+    ),
     "publish": Case(
         kill_cases.finished_run, kill_cases.publish, kill_cases.published, kill_cases.zoo_below
     ),
-    "compare": Case(kill_cases.nothing, kill_cases.compare, kill_cases.compared),
+    "compare": Case(
+        kill_cases.nothing, kill_cases.compare, kill_cases.compared, kill_cases.in_one_process
+    ),
+    "cells": Case(kill_cases.nothing, kill_cases.compare, kill_cases.compared),
 }
 
 

@@ -206,7 +206,11 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# One that enlarges and one that is told the noise; the others differ in their networks alone.
+@pytest.mark.parametrize(
+    "name",
+    [n if n in ("srcnn", "ffdnet") else pytest.param(n, marks=pytest.mark.slow) for n in RECIPES],
+)
 def test_training_and_evaluation_need_no_tensorflow_on_jax(name, photos, tmp_path):
     pytest.importorskip("jax")
     words = arguments(name, photos, tmp_path / "run", "--steps", "2")
