@@ -25,8 +25,11 @@ from asykeras.degradations import (
     PoissonGaussianNoise,
 )
 from asykeras.errors import absolute_error, squared_error
+from asykeras.jpeg import JpegCompression
 from asykeras.losses import AsyMAE, AsymmetricLoss, AsyMSE
 from asykeras.metrics import NRMSE, PSNR, RMSE, SSIM, nrmse, psnr, rmse, ssim
+from asykeras.noise_level import estimate_noise
+from asykeras.photo import PhotoDownscale
 from asykeras.resize import BicubicResize, bicubic_resize
 from asykeras.weighting import (
     Density,
@@ -60,10 +63,12 @@ __all__ = [
     "Density",
     "Gamma",
     "GaussianNoise",
+    "JpegCompression",
     "Log",
     "Mask",
     "MuLaw",
     "NoiseVariance",
+    "PhotoDownscale",
     "PoissonGaussianNoise",
     "Power",
     "Quartile",
@@ -77,6 +82,7 @@ __all__ = [
     "__version__",
     "absolute_error",
     "bicubic_resize",
+    "estimate_noise",
     "grey",
     "nrmse",
     "psnr",

@@ -8,15 +8,18 @@ from recipes.benchmark.data import benchmark_data
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
 from recipes.benchmark.loss import benchmark_loss
+from recipes.benchmark.noise import benchmark_noise
 from recipes.benchmark.pictures import ENGINES, Cells, benchmark_pictures
 from recipes.benchmark.plug import benchmark_plug
 from recipes.benchmark.restore import CASES as RESTORED
 from recipes.benchmark.restore import benchmark_restore
+from recipes.benchmark.sensor import benchmark_sensor
 from recipes.benchmark.train import CASES as TRAINED
 from recipes.benchmark.train import Way, benchmark_train
 from zoo.app.command import Work, command
 
 PRECISIONS = ("float32", "bfloat16")
+SAMPLES = ["zoo/samples/test", "zoo/samples/train"]
 
 
 def describe(parser: argparse.ArgumentParser) -> Work:
@@ -30,6 +33,8 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         "data": 0,
         "gru": 30,
         "import": 30,
+        "noise": 0,
+        "sensor": 0,
     }
     for name, rounds in rounds_of.items():
         command = commands.add_parser(name)
@@ -39,6 +44,10 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         if name in ("train", "data"):
             text = "folder of training images (default: the samples)"
             command.add_argument("--data", default="zoo/samples/train", help=text)
+    sensor = commands.choices["sensor"]
+    sensor.add_argument("--data", required=True, help="folder of test images")
+    text = "of the square that is restored in the middle of each (default: 256)"
+    sensor.add_argument("--side", type=int, default=256, help=text)
     data, train = commands.choices["data"], commands.choices["train"]
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
     restore = commands.choices["restore"]
@@ -49,6 +58,8 @@ def describe(parser: argparse.ArgumentParser) -> Work:
     restore.add_argument("--weights", nargs="+", metavar="NAME", help=text)
     text = "of the restored pictures (default: 12 100)"
     restore.add_argument("--megapixels", type=float, nargs="+", default=[12.0, 100.0], help=text)
+    text = "folder of clean pictures for the estimator of noise (default: the samples)"
+    commands.choices["noise"].add_argument("--data", nargs="+", default=SAMPLES, help=text)
     text = "what restores the pictures (default: all)"
     restore.add_argument("--engines", choices=ENGINES, nargs="+", default=list(ENGINES), help=text)
     text = "after which a picture is cut off (default: 120)"
@@ -71,6 +82,10 @@ def measure(options: argparse.Namespace) -> None:
         benchmark_pictures(options.weights, cells)
     elif options.what == "restore":
         benchmark_restore(options.network, options.precision, options.rounds)
+    elif options.what == "noise":
+        benchmark_noise(options.data)
+    elif options.what == "sensor":
+        benchmark_sensor(options.data, options.side)
     elif options.what == "data":
         benchmark_data(options.data, options.steps)
     else:

@@ -38,6 +38,7 @@ POSITIONAL = {
     **dict.fromkeys(["grey", "rgb_to_luma", "rgb_to_ycbcr", "ycbcr_to_rgb"], "image"),
     "bicubic_resize": "image scale",
     **dict.fromkeys(["BicubicResize", "BicubicDownscale", "BicubicDegrade"], "scale"),
+    "estimate_noise": "image",
     "GaussianNoise": "sigma",
     "PoissonGaussianNoise": "gain",
     "Blur": "kernel",

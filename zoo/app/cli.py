@@ -2,26 +2,37 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from asykeras import __version__
+from asykeras import Anscombe, __version__
 from zoo.app.command import UsageError, run
 from zoo.app.folder import find_jobs, restore_files
 from zoo.app.page import serve
+from zoo.app.preview import preview_file, write_preview
 from zoo.app.progress import Progress
 from zoo.machine.dtype import PRECISIONS
 from zoo.networks.importers import MODELS, import_weights
+from zoo.pictures.errors import ImageError
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.restoring.bands import Settings
+from zoo.restoring.levels import AUTO, CLEAN, Level, check_level
 from zoo.restoring.network import Network, open_network
-from zoo.restoring.remarks import sigma_remark
+from zoo.restoring.remarks import remark_on_level
+from zoo.restoring.stabilized import level_of, sensor_of, stabilized
 from zoo.runtimes.engines import ENGINES
 from zoo.runtimes.formats import FORMATS
 from zoo.store.card import WeightsError
-from zoo.store.choice import best_weight, check_job
+from zoo.store.choice import (
+    best_weight,
+    check_job,
+    nearest_level,
+    suitable_weights,
+    weights_for,
+)
 from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
 
@@ -69,68 +80,153 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _restore(options: argparse.Namespace) -> int:
-    found = find_jobs(options.inputs, options.out)
     progress = Progress(quiet=options.quiet, debug=options.debug)
     try:
-        settings = Settings(_sigma(options), options.tile, options.self_ensemble)
+        settings = Settings(_sigma(options), options.tile, options.self_ensemble, options.strength)
+        if options.preview:
+            return _preview(options, settings, progress)
+        if options.out is None:
+            raise UsageError("say where the results go: -o OUT, a folder, or a file for one")
+        found = find_jobs(options.inputs, options.out)
+        network_for = _networks(options, progress)
         well = restore_files(
             found,
-            _networks(options, progress),
+            lambda colour: network_for(colour, _sigma(options)),
             settings,
+            by_level=_by_level(options, network_for),
             overwrite=options.overwrite,
             megapixels=options.megapixels,
             true_colour=options.true_colour,
             progress=progress,
         )
-    except WeightsError:
+    except (WeightsError, ImageError):
         raise
     except ValueError as error:
         raise UsageError(str(error)) from None
     return 0 if well else 1
 
 
-def _networks(options: argparse.Namespace, progress: Progress) -> Callable[[str], Network]:
-    """Return what gives the network for a kind of picture: the one named, or the best."""
+def _preview(options: argparse.Namespace, settings: Settings, progress: Progress) -> int:
+    """Write the middle of a picture by the weight that is named, or by all that suit it."""
+    if options.sigma == AUTO:
+        raise UsageError("a preview shows several levels by itself: leave --sigma auto out")
+    if options.noise_model is not None:
+        raise UsageError("a preview knows no --noise-model")
+
+    def names(colour: str) -> list[str]:
+        if options.weights:
+            return [options.weights]
+        if options.scale is None and options.sigma is None:
+            return weights_for(colour)
+        return suitable_weights(colour, scale=options.scale, sigma=_sigma(options))
+
+    write_preview(
+        Path(options.inputs[0]),
+        preview_file(options.inputs, options.out, options.overwrite),
+        names,
+        lambda name: _opened(name, options, progress),
+        settings,
+        megapixels=options.megapixels,
+        progress=progress,
+    )
+    return 0
+
+
+def _opened(name: str, options: argparse.Namespace, progress: Progress) -> Network:
+    """Return a network as the options want it, and tell what should be known about it."""
+    # It warns of one trace for each network and size, which is what is meant here.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    network = open_network(
+        name,
+        scale=options.scale,
+        dtype=options.dtype,
+        device=options.device,
+        engine=options.engine,
+    )
+    if network.origin:
+        progress.remark(network.origin)
+    if network.reach is None:
+        progress.remark(f"{name} is run on whole pictures: {network.whole}")
+    return network
+
+
+def _networks(
+    options: argparse.Namespace, progress: Progress
+) -> Callable[[str, float | None], Network]:
+    """Return what gives the network for a kind of picture and level: the one named, or the best."""
+    auto, sensor = options.sigma == AUTO, _sensor(options)
 
     @cache
     def opened(name: str) -> Network:
-        network = open_network(
-            name,
-            scale=options.scale,
-            dtype=options.dtype,
-            device=options.device,
-            engine=options.engine,
-        )
-        if remark := sigma_remark(name, network.use, _sigma(options)):
+        network = _opened(name, options, progress)
+        if sensor:
+            return stabilized(network, gain=sensor[0], read_noise=sensor[1])
+        check_level(network, options.sigma)
+        if not auto and (remark := remark_on_level(network, _sigma(options))):
             progress.remark(remark)
-        if network.origin:
-            progress.remark(network.origin)
-        if network.reach is None:
-            progress.remark(f"{name} is run on whole pictures: {network.whole}")
         return network
 
     if options.weights:
         named = opened(options.weights)
-        return lambda colour: named
-    if options.scale is None and options.sigma is None:
+        return lambda colour, sigma: named
+    if options.scale is None and options.sigma is None and not sensor:
         raise UsageError(
-            "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels; "
-            "or name a network by --weights"
+            "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels, "
+            "--sigma auto what there is; or name a network by --weights"
         )
-    check_job(options.scale, _sigma(options))
+    if auto and options.scale is not None:
+        raise UsageError("give one of --scale and --sigma, or by --weights a chain for both")
+    level = level_of(Anscombe(sensor[0], read_noise=sensor[1])) if sensor else None
+    if not auto:
+        check_job(options.scale, level or _sigma(options))
 
     @cache
-    def best(colour: str) -> Network:
-        name = best_weight(colour, scale=options.scale, sigma=_sigma(options))
-        progress.remark(f"{colour} pictures are restored by {name}")
+    def best(colour: str, sigma: float | None) -> Network:
+        wanted = nearest_level(colour, level) if level else sigma
+        name = best_weight(colour, scale=options.scale, sigma=wanted)
+        if not auto:
+            progress.remark(f"{colour} pictures are restored by {name}")
         return opened(name)
 
     return best
 
 
+def _by_level(
+    options: argparse.Namespace, network_for: Callable[[str, float | None], Network]
+) -> Callable[[str, float], Network | None] | None:
+    """Return what gives the network for a level that is found in a picture, where it is."""
+    if options.sigma != AUTO:
+        return None
+
+    def by_level(colour: str, level: float) -> Network | None:
+        if level < CLEAN and not options.weights:
+            return None  # and none is asked for
+        return network_for(colour, level)
+
+    return by_level
+
+
+def _sensor(options: argparse.Namespace) -> tuple[float, float] | None:
+    """Return gain and read noise of the sensor in image units, None where none is told."""
+    if options.noise_model is None:
+        return None
+    if options.scale is not None or options.sigma is not None:
+        other = "--sigma" if options.scale is None else "--scale"
+        raise UsageError(f"give either {other} or --noise-model")
+    return sensor_of(options.noise_model)
+
+
 def _sigma(options: argparse.Namespace) -> float | None:
-    """Return the level of the noise in image units."""
-    return None if options.sigma is None else options.sigma / 255
+    """Return the level of the noise in image units, None where it is not given."""
+    return None if options.sigma in (None, AUTO) else options.sigma / 255
+
+
+def _level(text: str) -> Level:
+    """Return what `--sigma` says, in grey levels."""
+    try:
+        return AUTO if text == AUTO else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number or auto. Received: {text}") from None
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -181,13 +277,28 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
         "inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures"
     )
     command.add_argument(
-        "-o", "--out", required=True, metavar="OUT", help="folder, or file for one"
+        "-o", "--out", metavar="OUT", help="folder, or file for one; not needed for a preview"
     )
     command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
-    text = "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit)"
-    command.add_argument("--sigma", type=float, metavar="S", help=text)
-    text = "instead of the best: published name, file (.pth, .safetensors) or work folder"
+    text = (
+        "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit); auto: as many "
+        "as are found in each picture, clean ones are copied"
+    )
+    command.add_argument("--sigma", type=_level, metavar="S", help=text)
+    text = "remove noise of a sensor: poisson:GAIN,READ of variance GAIN y + READ^2 at grey level y"
+    command.add_argument("--noise-model", metavar="MODEL", help=text)
+    text = "share of the restored picture in the result, 0 to 1; the rest is the input (default: 1)"
+    command.add_argument("--strength", type=float, default=1.0, metavar="S", help=text)
+    text = (
+        "instead of the best: published name, file (.pth, .safetensors) or work folder; several "
+        "with commas between, one after the other"
+    )
     command.add_argument("--weights", metavar="NAME", help=text)
+    text = (
+        "write the middle of one picture by every suitable weight and strength to "
+        "NAME-preview.png instead"
+    )
+    command.add_argument("--preview", action="store_true", help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
     command.add_argument("--overwrite", action="store_true", help="also what is there already")
     command.add_argument("--dtype", choices=PRECISIONS, default="float32", help="to compute in")

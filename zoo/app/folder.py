@@ -1,6 +1,7 @@
 """Restoration of files and folders: what is to be done, what is done already, what went wrong."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,14 @@ from zoo.machine.locks import locked
 from zoo.machine.parts import remove_abandoned
 from zoo.machine.walk import walk
 from zoo.pictures.formats import COMMON, FORMAT_OF, SUFFIXES
-from zoo.pictures.photos import MEGAPIXELS, read_header
+from zoo.pictures.photos import MEGAPIXELS, Photo, read_header
 from zoo.pictures.picture import Picture
 from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
 from zoo.restoring.bands import Settings, plan, restore_bands
+from zoo.restoring.levels import Found, found, level_of
 from zoo.restoring.network import Network
-from zoo.restoring.remarks import colour_remark
+from zoo.restoring.remarks import remark_on_colour
 from zoo.store.choice import ChoiceError
 
 LOCK = ".asykeras-restore.lock"
@@ -137,6 +139,7 @@ def restore_file(
     megapixels: float = MEGAPIXELS,
     true_colour: bool = False,
     advance: Callable[[float], None] = lambda share: None,
+    by_level: Callable[[str, float], Network | None] | None = None,
 ) -> str:
     """Restore one file; the result is written whole or not at all.
 
@@ -147,6 +150,7 @@ def restore_file(
         megapixels: Limit for the size of the file's picture.
         true_colour: Whether palettes become RGB, and single bits grey.
         advance: Told the share that is done, up to 1.
+        by_level: See `restore_files`.
 
     Returns:
         Remarks about what is not kept and what the network is not for, or nothing.
@@ -159,7 +163,15 @@ def restore_file(
     photo = read_header(job.source, megapixels)
     if true_colour:
         photo = replace(photo, stored="")
-    network = network_for(photo.picture.colour)
+    if by_level is None:
+        todo = Found(settings.sigma, network_for(photo.picture.colour), "")
+    else:
+        todo = _measured(photo, by_level)
+        settings = replace(settings, sigma=todo.level)
+    if todo.network is None:
+        _copy(job)
+        return todo.remark
+    network = todo.network
     scale = network.use.scale
     check_limits(photo, scale)
     its_plan = plan(network, photo.picture, settings)
@@ -171,8 +183,22 @@ def restore_file(
                 writer.write(band)
                 done += len(band)
                 advance(done / (scale * photo.picture.height))
-    purpose = colour_remark(network.name, network.use, photo.picture.colour)
-    return "; ".join(filter(None, (photo.remark, rows.remark, purpose)))
+    purpose = remark_on_colour(network, photo.picture.colour)
+    return "; ".join(filter(None, (todo.remark, photo.remark, rows.remark, purpose)))
+
+
+def _measured(photo: Photo, by_level: Callable[[str, float], Network | None]) -> Found:
+    """Return what is to be done with a file, which is read once more for its noise."""
+    with open_rows(photo) as rows:
+        level = level_of(rows, photo.picture)
+    return found(str(photo.path), level, by_level(photo.picture.colour, level))
+
+
+def _copy(job: Job) -> None:
+    """Let a result be its input, byte for byte."""
+    make_folder(job.target.parent)
+    with replacing(job.target) as part:
+        shutil.copyfile(job.source, part)
 
 
 def restore_files(
@@ -183,6 +209,7 @@ def restore_files(
     overwrite: bool = False,
     megapixels: float = MEGAPIXELS,
     true_colour: bool = False,
+    by_level: Callable[[str, float], Network | None] | None = None,
     progress: Progress,
 ) -> bool:
     """Restore files one after the other; a file that fails does not stop the others.
@@ -194,6 +221,9 @@ def restore_files(
         overwrite: Whether to restore files again whose result is there.
         megapixels: Limit for the size of a picture.
         true_colour: See `restore_file`.
+        by_level: Where the level of the noise is to be found in each picture: from its kind and its
+            level to what restores it, None where nothing is to, instead of `network_for`. What is
+            not restored is copied.
         progress: Told what happens.
 
     Returns:
@@ -214,7 +244,8 @@ def restore_files(
         waiting = [job for job in found.jobs if _is_waiting(job, overwrite, progress)]
         pictures = {job: _picture(job, megapixels, progress) for job in waiting}
         readable = {job: picture for job, picture in pictures.items() if picture}
-        for colour in sorted({picture.colour for picture in readable.values()}):
+        colours = {picture.colour for picture in readable.values()} if by_level is None else ()
+        for colour in sorted(colours):
             with suppress(ChoiceError):  # said for each of the pictures below
                 network_for(colour)  # what is wrong with the network is said before work starts
         progress.start([picture.height * picture.width for picture in readable.values()])
@@ -222,7 +253,7 @@ def restore_files(
             progress.begin(job, picture.height * picture.width)
             try:
                 remark = restore_file(
-                    job, network_for, settings, megapixels, true_colour, progress.advance
+                    job, network_for, settings, megapixels, true_colour, progress.advance, by_level
                 )
                 progress.done(job, remark)
             except Exception as error:  # whatever it is, the other files are not to blame

@@ -17,6 +17,7 @@ from PIL import Image
 
 from zoo.app.folder import restore_file
 from zoo.app.progress import Job
+from zoo.app.screen import on_screen
 from zoo.machine.failures import ZooError, sentence
 from zoo.machine.parts import temporary_folder
 from zoo.networks.foreign import find_weight
@@ -25,7 +26,7 @@ from zoo.pictures.photos import read_header
 from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Settings
 from zoo.restoring.network import Network, open_network
-from zoo.restoring.remarks import sigma_remark
+from zoo.restoring.remarks import remark_on_level
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -65,7 +66,7 @@ def restore_upload(
     """
     network = _network(weights)
     level = None if network.use.scale > 1 else sigma
-    remarks = [sigma_remark(weights, network.use, level)]
+    remarks = [remark_on_level(network, level)]
     settings = Settings(level, self_ensemble=self_ensemble)
     remarks.append(restore_file(Job(source, target), lambda colour: network, settings))
     after = shown(target)
@@ -81,11 +82,7 @@ def shown(path: Path) -> Image.Image:
     photo = read_header(path, megapixels=float("inf"))
     picture = photo.picture
     with open_rows(photo) as rows:
-        values = rows(0, picture.height)[..., : picture.channels - picture.alpha]
-    values = (np.clip(values / picture.white, 0, 1) * 255 + 0.5).astype(np.uint8)
-    if picture.colour == "cmyk":
-        return Image.fromarray(values, "CMYK").convert("RGB")
-    return Image.fromarray(np.broadcast_to(values, (*values.shape[:2], 3)))
+        return on_screen(rows(0, picture.height), picture)
 
 
 def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":

@@ -1,14 +1,20 @@
 """A picture through a network, tile by tile: what comes out is the restored picture by rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
 from asykeras.resize import bicubic_resize, mirror_border
 from zoo.pictures.picture import Picture, Rows, picture_of
-from zoo.restoring.channels import SPREAD, Channels, channels_for, without_hidden
+from zoo.restoring.channels import (
+    BICUBIC_MARGIN,
+    SPREAD,
+    Channels,
+    channels_for,
+    without_hidden,
+)
 from zoo.restoring.contrast import at_contrast, contrast
 from zoo.restoring.network import Network
 from zoo.runtimes.signatures import Engine
@@ -19,12 +25,12 @@ from zoo.tiling.tiles import (
     batches,
     bytes_per_pixel,
     memory_budget,
+    middle_span,
     spans,
     tiles_at_once,
 )
 
 BAND_BYTES = 64 * 2**20  # of the restored rows that wait to be written
-BICUBIC_MARGIN = 2  # pixels to each side from which bicubic enlargement makes a pixel
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,20 @@ class Settings:
         sigma: Level of the noise in image units: 25 grey levels are 25 / 255.
         tile: Pixels of the input that are kept of a tile, a side; None: by the free memory.
         self_ensemble: Whether to restore all eight turns and mirror images, and take the mean.
+        strength: Share of the restored picture in the result, 0 to 1; the rest is the input.
     """
 
     sigma: float | None = None
     tile: int | None = None
     self_ensemble: bool = False
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a tile of no size."""
+        """Refuse a tile of no size and a strength that is no share."""
         if self.tile is not None and self.tile < 1:
             raise ValueError(f"tile must be 1 or more. Received: tile={self.tile}")
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength must be from 0 to 1. Received: strength={self.strength}")
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class Plan:
         network: What `open_network` returned.
         picture: Size, channels and depth.
         settings: How it is restored.
-        way: Of the channels through the network.
+        ways: Of the channels through each stage of the network.
         rows: Of the tiles, from the top.
         columns: Of the tiles, from the left.
         at_once: Tiles per batch.
@@ -67,7 +77,7 @@ class Plan:
     network: Network
     picture: Picture
     settings: Settings
-    way: Channels
+    ways: list[Channels]
     rows: list[Span]
     columns: list[Span]
     at_once: int
@@ -82,7 +92,10 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
         ValueError: if the network takes another number of channels.
     """
     colours = picture.channels - picture.alpha
-    way = channels_for(picture.colour, colours, network.channels, network.use.scale)
+    ways = [
+        channels_for(picture.colour, colours, each.channels, each.use.scale)
+        for each in network.stages
+    ]
     height, width, its_reach = picture.height, picture.width, network.reach
     if its_reach is None:
         if settings.self_ensemble and len({*network.size}) > 1:
@@ -94,20 +107,58 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
             for side, its_only in zip((height, width), network.size, strict=True)
         )
         height, width = rows[-1].stop, columns[-1].stop
-        return Plan(network, picture, settings, way, rows, columns, 1, height, width)
-    step, margin = its_reach.step, its_reach.margin
-    if network.use.scale > 1:
-        margin = max(margin, -(-BICUBIC_MARGIN // step) * step)  # of alpha and colour
-    if picture.alpha:
-        margin += -(-SPREAD // step) * step
+        return Plan(network, picture, settings, ways, rows, columns, 1, height, width)
+    step, margin = its_reach.step, _margin(its_reach, picture)
     height, width = (-(-side // step) * step for side in (height, width))
-    images = way.images * (colours if network.channels is None else 1)
-    budget, per_pixel = memory_budget(), bytes_per_pixel(its_reach, images, picture.channels)
+    held = replace(its_reach, floats=_floats(network, ways, colours))
+    budget, per_pixel = memory_budget(), bytes_per_pixel(held, 1, picture.channels)
     keep = settings.tile or automatic_tile(its_reach, per_pixel, budget)
     low = settings.tile or min(keep, _rows_per_band(picture, its_reach))
     rows, columns = spans(height, low, margin, step), spans(width, keep, margin, step)
     at_once = tiles_at_once(its_reach, per_pixel, keep, budget)
-    return Plan(network, picture, settings, way, rows, columns, at_once, height, width)
+    return Plan(network, picture, settings, ways, rows, columns, at_once, height, width)
+
+
+def middle(plan: Plan, side: int) -> Plan:
+    """Return a plan that restores the middle of a picture alone, to the pixel as the whole plan.
+
+    Args:
+        plan: Of the whole picture.
+        side: Height and width of the middle in pixels; less where the picture has no more.
+
+    Raises:
+        ValueError: if the network takes whole pictures alone.
+    """
+    its_reach, picture = plan.network.reach, plan.picture
+    if its_reach is None:
+        raise ValueError(f"{plan.network.name} takes whole pictures, so it cannot show the middle")
+    margin = _margin(its_reach, picture)
+    rows, columns = (
+        [middle_span(length, side, margin, its_reach.step)]
+        for length in (picture.height, picture.width)
+    )
+    return replace(plan, rows=rows, columns=columns, at_once=1)
+
+
+def _margin(reach: Reach, picture: Picture) -> int:
+    """Return the pixels beyond a tile that its result depends on, alpha and colour included."""
+    margin = reach.margin
+    if reach.scale > 1:
+        margin = max(margin, -(-BICUBIC_MARGIN // reach.step) * reach.step)
+    if picture.alpha:
+        margin += -(-SPREAD // reach.step) * reach.step
+    return margin
+
+
+def _floats(network: Network, ways: list[Channels], colours: int) -> float:
+    """Return the numbers per pixel of the picture that the largest step of a network holds."""
+    floats, scale = 0.0, 1
+    for each, way in zip(network.stages, ways, strict=True):
+        if each.reach is not None:
+            images = way.images * (colours if each.channels is None else 1)
+            floats = max(floats, images * each.reach.floats * scale**2)
+        scale *= each.use.scale
+    return floats
 
 
 def _fixed_spans(length: int, network: Network, size: int | None) -> list[Span]:
@@ -134,28 +185,29 @@ def restore_bands(plan: Plan, rows: Rows) -> Iterator[np.ndarray]:
     """Yield the restored picture by rows, one row of tiles after the other.
 
     Args:
-        plan: What `plan` returned.
+        plan: What `plan` or `middle` returned.
         rows: Where the picture's pixels come from.
 
     Yields:
         Rows `(rows, scale * width, channels)` in the picture's dtype, from the top.
     """
     scale, picture = plan.network.use.scale, plan.picture
-    engine = eightfold(plan.network.engine) if plan.settings.self_ensemble else plan.network.engine
+    left = plan.columns[0].first
+    width = min(plan.columns[-1].last, picture.width) - left
     for row in plan.rows:
         band = _read(plan, rows, row)
         last = min(row.last, picture.height)
-        shape = ((last - row.first) * scale, picture.width * scale, picture.channels)
+        shape = ((last - row.first) * scale, width * scale, picture.channels)
         restored = np.empty(shape, picture.dtype)
         for batch in batches(plan.columns, plan.at_once):
             tiles = np.stack([band[:, column.start : column.stop] for column in batch])
-            results = _restore_tiles(plan, engine, tiles, _places(plan, row, batch))
+            results = _restore_tiles(plan, tiles, _places(plan, row, batch))
             for column, result in zip(batch, results, strict=True):
                 kept = result[
                     (row.first - row.start) * scale : (last - row.start) * scale,
                     (column.first - column.start) * scale : (column.last - column.start) * scale,
                 ]
-                into = restored[:, column.first * scale : column.last * scale]
+                into = restored[:, (column.first - left) * scale : (column.last - left) * scale]
                 into[:] = kept[:, : into.shape[1]]
         yield restored
 
@@ -211,18 +263,17 @@ def _places(plan: Plan, row: Span, columns: list[Span]) -> np.ndarray:
     return np.array(places, np.float32)
 
 
-def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _restore_tiles(plan: Plan, tiles: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return restored tiles `(n, scale * h, scale * w, channels)`, in the picture's dtype."""
-    network, picture = plan.network, plan.picture
-    scale = network.use.scale
+    picture, scale = plan.picture, plan.network.use.scale
     values = tiles.astype(np.float64) / picture.white
     colour, alpha = np.split(values, [picture.channels - picture.alpha], axis=-1)
-    shown = without_hidden(colour, alpha) if picture.alpha else colour
-    images, aside = plan.way.apart(shown)
-    if network.use.enlarge_first:
-        images = keras.ops.convert_to_numpy(bicubic_resize(images, scale))
-    restored = _run(plan, engine, images, places[plan.way.owners(len(tiles))])
-    restored = plan.way.together(restored, aside)
+    restored = shown = without_hidden(colour, alpha) if picture.alpha else colour
+    for stage, way in zip(plan.network.stages, plan.ways, strict=True):
+        restored = _through(stage, way, plan.settings, restored, places)
+        places = places * stage.use.scale
+    if plan.settings.strength < 1:
+        restored = _blend(shown, restored, plan.settings.strength, scale)
     if picture.alpha:
         restored = np.where(alpha > 0, restored, colour) if scale == 1 else restored
         alpha = alpha if scale == 1 else bicubic_resize(alpha, scale)
@@ -230,19 +281,38 @@ def _restore_tiles(plan: Plan, engine: Engine, tiles: np.ndarray, places: np.nda
     return picture.quantize(restored)
 
 
-def _run(plan: Plan, engine: Engine, images: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return what the network makes of images `(n, h, w, channels)`, float64."""
-    network, sigma = plan.network, plan.settings.sigma
+def _blend(shown: np.ndarray, restored: np.ndarray, strength: float, scale: int) -> np.ndarray:
+    """Return restored tiles mixed with what they are of, enlarged with bicubic interpolation."""
+    before = shown if scale == 1 else keras.ops.convert_to_numpy(bicubic_resize(shown, scale))
+    return strength * restored + (1 - strength) * before
+
+
+def _through(
+    network: Network, way: Channels, settings: Settings, tiles: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Return what a network makes of tiles without alpha, float64 with white at 1."""
+    images, aside = way.apart(tiles)
+    if network.use.enlarge_first:
+        images = keras.ops.convert_to_numpy(bicubic_resize(images, network.use.scale))
+    restored = _run(network, settings, images, places[way.owners(len(tiles))])
+    return way.together(restored, aside)
+
+
+def _run(
+    network: Network, settings: Settings, images: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Return what a network makes of images `(n, h, w, channels)`, float64."""
+    engine = eightfold(network.engine) if settings.self_ensemble else network.engine
     more = []
     if network.use.takes_sigma:
-        more.append(np.full((len(images), 1), sigma, np.float32))
+        more.append(np.full((len(images), 1), settings.sigma, np.float32))
     if network.reach is not None and network.reach.placed:
         more.append(places)
 
     def run(images: np.ndarray) -> np.ndarray:
         return engine([images.astype(np.float32), *more]).astype(np.float64)
 
-    factor = contrast(network.use, sigma)
+    factor = contrast(network.use, settings.sigma)
     return run(images) if factor == 1 else at_contrast(run, images, factor)
 
 

@@ -11,6 +11,7 @@ from asykeras.resize import bicubic_resize
 
 RADII = (1, 2, 4, 8)  # of the windows from which hidden colours are taken
 SPREAD = sum(RADII)
+BICUBIC_MARGIN = 2  # pixels to each side from which bicubic enlargement makes a pixel
 
 # Images for the network `(n, h, w, channels)`, and what is kept aside meanwhile.
 Apart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

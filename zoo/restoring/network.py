@@ -2,24 +2,28 @@
 
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral
+from pathlib import Path
 from typing import TypeAlias
 
 import keras
+import numpy as np
 
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import first_line
 from zoo.networks.families import build
 from zoo.networks.foreign import find_weight, origin
 from zoo.restoring.adopt import adopted, of_any_size
+from zoo.restoring.channels import BICUBIC_MARGIN
 from zoo.runtimes.engines import exported_engine, keras_engine, on_device
 from zoo.runtimes.signatures import Engine
 from zoo.store.card import Use, WeightsError
 from zoo.store.weight import Weight
 from zoo.tiling.graph import Sizes, TilingError, growth, sizes
 from zoo.tiling.placed import placed_network
-from zoo.tiling.reach import Reach, reach
+from zoo.tiling.reach import Reach, in_a_row, reach
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Network:
         size: Without a reach, the height and width of the only pictures that it takes, None for
             any.
         origin: Of weights of others, what a file of theirs does not say.
+        parts: Of a chain, the networks that a picture goes through one after the other; the rest
+            is of the chain as a whole, but for `channels` and `engine`, which each has for itself.
     """
 
     name: str
@@ -48,10 +54,18 @@ class Network:
     step: int = 1
     size: tuple[int | None, int | None] = (None, None)
     origin: str = ""
+    parts: tuple["Network", ...] = ()
+
+    @property
+    def stages(self) -> tuple["Network", ...]:
+        """The parts of a chain, or the network itself."""
+        return self.parts or (self,)
 
 
 # What restores, as users give it.
-Restorer: TypeAlias = str | os.PathLike[str] | keras.Model | Network
+Restorer: TypeAlias = (
+    str | os.PathLike[str] | keras.Model | Network | Sequence[str | keras.Model | Network]
+)
 
 
 def network_of(
@@ -66,6 +80,8 @@ def network_of(
     Raises:
         ValueError: for options beside a network that is open, but for its own scale.
     """
+    if isinstance(model, list | tuple):
+        return chain([network_of(each, dtype=dtype, device=device) for each in model], scale)
     if not isinstance(model, Network):
         return open_network(model, scale=scale, dtype=dtype, device=device)
     if scale not in (None, model.use.scale):
@@ -88,7 +104,8 @@ def open_network(
     """Return a network that is ready to restore; arguments as those of `restore`.
 
     Args:
-        model: Published weight, path, or model, as `restore` takes it.
+        model: Published weight, path, or model, as `restore` takes it; several names or paths with
+            commas between are a chain.
         scale: See `restore`.
         dtype: See `restore`; with another engine, what that computes in.
         device: See `restore`; for Keras alone.
@@ -104,6 +121,10 @@ def open_network(
     if foreign and device is not None:
         raise ValueError(f"the engine {engine} runs on the CPU. Received: device={device!r}")
     _check_device(device)
+    if isinstance(model, str) and "," in model and not Path(model).exists():
+        names = [name.strip() for name in model.split(",")]
+        opened = [open_network(name, dtype=dtype, device=device, engine=engine) for name in names]
+        return chain(opened, scale)
     if isinstance(model, str | os.PathLike):
         weight = find_weight(model)
         said = origin(weight)
@@ -139,6 +160,41 @@ def open_network(
         size = _small_size(name, its_sizes, enlarge)
     run = exported_engine(runner, engine, dtype) if foreign else keras_engine(runner, device)
     return Network(name, use, channels, run, its_reach, whole, step, size, said)
+
+
+def chain(networks: Sequence[Network], scale: int | None = None) -> Network:
+    """Return networks as one, through which a picture goes one after the other.
+
+    What lies in between is floating point, neither clipped nor rounded, and tiles go through all of
+    them at once.
+
+    Args:
+        networks: At least one, open already.
+        scale: What all of them together must enlarge by, where it is given.
+
+    Raises:
+        ValueError: if there is none, one is run on whole pictures alone, or for another scale.
+    """
+    name = ",".join(each.name for each in networks)
+    if not networks:
+        raise ValueError("a chain must have at least one network. Received: []")
+    reaches = []
+    for each in networks:
+        if each.reach is None:
+            raise ValueError(f"{each.name} takes whole pictures, so it cannot be in a chain")
+        margin = max(each.reach.margin, BICUBIC_MARGIN if each.use.scale > 1 else 0)
+        reaches.append(replace(each.reach, margin=margin))
+    its_reach = in_a_row(reaches)
+    if scale not in (None, its_reach.scale):
+        raise ValueError(f"{name} has the scale {its_reach.scale}. Received: scale={scale}")
+    use = Use(its_reach.scale, takes_sigma=any(each.use.takes_sigma for each in networks))
+    said = "; ".join(each.origin for each in networks if each.origin)
+    parts = tuple(part for each in networks for part in each.stages)
+    return Network(name, use, None, _of_each, its_reach, origin=said, parts=parts)
+
+
+def _of_each(inputs: list[np.ndarray]) -> np.ndarray:
+    raise TypeError("a chain has no engine of its own, but each of its parts has one")
 
 
 def _check_card(name: str, use: Use, network: keras.Model, enlarges: int) -> None:

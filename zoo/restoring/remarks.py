@@ -2,6 +2,7 @@
 
 import math
 
+from zoo.restoring.network import Network
 from zoo.store.card import WHITE, Use
 
 
@@ -36,6 +37,24 @@ def sigma_remark(name: str, use: Use, sigma: float | None) -> str:
     grey = [f"{level * WHITE:g}" for level in (low, high, sigma)]
     levels = f"from {grey[0]} to {grey[1]}" if low < high else f"of {grey[1]}"
     return f"{name} is for noise {levels} grey levels of 255, not of {grey[2]}"
+
+
+def remark_on_level(network: Network, sigma: float | None) -> str:
+    """Return what `sigma_remark` says of a network, or of what denoises in a chain.
+
+    Args:
+        network: What `open_network` returned.
+        sigma: As in `sigma_remark`, and so are the errors.
+    """
+    denoisers = [each for each in network.stages if each.use.scale == 1] or [network]
+    said = (sigma_remark(each.name, each.use, sigma) for each in denoisers)
+    return "; ".join(filter(None, said))
+
+
+def remark_on_colour(network: Network, colour: str) -> str:
+    """Return what `colour_remark` says of a network or of the parts of a chain."""
+    said = (colour_remark(each.name, each.use, colour) for each in network.stages)
+    return "; ".join(filter(None, said))
 
 
 def colour_remark(name: str, use: Use, colour: str) -> str:

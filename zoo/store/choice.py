@@ -1,4 +1,4 @@
-"""Which published weight is the best for a picture and a job, by what the cards say."""
+"""Which published weights are for a picture and a job, the best first, by what the cards say."""
 
 from zoo.machine.failures import ZooError
 from zoo.store.card import WHITE, Use
@@ -28,11 +28,23 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
         >>> zoo.best_weight("rgb", scale=4)
         'edsr-baseline-x4'
     """
+    return suitable_weights(colour, scale=scale, sigma=sigma)[0]
+
+
+def suitable_weights(
+    colour: str, *, scale: int | None = None, sigma: float | None = None
+) -> list[str]:
+    """Return all published weights that do a job, the best first; arguments as `best_weight`.
+
+    Raises:
+        ChoiceError: if there is none, with what there is instead.
+        ValueError: if not exactly one of `scale` and `sigma` is given.
+    """
     uses = check_job(scale, sigma)
     able = {name: use for name, use in uses.items() if _does(use, scale, sigma)}
     fitting = [name for name, use in able.items() if use.colours and colour in use.colours]
     if fitting:
-        return max(fitting, key=_score)
+        return sorted(fitting, key=_score, reverse=True)
     if scale is not None:
         raise ChoiceError(f"no published weight enlarges a {colour} picture by {scale}")
     others = [
@@ -47,6 +59,39 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
         f"no published weight removes noise of {level:g} grey levels from a {colour} picture"
         f"{known}{anyway}"
     )
+
+
+def weights_for(colour: str) -> list[str]:
+    """Return all published weights for a kind of picture, the best of each scale first.
+
+    Args:
+        colour: As in `best_weight`.
+
+    Raises:
+        ChoiceError: if there is none.
+    """
+    uses = {name: published_card(name).use for name in list_weights()}
+    fitting = [name for name, use in uses.items() if use.colours and colour in use.colours]
+    if not fitting:
+        raise ChoiceError(f"no published weight is for {colour} pictures")
+    return sorted(fitting, key=lambda name: (uses[name].scale, -_score(name)))
+
+
+def nearest_level(colour: str, sigma: float) -> float:
+    """Return the level of noise nearest to one, in image units, that a published weight is for.
+
+    Args:
+        colour: Of the picture, as in `best_weight`.
+        sigma: Level in image units.
+
+    Example:
+        >>> nearest_level("grey", 3 / 255) * 255  # dncnn-gray-25 is for 20 to 50
+        20.0
+    """
+    uses = check_job(None, sigma).values()
+    levels = [use.levels for use in uses if use.levels and colour in (use.colours or ())]
+    nearest = [min(max(sigma, low), high) for low, high in levels]
+    return min(nearest, key=lambda level: abs(level - sigma), default=sigma)
 
 
 def check_job(scale: int | None, sigma: float | None) -> dict[str, Use]:

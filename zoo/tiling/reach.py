@@ -9,6 +9,7 @@ whole image: `reach` then refuses, and the image has to be restored in one piece
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import keras
 from keras import tree
@@ -82,6 +83,25 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
         placed=any(isinstance(layer, Placed) for layer in saying),
         floats=max((_floats(call, known, bands) for call in graph.calls), default=2.0 * bands),
     )
+
+
+def in_a_row(reaches: Sequence[Reach]) -> Reach:
+    """Return what a tile needs that goes through several networks, one after the other.
+
+    Margin, step and floats count pixels of the first image; a later network sees larger ones.
+
+    Example:
+        >>> in_a_row([reach(denoiser), reach(zoo.EDSR(2))])  # 20 pixels and half of 37
+        Reach(margin=39, scale=2, step=1, placed=False, floats=512.0)
+    """
+    scale, step, margin, floats = 1, 1, Fraction(0), 0.0
+    for each in reaches:
+        margin += Fraction(each.margin, scale)
+        step = math.lcm(step, each.step // math.gcd(each.step, scale))
+        floats = max(floats, each.floats * scale**2)
+        scale *= each.scale
+    placed = any(each.placed for each in reaches)
+    return Reach(math.ceil(margin / step) * step, scale, step, placed, floats)
 
 
 def follow(graph: Graph, enlarge: int) -> dict[int, Fields]:

@@ -70,6 +70,26 @@ def spans(length: int, keep: int, margin: int, step: int = 1) -> list[Span]:
     return cut
 
 
+def middle_span(length: int, keep: int, margin: int, step: int = 1) -> Span:
+    """Return the one tile that shows the middle of an axis.
+
+    Args:
+        length: Pixels of the axis. The tile may go beyond it, to a multiple of `step`.
+        keep: Pixels that are kept of the tile, all where the axis has no more.
+        margin: As in `spans`.
+        step: As in `spans`.
+
+    Example:
+        >>> middle_span(100, keep=10, margin=3, step=4)
+        Span(start=40, stop=60, first=45, last=55)
+    """
+    first = max(length - keep, 0) // 2
+    last = min(first + keep, length)
+    start = max((first - margin) // step * step, 0)
+    stop = min(-(-(last + margin) // step), -(-length // step)) * step
+    return Span(start, stop, first, last)
+
+
 def bytes_per_pixel(reach: Reach, images: int, channels: int) -> float:
     """Return the memory in use for each pixel of a tile.
 

@@ -1,6 +1,7 @@
 """The command line: what it prints, its exit codes, and no traceback for a user's mistake."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -190,6 +191,89 @@ def test_restore_takes_the_level_in_grey_levels(denoiser, tmp_path):
         np.testing.assert_array_equal(np.asarray(image), expected)
 
 
+def save_noisy(path, level, size=48):
+    """Save a grey picture with noise, which random pixels are no picture for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(0).normal(128, level, (size, size))
+    Image.fromarray(np.round(noise).astype(np.uint8)).save(path)
+
+
+def test_restore_finds_the_level(denoiser, tmp_path, capsys):
+    save_noisy(tmp_path / "in/noisy.png", 20)
+    save_noisy(tmp_path / "in/clean.png", 0.5)
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--sigma", "auto"]
+    assert cli.main([*command, "--weights", str(denoiser), "--strength", "0.5"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(
+        r"noisy.png holds noise of (19|2\d)(.\d)? grey levels, which .* removes\n", said
+    )
+    assert re.search(r"clean.png holds noise of .* less than 2: it is left as it is\n", said)
+    copied = (tmp_path / "out/clean.png").read_bytes()
+    assert copied == (tmp_path / "in/clean.png").read_bytes()
+    with (
+        Image.open(tmp_path / "in/noisy.png") as before,
+        Image.open(tmp_path / "out/noisy.png") as new,
+    ):
+        with pytest.warns(UserWarning, match="holds noise"):
+            expected = restore(str(denoiser), np.asarray(before), sigma="auto", strength=0.5)
+        np.testing.assert_array_equal(np.asarray(new), expected)
+
+
+def test_the_level_that_is_found_chooses_the_weight(tmp_path, capsys):
+    save_noisy(tmp_path / "in/noisy.png", 30)
+    save_noisy(tmp_path / "in/low.png", 6)
+    save_noisy(tmp_path / "in/clean.png", 0.5)
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--sigma", "auto"]
+    code, said = cli.main(command), capsys.readouterr().err
+    assert re.search(r"noisy.png holds noise of .* grey levels, which d\w+-gray\S* removes\n", said)
+    assert (tmp_path / "out/clean.png").is_file()
+    # for low levels in grey there may be no weight yet
+    missing = "no published weight removes noise of" in said
+    assert code == int(missing)
+    assert (tmp_path / "out/low.png").is_file() != missing
+
+
+def test_restore_takes_the_noise_of_a_sensor_in_grey_levels(denoiser, tmp_path):
+    values = save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--quiet"]
+    assert cli.main([*command, "--weights", str(denoiser), "--noise-model", "poisson:5.1,2"]) == 0
+    with Image.open(tmp_path / "out/a.png") as image:
+        network = zoo.stabilized(str(denoiser), gain=5.1 / 255, read_noise=2 / 255)
+        np.testing.assert_array_equal(np.asarray(image), restore(network, values))
+
+
+@pytest.mark.parametrize("text", ["poisson:5.1,2", "poisson:0.05,0"])
+def test_the_best_weight_for_a_sensor(text, tmp_path, capsys):
+    """The level after the curve chooses it, and where it is too low the contrast is lowered."""
+    grey = np.random.default_rng(0).integers(0, 256, (12, 16), dtype=np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(grey).save(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, "--noise-model", text]) == 0
+    assert "grey pictures are restored by dncnn-gray-25" in capsys.readouterr().err
+    gain, read = (float(number) / 255 for number in text.removeprefix("poisson:").split(","))
+    with Image.open(tmp_path / "out/a.png") as image:
+        network = zoo.stabilized("dncnn-gray-25", gain=gain, read_noise=read)
+        np.testing.assert_array_equal(np.asarray(image), restore(network, grey))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--noise-model", "gauss:1"], "a noise model is poisson:GAIN,READ, of which GAIN is"),
+        (["--noise-model", "poisson:1,1", "--sigma", "5"], "give either --sigma or --noise-model"),
+        (["--noise-model", "poisson:1,1", "--scale", "2"], "give either --scale or --noise-model"),
+        (["--noise-model", "poisson:1,1", "--weights", "toy"], "toy has the scale 3. Received: "),
+    ],
+)
+def test_noise_models_that_do_not_fit(options, message, published, tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, *options]) == 2
+    assert f"asykeras: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_restore_runs_ffdnet_on_odd_sizes(channels, tmp_path):
     values = save_photo(tmp_path / "in/a.png", (13, 11))
@@ -219,6 +303,9 @@ def test_restore_fails_when_a_file_does(published, tmp_path, capsys):
     [
         (["--sigma", "25"], "toy enlarges and takes no noise level. Received: sigma=0.0980392"),
         (["--tile", "0"], "tile must be 1 or more. Received: tile=0"),
+        (["--strength", "2"], "strength must be from 0 to 1. Received: strength=2.0"),
+        (["--sigma", "auto"], "toy takes no noise level. Received: sigma='auto'"),
+        (["--sigma", "auto", "--preview"], "a preview shows several levels by itself: leave "),
         (["--device", "abacus"], "device 'abacus' cannot be used: "),
     ],
 )
@@ -228,6 +315,16 @@ def test_options_that_do_not_fit_are_exit_code_2(options, message, published, tm
     assert cli.main([*command, *options]) == 2
     assert f"asykeras: {message}" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_auto_is_one_of_two_words(tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--sigma"]
+    assert cli.main([*command, "auto", "--scale", "2"]) == 2
+    assert "give one of --scale and --sigma, or by --weights a chain" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main([*command, "loud"])
+    assert "argument --sigma: must be a number or auto. Received: loud" in capsys.readouterr().err
 
 
 def test_a_missing_level_is_exit_code_2(denoiser, tmp_path, capsys):

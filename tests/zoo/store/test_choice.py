@@ -10,7 +10,7 @@ import zoo
 from tests.zoo.examples import card_of
 from zoo.app import cli
 from zoo.store import weight as weights
-from zoo.store.choice import ChoiceError, best_weight
+from zoo.store.choice import ChoiceError, best_weight, suitable_weights, weights_for
 
 
 def publish(folder, name, use, psnr, builder="SRCNN", **arguments):
@@ -39,6 +39,17 @@ def test_the_best_of_those_that_are_for_the_picture(zoo_of_three):
     assert best_weight("rgb", scale=2) == "fine"
     assert best_weight("grey", scale=2) == "fair"
     assert best_weight("grey", sigma=20 / 255) == best_weight("grey", sigma=30 / 255) == "clean"
+
+
+def test_all_that_are_for_the_picture_the_best_first(zoo_of_three):
+    assert suitable_weights("rgb", scale=2) == ["fine", "fair"]
+    assert suitable_weights("grey", sigma=20 / 255) == ["clean"]
+    assert weights_for("rgb") == ["fine", "fair"]
+    assert weights_for("grey") == ["clean", "fair"]
+    with pytest.raises(ChoiceError, match="no published weight is for cmyk pictures"):
+        weights_for("cmyk")
+    with pytest.raises(ValueError, match="give one of scale and sigma"):
+        suitable_weights("rgb")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,15 @@ from zoo.scoring.verify import SAMPLES
 from zoo.store.card import Use
 from zoo.tiling import tiles
 from zoo.tiling.reach import Reach
-from zoo.tiling.tiles import Span, automatic_tile, batches, bytes_per_pixel, spans, tiles_at_once
+from zoo.tiling.tiles import (
+    Span,
+    automatic_tile,
+    batches,
+    bytes_per_pixel,
+    middle_span,
+    spans,
+    tiles_at_once,
+)
 
 rng = np.random.default_rng(0)
 
@@ -44,6 +52,13 @@ def test_spans_of_a_network_that_halves_lie_on_its_grid():
     cut = spans(320, keep=20, margin=32, step=16)
     assert all(value % 16 == 0 for span in cut for value in dataclasses.astuple(span))
     assert [span.last - span.first for span in cut] == [32] * 10
+
+
+def test_the_middle_by_hand():
+    assert middle_span(100, keep=10, margin=3, step=4) == Span(40, 60, 45, 55)
+    assert middle_span(101, keep=10, margin=0) == Span(45, 55, 45, 55)
+    assert middle_span(30, keep=10, margin=20, step=8) == Span(0, 32, 10, 20)  # two are mirrored
+    assert middle_span(5, keep=10, margin=1, step=8) == Span(0, 8, 0, 5)
 
 
 def test_spans_by_hand():

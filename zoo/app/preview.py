@@ -1,0 +1,234 @@
+"""`asykeras restore --preview`: the middle of a picture by every suitable weight and strength.
+
+What is shown is what `restore` would write, pixel for pixel: each network sees the picture around
+the middle as far as it looks.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from zoo.app.command import UsageError
+from zoo.app.progress import Progress
+from zoo.app.screen import on_screen
+from zoo.machine.files import make_folder, replacing
+from zoo.pictures.formats import FORMAT_OF
+from zoo.pictures.photos import MEGAPIXELS, Photo, read_header
+from zoo.pictures.rows import open_rows
+from zoo.restoring.bands import Plan, Settings, middle, plan, restore_bands
+from zoo.restoring.network import Network
+from zoo.restoring.remarks import remark_on_level
+from zoo.runtimes.signatures import Engine
+from zoo.store.card import WHITE, Use
+
+SIDE = 256  # pixels of the picture, one to one
+LEVELS = (10 / WHITE, 25 / WHITE, 50 / WHITE)  # of noise that nobody has told
+HALF = 0.5  # strength that denoisers are shown at beside the full one
+WIDTH = 3200  # pixels of a line of panels at most, but for one that is larger
+MARGIN, TEXT = 8, 13  # pixels around the panels, and of the letters
+PAPER, INK = "white", "black"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the pictures side by side.
+
+    Attributes:
+        label: What is written above it.
+        scale: How many times larger it is than the middle of the picture.
+        image: RGB.
+    """
+
+    label: str
+    scale: int
+    image: Image.Image
+
+
+def preview_file(inputs: Sequence[str], out: str | None, overwrite: bool) -> Path:
+    """Return the file that a preview is written to.
+
+    Args:
+        inputs: The picture.
+        out: A PNG file, or a folder for `NAME-preview.png`; None: the one that the command is
+            typed in.
+        overwrite: Whether the file may be there already.
+
+    Raises:
+        UsageError: if there is not one picture, or the file is no PNG, or is there already.
+    """
+    source = Path(inputs[0])
+    if len(inputs) > 1 or source.is_dir():
+        raise UsageError("a preview is of one picture: give one file")
+    target = Path(out or ".")
+    format = None if target.is_dir() else FORMAT_OF.get(target.suffix.lower())
+    if format is None:
+        target = target / f"{source.stem}-preview.png"
+    elif format != "PNG":
+        raise UsageError(f"a preview is a PNG file: name it {target.with_suffix('.png')}")
+    if os.path.realpath(target) == os.path.realpath(source):
+        raise UsageError(f"{source} would be overwritten by its own preview")
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target} is there already (--overwrite replaces it)")
+    return target
+
+
+def write_preview(
+    source: Path,
+    target: Path,
+    names_for: Callable[[str], Sequence[str]],
+    opened: Callable[[str], Network],
+    settings: Settings,
+    *,
+    megapixels: float = MEGAPIXELS,
+    progress: Progress,
+) -> None:
+    """Write the middle of a picture, and what each weight makes of it, as one labelled picture.
+
+    It is 8-bit RGB without alpha, metadata and colour profile, whatever the picture is.
+
+    Args:
+        source: File of the picture.
+        target: PNG file to write.
+        names_for: From the kind of the picture (`Picture.colour`) to the weights, in their order.
+        opened: From a name to the network.
+        settings: How it is restored; without a level, denoisers are shown at several, and with the
+            strength 1 at half of it, too.
+        megapixels: Limit for the size of the picture.
+        progress: Told what happens.
+
+    Raises:
+        ImageError: if the picture cannot be read.
+        ValueError: if a network does not take its channels, or whole pictures alone.
+        OSError: if the preview cannot be written.
+    """
+    photo = read_header(source, megapixels)
+    plans = []
+    for name in names_for(photo.picture.colour):
+        network = opened(name)
+        for level in levels(network.use, settings.sigma):
+            if remark := remark_on_level(network, level):
+                progress.remark(remark)
+            whole = plan(network, photo.picture, replace(settings, sigma=level))
+            plans.append(middle(whole, SIDE))
+    make_folder(target.parent)
+    with replacing(target) as part:
+        side_by_side(list(_panels(photo, plans, progress))).save(part, "PNG", compress_level=1)
+    progress.remark(f"{source} -> {target}")
+
+
+def levels(use: Use, sigma: float | None) -> list[float | None]:
+    """Return the levels of the noise to show a network at.
+
+    Args:
+        use: Of the network.
+        sigma: The level that was asked for, in image units, or None.
+    """
+    if sigma is not None or (use.levels is None and not use.takes_sigma):
+        return [sigma]
+    low, high = use.levels or (0, max(LEVELS))
+    return [level for level in LEVELS if low <= level <= high] or [high]
+
+
+def _panels(photo: Photo, plans: Sequence[Plan], progress: Progress) -> Iterator[Panel]:
+    """Yield the middle as it is, enlarged as far as any network does, and what each makes of it."""
+    picture = photo.picture
+    start = min(each.rows[0].start for each in plans)
+    stop = min(max(each.rows[0].stop for each in plans), picture.height)
+    with open_rows(photo) as rows:
+        band = rows(start, stop)
+    kept, across = plans[0].rows[0], plans[0].columns[0]
+    now = band[kept.first - start : kept.last - start, across.first : across.last]
+    before = on_screen(now, picture)
+    for scale in sorted({1, *(each.network.use.scale for each in plans)}):
+        size = before.width * scale, before.height * scale
+        label = "as it is" if scale == 1 else f"bicubic x{scale}"
+        yield Panel(label, scale, before.resize(size, Image.Resampling.BICUBIC))
+    for each in plans:
+        began, network = time.monotonic(), _remembering(each.network)
+        for strength in strengths(network.use, each.settings.strength):
+            settings = replace(each.settings, strength=strength)
+            blended = replace(each, network=network, settings=settings)
+            (values,) = restore_bands(blended, lambda top, end: band[top - start : end - start])
+            yield Panel(_label(blended), network.use.scale, on_screen(values, picture))
+        progress.remark(f"{_label(each)}: {time.monotonic() - began:.1f} s")
+
+
+def strengths(use: Use, strength: float) -> list[float]:
+    """Return the strengths to show a network at.
+
+    Args:
+        use: Of the network.
+        strength: The one that was asked for, 1 where none was.
+    """
+    return [strength] if strength < 1 or use.scale > 1 else [strength, HALF]
+
+
+def _remembering(network: Network) -> Network:
+    """Return a network that computes once what it is asked for again with another strength."""
+    parts = tuple(map(_remembering, network.parts))
+    return replace(network, parts=parts, engine=_once(network.engine))
+
+
+def _once(engine: Engine) -> Engine:
+    """Return an engine that remembers its last answer."""
+    asked: list[np.ndarray] = []
+    answer = np.empty(0)
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        nonlocal asked, answer
+        if len(asked) != len(inputs) or not all(map(np.array_equal, asked, inputs)):
+            asked, answer = inputs, engine(inputs)
+        return answer
+
+    return run
+
+
+def _label(plan: Plan) -> str:
+    sigma, strength = plan.settings.sigma, plan.settings.strength
+    level = "" if sigma is None else f", sigma {sigma * WHITE:.3g}"
+    share = "" if strength == 1 else f", strength {strength:.3g}"
+    return plan.network.name + level + share
+
+
+def side_by_side(panels: Sequence[Panel]) -> Image.Image:
+    """Return panels as one picture, those of a scale beside each other with a label above each."""
+    lines = []
+    for scale in sorted({panel.scale for panel in panels}):
+        alike = [panel for panel in panels if panel.scale == scale]
+        count = max((WIDTH - MARGIN) // _cell(alike[0]), 1)
+        lines += [alike[n : n + count] for n in range(0, len(alike), count)]
+    font = ImageFont.load_default(TEXT)
+    text = 2 * TEXT  # height that a label takes
+    width = max(sum(_cell(panel) for panel in line) for line in lines) + MARGIN
+    height = sum(text + line[0].image.height for line in lines) + MARGIN
+    sheet = Image.new("RGB", (width, height), PAPER)
+    draw, top = ImageDraw.Draw(sheet), 0
+    for line in lines:
+        left = MARGIN
+        for panel in line:
+            label = _shortened(panel.label, font, _cell(panel) - MARGIN)
+            draw.text((left, top + text // 2), label, INK, font, anchor="lm")
+            sheet.paste(panel.image, (left, top + text))
+            left += _cell(panel)
+        top += text + line[0].image.height
+    return sheet
+
+
+def _cell(panel: Panel) -> int:
+    """Return the width that a panel takes with its margin; labels have room above small ones."""
+    return max(panel.image.width, SIDE) + MARGIN
+
+
+def _shortened(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """Return the end of a label that has no room."""
+    if font.getlength(label) <= width:
+        return label
+    rest = label
+    while font.getlength(f"...{rest}") > width:
+        rest = rest[1:]
+    return f"...{rest}"
