@@ -189,7 +189,7 @@ def test_mdsr_is_exported_one_scale_at_a_time(format, tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 @EVERY_FORMAT
 def test_ffdnet_takes_an_image_of_any_size_and_a_level(format, channels, tmp_path):
     need(format)
