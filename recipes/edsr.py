@@ -13,18 +13,16 @@ from functools import partial
 
 import zoo
 from asykeras.degradations import BicubicDownscale
-from recipes.training.run import Recipe, command, rebuilt
+from recipes.training.enlarger import enlarger
+from recipes.training.run import Recipe, command
 from recipes.training.settings import (
     PLAIN,
     Descent,
     Objective,
     Samples,
     Settings,
-    TrainingError,
     option,
 )
-from zoo.scoring.tasks import SuperResolution
-from zoo.store.card import Card, Use
 
 
 @dataclass(frozen=True)
@@ -54,24 +52,13 @@ def recipe(settings: EdsrSettings) -> Recipe:
     Raises:
         TrainingError: if the patch is not a multiple of the scale.
     """
-    if settings.samples.patch % settings.scale:
-        raise TrainingError(
-            f"--patch must be a multiple of the scale {settings.scale}. "
-            f"Received: {settings.samples.patch}"
-        )
-    build = partial(zoo.EDSR, settings.scale, variant=settings.variant)
-    return Recipe(
-        build=build,
-        degradation=partial(BicubicDownscale, settings.scale, quantize=True),
-        channels="rgb",
-        card=Card(
-            "EDSR",
-            {"scale": settings.scale, "variant": settings.variant},
-            Use(scale=settings.scale, colours=("grey", "rgb", "cmyk")),
-        ),
-        publish=rebuilt(build),
-        task=SuperResolution(settings.scale),
-        ratio=settings.scale,
+    degradation = partial(BicubicDownscale, settings.scale, quantize=True)
+    return enlarger(
+        zoo.EDSR,
+        settings.scale,
+        degradation,
+        settings.samples.patch,
+        variant=settings.variant,
     )
 
 

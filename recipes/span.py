@@ -13,21 +13,21 @@ about a second on 2 CPU cores.
 from dataclasses import dataclass
 from functools import partial
 
+import keras
+
 import zoo
 from asykeras.degradations import BicubicDownscale
 from asykeras.photo import PhotoDownscale
-from recipes.training.run import Recipe, command, rebuilt
+from recipes.training.enlarger import enlarger
+from recipes.training.run import Recipe, command
 from recipes.training.settings import (
     PLAIN,
     Descent,
     Objective,
     Samples,
     Settings,
-    TrainingError,
     option,
 )
-from zoo.scoring.tasks import SuperResolution
-from zoo.store.card import Card, Use
 
 
 @dataclass(frozen=True)
@@ -58,26 +58,17 @@ def recipe(settings: SpanSettings) -> Recipe:
     Raises:
         TrainingError: if the patch is not a multiple of the scale.
     """
-    if settings.samples.patch % settings.scale:
-        raise TrainingError(
-            f"--patch must be a multiple of the scale {settings.scale}. "
-            f"Received: {settings.samples.patch}"
-        )
-    build = partial(zoo.SPAN, settings.scale, channels=settings.channels)
-    return Recipe(
-        build=build,
-        degradation=partial(PhotoDownscale, settings.scale, seed=settings.start.seed)
+    degradation: partial[keras.layers.Layer] = (
+        partial(PhotoDownscale, settings.scale, seed=settings.start.seed)
         if settings.photo
-        else partial(BicubicDownscale, settings.scale, quantize=True),
-        channels="rgb",
-        card=Card(
-            "SPAN",
-            {"scale": settings.scale, "channels": settings.channels},
-            Use(scale=settings.scale, colours=("grey", "rgb", "cmyk")),
-        ),
-        publish=rebuilt(build),
-        task=SuperResolution(settings.scale),
-        ratio=settings.scale,
+        else partial(BicubicDownscale, settings.scale, quantize=True)
+    )
+    return enlarger(
+        zoo.SPAN,
+        settings.scale,
+        degradation,
+        settings.samples.patch,
+        channels=settings.channels,
     )
 
 

@@ -62,11 +62,16 @@ CASES = {
     "restore": Case(kill_cases.pictures, kill_cases.restore, kill_cases.restored),
     "import": Case(kill_cases.foreign_weights, kill_cases.import_weights, kill_cases.imported),
     "train": Case(kill_cases.pictures, kill_cases.train, kill_cases.trained),
-    "export": Case(kill_cases.nothing, kill_cases.export, kill_cases.exported),
+    "export": Case(
+        kill_cases.nothing, kill_cases.export, kill_cases.exported, kill_cases.quick_checks
+    ),
     "publish": Case(
         kill_cases.finished_run, kill_cases.publish, kill_cases.published, kill_cases.zoo_below
     ),
-    "compare": Case(kill_cases.nothing, kill_cases.compare, kill_cases.compared),
+    "compare": Case(
+        kill_cases.nothing, kill_cases.compare, kill_cases.compared, kill_cases.in_one_process
+    ),
+    "cells": Case(kill_cases.nothing, kill_cases.compare, kill_cases.compared),
 }
 
 
@@ -143,7 +148,8 @@ def round_of(
         os.kill(process.pid or 0, number)
     code = finish(process)
     allowed = {0, -number, 0 if number == signal.SIGKILL else 128 + number}
-    assert code in allowed, f"exit code {code} after {signal.Signals(number).name}"
+    said = _last_lines(folder)
+    assert code in allowed, f"exit code {code} after {signal.Signals(number).name}: {said}"
     _check_subset(_plain(case.results(folder)), expected)
     left = leftovers(folder)
     running = [each for each in left if each.startswith("process")]
@@ -158,6 +164,11 @@ def round_of(
     redone = [path.name for path, then in kept.items() if path.stat().st_mtime_ns != then]
     assert not redone, f"finished results were made again: {redone}"
     return code
+
+
+def _last_lines(folder: Path) -> str:
+    """Return what a command said at last."""
+    return " / ".join((folder / "log.txt").read_text().splitlines()[-5:])
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import h5py
 import numpy as np
 import scipy.io
 from PIL import Image
+
+from zoo.exports.samples import photographs
 
 MODULES = (
     *("zoo.app.cli", "recipes.srcnn", "recipes.publish.weight", "recipes.compare.__main__"),
@@ -146,6 +149,16 @@ def trained(folder: Path) -> dict[str, Any]:
 # ---- export
 
 
+def small_parts(part: str) -> list[np.ndarray]:
+    """Return parts of the photographs that an export is measured on."""
+    return [photo[100:196, 100:244] for photo in photographs(part)[:2]]
+
+
+def quick_checks(folder: Path) -> dict[str, Any]:
+    """Let exports look at little, so that more of the kills come while they write."""
+    return {"zoo.exports.check.photographs": small_parts}
+
+
 def export(folder: Path) -> list[str]:
     """Return the command."""
     return ["zoo.app.cli", "export", WEIGHT, f"{folder}/model", "--overwrite"]
@@ -196,6 +209,14 @@ def published(folder: Path) -> dict[str, Any]:
 
 
 # ---- compare
+
+
+def in_one_process(folder: Path) -> dict[str, Any]:
+    """Let the runs of a comparison be in its process: to start TensorFlow takes longer."""
+    from recipes.compare import cell
+    from recipes.compare.cells import run_cells
+
+    return {"recipes.compare.__main__.run_cells": partial(run_cells, start=cell.run)}
 
 
 def compare(folder: Path) -> list[str]:

@@ -238,10 +238,12 @@ def _scale(rows: int, channels: int) -> int:
 def _reordered(tensors: Tensors, name: str, inputs: int, channels: int, scale: int) -> Layer:
     """Return the convolution before a pixel shuffle; PyTorch has (channel, row, column)."""
     layer = tensors.convolution(name, inputs, channels * scale**2)
-    return tuple(
-        array.reshape((*array.shape[:-1], channels, -1)).swapaxes(-1, -2).reshape(array.shape)
-        for array in layer
-    )
+    return tuple(shuffled_last(array, channels) for array in layer)
+
+
+def shuffled_last(array: np.ndarray, channels: int) -> np.ndarray:
+    """Reorder the last axis from (channel, row, column) to (row, column, channel)."""
+    return array.reshape((*array.shape[:-1], channels, -1)).swapaxes(-1, -2).reshape(array.shape)
 
 
 Recognised = Callable[[Arrays], bool]

@@ -19,7 +19,7 @@ from zoo.networks.edsr import EDSR
 from zoo.networks.families import build
 from zoo.networks.ffdnet import SIZES as FFDNET_SIZES
 from zoo.networks.ffdnet import FFDNet
-from zoo.networks.foreign import Foreign, find_weight
+from zoo.networks.foreign import Foreign, find_weight, shuffled_last
 from zoo.networks.srcnn import SRCNN
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
@@ -123,7 +123,7 @@ def _ffdnet(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     network = FFDNet(channels=channels)
     (kernel, bias), last = layers[0], layers[-1]
     pixels, level = np.split(kernel, [4 * channels], axis=2)
-    pixels = _shuffled_last(pixels.swapaxes(2, 3), channels).swapaxes(2, 3)
+    pixels = shuffled_last(pixels.swapaxes(2, 3), channels).swapaxes(2, 3)
     first = np.concatenate([pixels, level], axis=2), bias
     for number, layer in enumerate([first, *layers[1:-1], _shuffled(last, channels)], start=1):
         _set(network, f"conv{number}", layer)
@@ -165,13 +165,8 @@ def _shuffled(layer: Layer, filters: int) -> Layer:
 
     The last axis of kernel and bias counts them.
     """
-    kernel, bias = (_shuffled_last(array, filters) for array in layer)
+    kernel, bias = (shuffled_last(array, filters) for array in layer)
     return kernel, bias
-
-
-def _shuffled_last(array: np.ndarray, channels: int) -> np.ndarray:
-    """Reorder the last axis from (channel, row, column) to (row, column, channel)."""
-    return array.reshape((*array.shape[:-1], channels, -1)).swapaxes(-1, -2).reshape(array.shape)
 
 
 def _dphsir(arrays: Arrays) -> tuple[keras.Model, Card]:

@@ -108,7 +108,9 @@ sys.exit(main())
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the page is the same")
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGTERM", 143), pytest.param("SIGHUP", 129, marks=pytest.mark.slow)]
+)
 def test_a_signal_removes_the_pictures_and_nobody_else_is_asked(name, code, picture, tmp_path):
     pytest.importorskip("gradio")
     (tmp_path / "tmp").mkdir()
@@ -199,16 +201,14 @@ def test_a_browser_restores_and_downloads_a_picture(address, picture, tmp_path):
     assert {host for host in hosts if host} == {"127.0.0.1"}  # fonts and counters stay out
 
 
-def test_a_taken_port_is_one_sentence():
+def test_a_taken_port_is_one_sentence(capsys):
     pytest.importorskip("gradio")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        words = [sys.executable, "-m", "zoo.app.cli", "demo", "--no-browser", "--port", port]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert f"asykeras: port {port} is taken: choose another by --port" in done.stderr
+        assert cli.main(["demo", "--no-browser", "--port", port]) == 1
+    assert f"asykeras: port {port} is taken: choose another by --port" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", ["0", "-1", "70000"])

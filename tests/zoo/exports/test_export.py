@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -110,6 +111,28 @@ def exported(name, folder, format, **options):
     return network, report, FORMATS[format].read(out)
 
 
+@pytest.fixture(scope="module")
+def made():
+    """Exports of small networks by name and format: network, report and folder."""
+    return {}
+
+
+@pytest.fixture
+def exported_once(made, tmp_path, tmp_path_factory):
+    """Do as `exported` into the folder of the test, with a copy of what a test before has made."""
+
+    def copied(name, format):
+        need(format)
+        if (name, format) not in made:
+            folder = tmp_path_factory.mktemp("made")
+            made[name, format] = *exported(name, folder, format)[:2], folder
+        network, report, folder = made[name, format]
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        return network, report, FORMATS[format].read(tmp_path / f"network{ENDINGS[format]}")
+
+    return copied
+
+
 def run_without_keras(folder):
     """Run `folder/network` on `folder/inputs.npz` with every installed package but Keras."""
     packages = folder / "packages"
@@ -138,8 +161,8 @@ def left_in(folder):
 @on_tensorflow
 @EVERY_FORMAT
 @networks(*SMALL)
-def test_a_file_computes_what_the_network_does_at_any_size(name, format, tmp_path):
-    network, report, functions = exported(name, tmp_path, format)
+def test_a_file_computes_what_the_network_does_at_any_size(name, format, exported_once):
+    network, report, functions = exported_once(name, format)
     bound = 0 if format == "savedmodel" else 1e-5
     assert report["parity"]["largest_difference"] <= bound
     assert abs(report["psnr"]["change"]) < 1e-4
@@ -166,7 +189,7 @@ def test_mdsr_is_exported_one_scale_at_a_time(format, tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 @EVERY_FORMAT
 def test_ffdnet_takes_an_image_of_any_size_and_a_level(format, channels, tmp_path):
     need(format)
@@ -224,8 +247,8 @@ def test_grunet_of_any_number_of_bands_is_a_savedmodel(tmp_path):
 
 @on_tensorflow
 @networks("SRCNN", "SRCNN of RGB", "EDSR", "EDSR of luma, x4")
-def test_restore_is_super_resolve_as_a_whole(name, tmp_path):
-    network, report, functions = exported(name, tmp_path, "savedmodel")
+def test_restore_is_super_resolve_as_a_whole(name, exported_once):
+    network, report, functions = exported_once(name, "savedmodel")
     assert report["parity"]["uint8"] == {"serve_uint8": 0, "restore": 0, "restore_grey": 0}
     photos = np.random.default_rng(0).integers(0, 256, (2, 11, 14, 3), np.uint8)
     for key, small in (("restore", photos), ("restore_grey", photos[..., :1])):
@@ -235,34 +258,32 @@ def test_restore_is_super_resolve_as_a_whole(name, tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.parametrize(
-    ("factor", "offset", "expected"),
-    [
-        (1, 0.3, [0, 1, 254, 255]),  # v + 0.3
-        (1, 0.6, [1, 2, 255, 255]),  # v + 0.6, clipped at 255
-        (1, -0.7, [0, 0, 253, 254]),  # v - 0.7, clipped at 0
-        (0, 127.5, [128, 128, 128, 128]),  # a half, exactly
-    ],
-)
-def test_uint8_is_rounded_half_up_and_clipped(factor, offset, expected, tmp_path):
-    image = keras.Input((None, None, 1), name="image")
-    network = keras.Model(image, layers.Rescaling(factor, offset / 255)(image), name="shifted")
+def test_uint8_is_rounded_half_up_and_clipped(tmp_path):
+    factors, offsets = [1, 1, 1, 0], [0.3 / 255, 0.6 / 255, -0.7 / 255, 0.5]
+    image = keras.Input((None, None, 4), name="image")
+    network = keras.Model(image, layers.Rescaling(factors, offsets)(image), name="shifted")
     export(network, tmp_path / "shifted")
     serve = FORMATS["savedmodel"].read(tmp_path / "shifted")["serve_uint8"]
-    found = serve([np.array([0, 1, 254, 255], np.uint8).reshape(1, 1, 4, 1)])
-    assert (found.ravel().tolist(), found.dtype) == (expected, np.uint8)
+    found = serve([np.repeat(np.array([0, 1, 254, 255], np.uint8), 4).reshape(1, 1, 4, 4)])
+    assert found.dtype == np.uint8
+    assert found[0, 0].T.tolist() == [
+        [0, 1, 254, 255],  # v + 0.3
+        [1, 2, 255, 255],  # v + 0.6, clipped at 255
+        [0, 0, 253, 254],  # v - 0.7, clipped at 0
+        [128, 128, 128, 128],  # a half, exactly
+    ]
 
 
 @on_tensorflow
-def test_denoisers_have_no_signature_restore(tmp_path):
-    _, report, functions = exported("DnCNN merged", tmp_path, "savedmodel")
+def test_denoisers_have_no_signature_restore(exported_once):
+    _, report, functions = exported_once("DnCNN merged", "savedmodel")
     assert report["signatures"] == ["serve", "serve_uint8"] == sorted(functions)
     assert report["task"] == "sigma25"
 
 
 @on_tensorflow
-def test_a_savedmodel_runs_where_keras_cannot_be_imported(tmp_path):
-    network, _, _ = exported("SRCNN", tmp_path, "savedmodel")
+def test_a_savedmodel_runs_where_keras_cannot_be_imported(tmp_path, exported_once):
+    network, _, _ = exported_once("SRCNN", "savedmodel")
     floats, photo = images(20, 31, 1), few_pixels("test")[0][:30, :40]
     inputs = {"serve": floats, "serve_uint8": to_uint8(floats), "restore": photo[None]}
     np.savez(tmp_path / "inputs.npz", **inputs)
@@ -276,10 +297,10 @@ def test_a_savedmodel_runs_where_keras_cannot_be_imported(tmp_path):
 
 
 @on_tensorflow
-def test_tensorflow_serving_finds_what_its_requests_name(tmp_path):
+def test_tensorflow_serving_finds_what_its_requests_name(tmp_path, exported_once):
     from tensorflow.core.protobuf import saved_model_pb2
 
-    exported("SRCNN", tmp_path, "savedmodel")
+    exported_once("SRCNN", "savedmodel")
     content = (tmp_path / "network" / "saved_model.pb").read_bytes()
     graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0]
     assert "serve" in graph.meta_info_def.tags
@@ -291,11 +312,11 @@ def test_tensorflow_serving_finds_what_its_requests_name(tmp_path):
 
 
 @on_tensorflow
-def test_onnx_names_its_output_and_its_free_sizes(tmp_path):
+def test_onnx_names_its_output_and_its_free_sizes(tmp_path, exported_once):
     need("onnx")
     import onnxruntime
 
-    exported("EDSR", tmp_path, "onnx")
+    exported_once("EDSR", "onnx")
     session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
     (image,), (restored,) = session.get_inputs(), session.get_outputs()
     assert (image.name, image.shape) == ("image", ["batch", "height", "width", 3])
@@ -304,11 +325,11 @@ def test_onnx_names_its_output_and_its_free_sizes(tmp_path):
 
 
 @on_tensorflow
-def test_a_litert_file_is_resized_by_resize_tensor_input(tmp_path):
+def test_a_litert_file_is_resized_by_resize_tensor_input(tmp_path, exported_once):
     need("litert")
     from ai_edge_litert.interpreter import Interpreter
 
-    network, _, _ = exported("EDSR", tmp_path, "litert")
+    network, _, _ = exported_once("EDSR", "litert")
     interpreter = Interpreter(str(tmp_path / "network.tflite"))
     (image,), (restored,) = interpreter.get_input_details(), interpreter.get_output_details()
     for height, width in ((13, 8), (21, 34)):
@@ -423,8 +444,8 @@ def test_a_stop_in_the_midst_of_a_replacement_leaves_the_old(stop, tmp_path, mon
     assert (tmp_path / "model.json").read_text() == "old"
 
 
-def test_the_report_is_beside_the_file_and_true(tmp_path):
-    _, report, _ = exported("EDSR", tmp_path, "savedmodel")
+def test_the_report_is_beside_the_file_and_true(tmp_path, exported_once):
+    _, report, _ = exported_once("EDSR", "savedmodel")
     assert json.loads((tmp_path / "network.json").read_text()) == json.loads(json.dumps(report))
     for name, file in report["files"].items():
         content = (tmp_path / name).read_bytes()
@@ -441,8 +462,8 @@ def test_the_report_is_beside_the_file_and_true(tmp_path):
 
 
 @on_tensorflow
-def test_openvino_has_two_files_and_a_report(tmp_path):
-    exported("EDSR", tmp_path, "openvino")
+def test_openvino_has_two_files_and_a_report(tmp_path, exported_once):
+    exported_once("EDSR", "openvino")
     assert left_in(tmp_path) == ["network.bin", "network.xml", "network.xml.json"]
 
 
@@ -488,8 +509,8 @@ def test_int8_of_grunet_is_refused(tmp_path):
 
 @on_tensorflow
 @pytest.mark.parametrize("format", ["savedmodel", "onnx"])
-def test_what_is_there_is_replaced_only_when_that_is_asked_for(format, tmp_path):
-    _, first, _ = exported("EDSR", tmp_path, format)
+def test_what_is_there_is_replaced_only_when_that_is_asked_for(format, tmp_path, exported_once):
+    _, first, _ = exported_once("EDSR", format)
     before = left_in(tmp_path)
     with pytest.raises(ExportError, match=f"network{ENDINGS[format]} exists already"):
         exported("EDSR", tmp_path, format)
@@ -523,8 +544,10 @@ def test_a_folder_of_other_things_is_never_overwritten(tmp_path):
         ),
     ],
 )
-def test_a_file_that_computes_something_else_is_not_kept(wrong, message, tmp_path, monkeypatch):
-    exported("EDSR", tmp_path, "savedmodel")
+def test_a_file_that_computes_something_else_is_not_kept(
+    wrong, message, tmp_path, monkeypatch, exported_once
+):
+    exported_once("EDSR", "savedmodel")
     before = (tmp_path / "network.json").read_bytes()
     right = FORMATS["savedmodel"]
 

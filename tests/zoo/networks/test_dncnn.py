@@ -13,13 +13,13 @@ rng = np.random.default_rng(0)
 
 
 class TestDnCNN(BuilderContract):
-    builder = staticmethod(partial(DnCNN, variant="S"))
-    parameters = 558_017
+    builder = staticmethod(partial(DnCNN, variant="S", depth=5))
+    parameters = 640 + 3 * (36_864 + 4 * 64) + 577
 
 
 class TestMergedColourDnCNN(BuilderContract):
-    builder = staticmethod(partial(DnCNN, variant="C", batch_norm=False))
-    parameters = 668_227
+    builder = staticmethod(partial(DnCNN, variant="C", depth=5, batch_norm=False))
+    parameters = 1792 + 3 * (36_864 + 64) + 1731
     channels = 3
 
 

@@ -17,28 +17,32 @@ on_jax_slow = pytest.mark.slow if keras.backend.backend() == "jax" else lambda t
 
 
 class DPHSIRContract(BuilderContract):
-    parameters = 14_278_451
+    parameters = 3_530_547
 
     def inputs(self, height, width):
         return [images(height, width, self.channels), np.array([[0.1], [0.2]], np.float32)]
 
 
 class TestDPHSIRWithOneBand(DPHSIRContract):
-    builder = staticmethod(partial(DPHSIR, channels=1))
-    channels = 1
-
-
-@pytest.mark.slow
-class TestSmallDPHSIR(DPHSIRContract):
     builder = staticmethod(partial(DPHSIR, channels=1, variant="small"))
     channels = 1
-    parameters = 3_530_547
 
 
 @on_jax_slow
 class TestDPHSIRWithAnyBands(DPHSIRContract):
+    builder = staticmethod(partial(DPHSIR, variant="small"))
+    channels = 3
+
+
+@pytest.mark.slow
+class TestLargeDPHSIR(DPHSIRContract):
     builder = staticmethod(partial(DPHSIR))
     channels = 3
+    parameters = 14_278_451
+
+
+def test_the_large_network_has_its_number_of_parameters():
+    assert DPHSIR(channels=1).count_params() == TestLargeDPHSIR.parameters
 
 
 # The layers, written out. Volumes are (B, bands, H, W, C).
@@ -198,9 +202,9 @@ def test_the_small_network_has_a_level_less():
 
 
 def test_any_number_of_bands_shares_the_weights():
-    any_bands = DPHSIR()
-    for bands in (1, 3, 31):
-        fixed = DPHSIR(channels=bands)
+    any_bands = DPHSIR(variant="small")
+    for bands in (1, 3, 7):
+        fixed = DPHSIR(channels=bands, variant="small")
         fixed.set_weights(any_bands.get_weights())
         inputs = [images(6, 5, bands), np.full((2, 1), 0.1, np.float32)]
         expected = run(fixed, inputs)[0]
@@ -215,7 +219,7 @@ def test_predict_equals_a_call():
 
 
 def test_a_mirrored_image_is_restored_as_if_it_had_been_larger():
-    model, image = DPHSIR(channels=1), images(10, 16, 1)
+    model, image = DPHSIR(channels=1, variant="small"), images(10, 16, 1)
     larger = np.pad(image, [(0, 0), (0, 6), (0, 0), (0, 0)], "symmetric")
     sigma = np.full((2, 1), 0.1, np.float32)
     expected = run(model, [larger, sigma])[0][:, :10]
@@ -223,7 +227,7 @@ def test_a_mirrored_image_is_restored_as_if_it_had_been_larger():
 
 
 def test_the_noise_level_matters():
-    model, image = DPHSIR(channels=1), images(8, 8, 1)
+    model, image = DPHSIR(channels=1, variant="small"), images(8, 8, 1)
     low, high = (run(model, [image, np.full((2, 1), level)])[0] for level in (0.0, 0.2))
     assert np.abs(low - high).max() > 1e-3
 
@@ -251,7 +255,7 @@ def test_training_gives_the_same(bands, direction, dtype):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX compiles with XLA anyway")
-@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("bands", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_few_bands_train_as_a_whole_under_xla(bands):
     found = []
     for jit in (False, True):

@@ -1,0 +1,49 @@
+"""The recipe of a network that enlarges small RGB images itself, as EDSR and SPAN do."""
+
+from collections.abc import Callable
+from functools import partial
+
+import keras
+
+from recipes.training.run import Recipe, rebuilt
+from recipes.training.settings import TrainingError
+from zoo.scoring.tasks import SuperResolution
+from zoo.store.card import Argument, Card, Use
+
+
+def enlarger(
+    builder: Callable[..., keras.Model],
+    scale: int,
+    degradation: Callable[[], keras.layers.Layer],
+    patch: int,
+    **arguments: Argument,
+) -> Recipe:
+    """Return how such a network is trained.
+
+    Args:
+        builder: Of the zoo.
+        scale: Upsampling factor.
+        degradation: See `Recipe`.
+        patch: Side of the clean patches.
+        arguments: Others of the builder.
+
+    Raises:
+        TrainingError: if the patch is not a multiple of the scale.
+    """
+    if patch % scale:
+        raise TrainingError(f"--patch must be a multiple of the scale {scale}. Received: {patch}")
+
+    build = partial(builder, scale, **arguments)
+    return Recipe(
+        build=build,
+        degradation=degradation,
+        channels="rgb",
+        card=Card(
+            builder.__name__,
+            {"scale": scale, **arguments},
+            Use(scale=scale, colours=("grey", "rgb", "cmyk")),
+        ),
+        publish=rebuilt(build),
+        task=SuperResolution(scale),
+        ratio=scale,
+    )
