@@ -9,15 +9,19 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 # What computes with a backend; files, command lines and exports are tested on TensorFlow alone.
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
-	tests/recipes/training/test_devices.py
+	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test fuzz
+.PHONY: demo test test-jax test-tensorflow fuzz
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
 
-test: .venv/ready
+test: .venv/ready test-jax test-tensorflow
+
+test-jax:
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto tests/asykeras $(ON_JAX)
+
+test-tensorflow:
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
 
 # Kills every command that writes, 20 times each, at random moments; restores images and reads weights,

@@ -25,9 +25,11 @@ from asykeras.degradations import (
     PoissonGaussianNoise,
 )
 from asykeras.errors import absolute_error, squared_error
+from asykeras.jpeg import JpegCompression
 from asykeras.losses import AsyMAE, AsymmetricLoss, AsyMSE
 from asykeras.metrics import NRMSE, PSNR, RMSE, SSIM, nrmse, psnr, rmse, ssim
 from asykeras.noise_level import estimate_noise
+from asykeras.photo import PhotoDownscale
 from asykeras.resize import BicubicResize, bicubic_resize
 from asykeras.weighting import (
     Density,
@@ -61,10 +63,12 @@ __all__ = [
     "Density",
     "Gamma",
     "GaussianNoise",
+    "JpegCompression",
     "Log",
     "Mask",
     "MuLaw",
     "NoiseVariance",
+    "PhotoDownscale",
     "PoissonGaussianNoise",
     "Power",
     "Quartile",

@@ -480,7 +480,7 @@ class Anscombe(Curve):
         Anscombe(0.01)(0.5) -> 200 sqrt(0.005 + 0.0000375) = 14.1951
 
     Reference: Starck, Murtagh and Bijaoui, 1998. `inverse` is the algebraic one, which is biased on
-    denoised images; see `zoo.denoise_poisson`.
+    denoised images; `zoo.stabilized` has the one that is not.
     """
 
     def __init__(self, gain: float, *, read_noise: float = 0.0):

@@ -42,9 +42,11 @@ class AsymmetricLoss(keras.losses.Loss):
 
     Where the weights are read decides what they do. Read from the label, `M(y)`, they move the
     answer itself: towards the dark where they fall with y, by about `M' / M` times the variance
-    that the input leaves. Read from the prediction, `M(f)`, they move none, but let the network
-    spend itself where they are large. An error after a curve moves the answer to the one that is
-    best after that curve.
+    that the input leaves. Read from the prediction, `M(f)`, they move none that the network can
+    reach, but let it spend itself where they are large; answers that it misses they move the other
+    way, by about `-M' / M` times its own squared error, so a steep weight of a network that has
+    hardly learned is unstable. An error after a curve moves the answer to the one that is best
+    after that curve. Which of them for which data: docs/which-loss.md.
 
     The weighted errors are averaged over the channels; `reduction` then does what it does for every
     Keras loss: the default divides by the number of pixels, not by the sum of the weights. The

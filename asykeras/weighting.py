@@ -277,6 +277,9 @@ class Slope(Weighting):
         """Build the weighting from the arguments that `get_config` returned."""
         return cls(keras.saving.deserialize_keras_object(config["curve"]))
 
+    def __repr__(self) -> str:
+        return f"Slope({self.curve!r})"
+
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class NoiseVariance(Weighting):

@@ -26,8 +26,8 @@ from recipes.data.jpeg import ENCODERS, Artefacts
 from recipes.training.normalization import with_fast_normalization
 from recipes.training.run import Recipe, command
 from recipes.training.settings import PLAIN, Descent, Samples, Settings, TrainingError, option
-from recipes.training.weightings import noise_of
 from zoo.networks.dncnn import FILTERS, VARIANTS, fold_batch_norm
+from zoo.restoring.stabilized import sensor_of
 from zoo.scoring.tasks import Deblocking, Denoising
 from zoo.store.card import Argument, Card, Use
 
@@ -104,7 +104,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
 def _degradation(settings: DncnnSettings) -> Callable[[], keras.layers.Layer]:
     seed, high = settings.start.seed, settings.sigma / 255
     if settings.noise_model:
-        gain, read_noise = noise_of(settings.noise_model)
+        gain, read_noise = sensor_of(settings.noise_model)
         return partial(PoissonGaussianNoise, gain, read_noise=read_noise, seed=seed)
     blind = settings.sigma_min >= 0
     return partial(GaussianNoise, (settings.sigma_min / 255, high) if blind else high, seed=seed)

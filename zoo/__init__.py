@@ -17,6 +17,7 @@ from zoo.pictures.errors import ImageError
 from zoo.pictures.images import find_images, read_image
 from zoo.restoring.network import open_network
 from zoo.restoring.restore import restore
+from zoo.restoring.stabilized import stabilized
 from zoo.runtimes.errors import ExportError
 from zoo.scoring.evaluate import evaluate
 from zoo.scoring.tasks import Deblocking, Denoising, SuperResolution, parse
@@ -53,4 +54,5 @@ __all__ = [
     "parse",
     "read_image",
     "restore",
+    "stabilized",
 ]

@@ -13,6 +13,7 @@ from recipes.benchmark.pictures import ENGINES, Cells, benchmark_pictures
 from recipes.benchmark.plug import benchmark_plug
 from recipes.benchmark.restore import CASES as RESTORED
 from recipes.benchmark.restore import benchmark_restore
+from recipes.benchmark.sensor import benchmark_sensor
 from recipes.benchmark.train import CASES as TRAINED
 from recipes.benchmark.train import Way, benchmark_train
 from zoo.app.command import Work, command
@@ -33,6 +34,7 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         "gru": 30,
         "import": 30,
         "noise": 0,
+        "sensor": 0,
     }
     for name, rounds in rounds_of.items():
         command = commands.add_parser(name)
@@ -42,6 +44,10 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         if name in ("train", "data"):
             text = "folder of training images (default: the samples)"
             command.add_argument("--data", default="zoo/samples/train", help=text)
+    sensor = commands.choices["sensor"]
+    sensor.add_argument("--data", required=True, help="folder of test images")
+    text = "of the square that is restored in the middle of each (default: 256)"
+    sensor.add_argument("--side", type=int, default=256, help=text)
     data, train = commands.choices["data"], commands.choices["train"]
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
     restore = commands.choices["restore"]
@@ -78,6 +84,8 @@ def measure(options: argparse.Namespace) -> None:
         benchmark_restore(options.network, options.precision, options.rounds)
     elif options.what == "noise":
         benchmark_noise(options.data)
+    elif options.what == "sensor":
+        benchmark_sensor(options.data, options.side)
     elif options.what == "data":
         benchmark_data(options.data, options.steps)
     else:

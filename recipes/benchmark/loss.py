@@ -6,10 +6,32 @@ import keras
 import numpy as np
 
 import zoo
-from asykeras import AsyMAE, AsyMSE, Quartile
+from asykeras import (
+    PQ,
+    PU21,
+    SRGB,
+    Anscombe,
+    AsyMAE,
+    AsymmetricLoss,
+    AsyMSE,
+    Gamma,
+    Log,
+    MuLaw,
+    Power,
+    Quartile,
+    Reciprocal,
+    Reinhard,
+    Slope,
+    Window,
+)
 from asykeras.types import Tensor
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.training.devices import jit
+
+CURVES = (
+    *(SRGB(), MuLaw(), Gamma(), Log(), Reinhard(), PQ(100), PU21(100)),
+    *(Anscombe(0.02, read_noise=0.01), Window(0.5, width=0.5)),
+)
 
 rng = np.random.default_rng(0)
 
@@ -60,10 +82,22 @@ def benchmark_loss(rounds: int) -> None:
         "AsyMSE / MSE": (AsyMSE(), mse),
         "AsyMAE / MAE": (AsyMAE(), mae),
         "AsyMSE(Quartile, images) / MSE": (AsyMSE(Quartile(), apply_to="images"), mse),
+        "Power(1) of the label / MSE": (AsyMSE(Power()), mse),
+        **{
+            f"{weighting!r} of the prediction / MSE": (
+                AsyMSE(weighting, reference="prediction"),
+                mse,
+            )
+            for weighting in (Reciprocal(), Power(), Power(2), Slope(SRGB()))
+        },
+        **{
+            f"after {type(curve).__name__} / MSE": (AsymmetricLoss("mse", None, domain=curve), mse)
+            for curve in CURVES
+        },
         "MSE / MSE (the noise of the machine)": (keras.losses.MeanSquaredError(), mse),
     }
     for case, (build, shape, steps) in cases.items():
         batch = rng.random((2, *shape), dtype=np.float32)
         for pair, losses in pairs.items():
             first, second = (trainer(build(), loss, batch, steps) for loss in losses)
-            print(f"{case:27} {pair:37} {quartiles(ratio(first, second, rounds))}", flush=True)
+            print(f"{case:27} {pair:60} {quartiles(ratio(first, second, rounds))}", flush=True)

@@ -35,6 +35,7 @@ class Case:
 CASES = {
     "srcnn": Case("SRCNN 9-5-5", 512),
     "edsr": Case("EDSR baseline x2", 256, 2),
+    "span": Case("SPAN x2", 256, 2),
     "dncnn": Case("DnCNN-S, folded", 256),
     "dncnn-b": Case("DnCNN-B, folded", 256),
     "dncnn-c": Case("CDnCNN-B, folded", 256),

@@ -11,13 +11,14 @@ from functools import partial
 import torch
 from torch import nn
 
-from recipes.benchmark.train_torch import FFDNet, GRUNet, dncnn, edsr, srcnn
+from recipes.benchmark.train_torch import SPAN, FFDNet, GRUNet, dncnn, edsr, srcnn
 from recipes.benchmark.turns import serve
 
 # Builder, and the shape of the input for a side.
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], tuple[int, ...]]]] = {
     "srcnn": (partial(srcnn, padded=True), lambda side: (1, 1, side, side)),
     "edsr": (edsr, lambda side: (1, 3, side, side)),
+    "span": (SPAN, lambda side: (1, 3, side, side)),
     "dncnn": (partial(dncnn, normalized=False), lambda side: (1, 1, side, side)),
     "dncnn-b": (partial(dncnn, False, 20), lambda side: (1, 1, side, side)),
     "dncnn-c": (partial(dncnn, False, 20, 3), lambda side: (1, 3, side, side)),

@@ -23,6 +23,7 @@ SIGMA = 25 / 255
 BUILDERS = {
     "srcnn": lambda: zoo.SRCNN(2),
     "edsr": lambda: zoo.EDSR(scale=2),
+    "span": lambda: zoo.SPAN(2),
     "dncnn": lambda: fold_batch_norm(zoo.DnCNN()),
     "dncnn-b": lambda: fold_batch_norm(zoo.DnCNN(variant="B")),
     "dncnn-c": lambda: fold_batch_norm(zoo.DnCNN(variant="C")),

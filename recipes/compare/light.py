@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 import keras
 import numpy as np
@@ -18,8 +18,8 @@ from keras.ops import convert_to_numpy
 from asykeras import PU21, SRGB, psnr
 from asykeras.degradations import BicubicDegrade
 from recipes.compare.grey_levels import BINS
-from recipes.training.weightings import noise_of
 from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.restoring.stabilized import sensor_of
 
 # Grey values of sRGB, from and below.
 BANDS = {"dark": (0.0, 0.25), "middle": (0.25, 0.6), "bright": (0.6, 1.01)}
@@ -27,6 +27,11 @@ LEAST = 0.01  # part of a picture that a band must have to be scored there
 PEAK = 100.0  # cd/m^2 that white has for PU21, a plain display
 STOPS, LAMP = 3, (0.6, 0.9)  # of the night, and the linear light from which a lamp stays as it is
 NOISE_SEED = 0
+
+Score: TypeAlias = Literal[
+    "psnr", "psnr_dark", "psnr_middle", "psnr_bright", "psnr_pu21", "psnr_light"
+]
+Sums: TypeAlias = Literal["count", "squared", "signed"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,12 @@ def degrade(label: np.ndarray, number: int, degradation: str) -> np.ndarray:
     random = np.random.default_rng([NOISE_SEED, number])
     if degradation.startswith("sigma"):
         return np.asarray(label + random.normal(0, float(degradation[5:]) / 255, label.shape))
-    gain, read_noise = noise_of(degradation)
+    return sensor_noise(label, number, *sensor_of(degradation))
+
+
+def sensor_noise(label: np.ndarray, number: int, gain: float, read_noise: float) -> np.ndarray:
+    """Return picture `number` as a sensor sees it, a function of its arguments alone."""
+    random = np.random.default_rng([NOISE_SEED, number])
     counts = random.poisson(np.maximum(label, 0) / gain)
     return np.asarray(gain * counts + random.normal(0, read_noise, label.shape))
 
@@ -146,9 +156,7 @@ def measure(
 
 def record(label: np.ndarray, restored: np.ndarray, scoring: Scoring) -> LightRecord:
     """Return what is kept of a picture; see `LightRecord`."""
-    border = int(scoring.degradation[1:]) if scoring.degradation.startswith("x") else 0
-    if border:
-        label, restored = (i[border:-border, border:-border] for i in (label, restored))
+    label, restored = cut(label, scoring), cut(restored, scoring)
     seen, shown = (encoded(i) if scoring.linear else i for i in (label, restored))
     light, made = (i if scoring.linear else decoded(i) for i in (label, restored))
     bands = {name: _in_band(seen, shown, *BANDS[name]) for name in BANDS}
@@ -166,6 +174,12 @@ def record(label: np.ndarray, restored: np.ndarray, scoring: Scoring) -> LightRe
         "squared": np.bincount(bins, error**2, BINS).tolist(),
         "signed": np.bincount(bins, error, BINS).tolist(),
     }
+
+
+def cut(image: np.ndarray, scoring: Scoring) -> np.ndarray:
+    """Return what is scored of a picture: after enlarging without as many pixels at the border."""
+    border = int(scoring.degradation[1:]) if scoring.degradation.startswith("x") else 0
+    return image[border:-border, border:-border] if border else image
 
 
 def _in_band(label: np.ndarray, restored: np.ndarray, low: float, high: float) -> float:

@@ -187,11 +187,14 @@ class StudyCell(Cell):
 
 
 def plan(study: Study) -> list[StudyCell]:
-    """Return all runs; whole seeds come first, so that a study that is cut has complete ones."""
+    """Return all runs, part by part; in each whole seeds come first.
+
+    So a study that is cut has complete ones.
+    """
     return [
         StudyCell(part.network, part.task, configuration, seed, part=part)
-        for seed in range(study.seeds)
         for part in study.parts
+        for seed in range(study.seeds)
         for configuration in study.configurations
     ]
 

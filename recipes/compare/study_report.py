@@ -1,14 +1,178 @@
-"""The report of a study of weightings: tables, intervals, and bias against gain."""
+"""The report of a study of weightings: scores, differences to MSE, shifts, and two CSV files."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from recipes.compare import figures, shifts
+from recipes.compare.grey_levels import BINS
+from recipes.compare.light import Score, Sums
+from recipes.compare.plan import Configuration
+from recipes.compare.statistics import Interval, student
+from recipes.compare.study import Part
+from recipes.compare.study_figures import bias_figure
 from recipes.compare.study_run import Finished
+from recipes.compare.tables import csv_text, markdown
 from zoo.machine.files import write_atomically
+
+SCORES: dict[Score, str] = {
+    "psnr": "all",
+    "psnr_dark": "dark",
+    "psnr_middle": "middle",
+    "psnr_bright": "bright",
+    "psnr_pu21": "PU21",
+    "psnr_light": "as learned",
+}
+SUMS: tuple[Sums, ...] = ("count", "squared", "signed")
+HOW = """PSNR in dB, mean over images and seeds: after sRGB of all pixels, and of those whose label
+is dark (below 0.25), middle, or bright (from 0.6); after PU21 with white at 100 cd/m^2; and of what
+was learned. A band counts in images of which it is 1 % or more."""
+BRACKETS = """Minus MSE of the same seed, in dB, with the 95 % interval of Student's t over seeds,
+bold where it excludes 0. The intervals are each for one comparison alone."""
+SHIFTS = """By how many grey levels of 255 (after sRGB, to first order) the answers are brighter
+than those of MSE, with the interval over seeds; after the slash what the theory says of normal
+labels, with the mean and variance that they have where MSE's answer (seed 0) is as bright and as
+busy."""
+
+CAPTION = """Left: shift by grey level; lines are the theory, points the mean of the seeds, bars
+their interval. Right: what dark pixels gain over their shift; the line is MSE's
+answers moved along the shift that is best after sRGB, the points are what was measured.
+"""
 
 
 def write(found: Finished, folder: Path, left: Sequence[str]) -> Path:
-    """Write the report; return its path."""
+    """Write the report with its figures and CSV files; return its path.
+
+    Args:
+        found: What is finished.
+        folder: Where they go.
+        left: Names of runs that are not finished.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = [_head(found, left)]
+    for part in found.study.parts:
+        if not found.seeds(part):
+            sections.append(f"## {part.network} {part.task}\n\nNo seed is finished.\n")
+            continue
+        figures.save(bias_figure(found, part), folder / f"bias-{part.task}.png")
+        sections.append(_section(found, part))
+    write_atomically(folder / "scores.csv", _scores(found).encode())
+    write_atomically(folder / "grey-levels.csv", _grey_levels(found).encode())
     path = folder / "report.md"
-    write_atomically(path, found.study.title.encode())
+    write_atomically(path, "\n".join(sections).encode())
     return path
+
+
+def _head(found: Finished, left: Sequence[str]) -> str:
+    study = found.study
+    lines = [
+        f"# {study.title}\n",
+        f"    python -m recipes.compare --preset {study.name} --data DATA --workdir WORKDIR\n",
+        f"Trained on `{study.train}`{', a tenth made night scenes' if study.rare else ''}; scored "
+        f"on every second image of `{study.test}`. The runs of one seed began with the same "
+        f"weights, first batch and noise: this holds in {found.groups} of {found.groups} groups. "
+        "What was expected: [PREDICTIONS.md](../PREDICTIONS.md).",
+    ]
+    if left:
+        lines.append(f"Not finished: {len(left)} runs; only whole seeds are reported.")
+    return "\n".join(lines) + "\n"
+
+
+def _section(found: Finished, part: Part) -> str:
+    seeds, steps = found.seeds(part), part.settings["steps"]
+    images = len(found.degraded[part.task])
+    return "\n".join(
+        [
+            f"## {part.network} {part.task}\n",
+            f"{steps:,} steps, {len(seeds)} seeds, {images} images.\n",
+            HOW,
+            "",
+            markdown(["loss", *SCORES.values()], _means(found, part)),
+            BRACKETS,
+            "",
+            markdown(["loss", *SCORES.values()], _differences(found, part)),
+            SHIFTS,
+            "",
+            markdown(["loss", *shifts.BANDS], _shifts(found, part)),
+            f"![shifts by grey level, and gain over shift](bias-{part.task}.png)\n",
+            CAPTION,
+        ]
+    )
+
+
+def _means(found: Finished, part: Part) -> list[list[str]]:
+    degraded = found.degraded[part.task].values()
+    rows = [["degraded", *(_decibels([r[key] for r in degraded]) for key in SCORES)]]
+    for configuration in found.study.configurations:
+        scores = (_decibels(found.values(part, configuration.name, key)) for key in SCORES)
+        rows.append([configuration.label, *scores])
+    return rows
+
+
+def _decibels(values: Sequence[float] | np.ndarray) -> str:
+    return f"{np.nanmean(values):.2f}"
+
+
+def _differences(found: Finished, part: Part) -> list[list[str]]:
+    plain, *others = found.study.configurations
+    return [
+        [
+            configuration.label,
+            *(_bracketed(difference(found, part, configuration, plain, key), 3) for key in SCORES),
+        ]
+        for configuration in others
+    ]
+
+
+def difference(
+    found: Finished, part: Part, configuration: Configuration, plain: Configuration, key: Score
+) -> Interval:
+    """Return what a loss changes in a score: per seed on the mean over images, then over seeds."""
+    after, before = (found.values(part, each.name, key) for each in (configuration, plain))
+    return student(np.nanmean(after - before, axis=1))
+
+
+def _bracketed(interval: Interval, digits: int) -> str:
+    mean, low, high = (
+        f"{value:+.{digits}f}" for value in (interval.mean, interval.low, interval.high)
+    )
+    if np.isnan(interval.low):
+        return mean
+    text = f"{mean} [{low}, {high}]"
+    return f"**{text}**" if interval.low > 0 or interval.high < 0 else text
+
+
+def _shifts(found: Finished, part: Part) -> list[list[str]]:
+    rows = []
+    for configuration in found.study.configurations[1:]:
+        theory = found.theory(part, configuration)
+        row = [configuration.label]
+        for bins in shifts.BANDS.values():
+            cell = _bracketed(student(found.shift(part, configuration.name, *bins)), 2)
+            if theory is not None:
+                count = found.count(part)
+                cell += f" / {shifts.mean_of_bins(theory * count, count, *bins):+.2f}"
+            row.append(cell)
+        rows.append(row)
+    return rows
+
+
+def _scores(found: Finished) -> str:
+    """Return the scores of every image, those of unfinished seeds too."""
+    rows = [
+        [task, name, seed, image, *(f"{record[key]:.4f}" for key in SCORES)]
+        for (task, name, seed), records in found.records.items()
+        for image, record in records.items()
+    ]
+    return csv_text(["task", "configuration", "seed", "image", *SCORES], rows)
+
+
+def _grey_levels(found: Finished) -> str:
+    """Return the sums over all images by grey level."""
+    rows = []
+    for (task, name, seed), records in found.records.items():
+        sums = [np.sum([record[key] for record in records.values()], axis=0) for key in SUMS]
+        for number in range(BINS):
+            rows.append([task, name, seed, number, *(f"{each[number]:.8g}" for each in sums)])
+    return csv_text(["task", "configuration", "seed", "bin", *SUMS], rows)

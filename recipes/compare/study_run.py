@@ -11,24 +11,51 @@ import keras
 import numpy as np
 from PIL import Image
 
+from recipes.compare import shifts
 from recipes.compare.cells import (
     Outcome,
     check_same_start,
     read_json,
     run_cells,
 )
-from recipes.compare.light import LightRecord, measure, night, read_scenes
-from recipes.compare.plan import Job
-from recipes.compare.study import STUDIES, Part, Study, plan, shortened, specification
+from recipes.compare.light import LightRecord, Score, Sums, measure, night, read_scenes
+from recipes.compare.plan import Configuration, Job
+from recipes.compare.study import (
+    STUDIES,
+    Part,
+    Study,
+    StudyCell,
+    plan,
+    shortened,
+    specification,
+)
+from recipes.compare.uncertain import Uncertain, answers_of, dark_psnr, uncertain
 from zoo.machine.files import write_atomically
+from zoo.networks.families import load
 from zoo.pictures.images import find_images, read_image
+from zoo.restoring.stabilized import sensor_of
 
+ALONG = (-2, -1, 0, 1, 2, 3, 4, 5)  # multiples of the best shift by which answers are moved
 EVERY = 2  # of the test images is used
 NIGHT_SCENES = Path(__file__).parent / "night_scenes.txt"
 NOT_OF_STUDIES = (
     *("recompute", "pictures", "losses", "scales", "sigma", "train", "test", "validation"),
     *("set", "ablation_seeds", "ablation"),
 )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the answers of a network tell that was trained with MSE.
+
+    Attributes:
+        pixels: What is uncertain.
+        moved: Shifts of dark pixels in grey levels of 255, and what they gain in dB after sRGB, of
+            the same answers moved along the shift that is best after sRGB.
+    """
+
+    pixels: Uncertain
+    moved: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -39,12 +66,14 @@ class Finished:
         study: As it was run.
         records: From task, configuration and seed to the records of the images.
         degraded: From the task to the records of the degraded images.
-        seconds: From task and configuration to the seconds that its trainings took.
+        answers: From the task to what the answers of MSE tell, of tasks with a whole seed.
+        groups: Number of groups (task, seed) whose runs began alike.
     """
 
     study: Study
     records: dict[tuple[str, str, int], dict[str, LightRecord]]
     degraded: dict[str, dict[str, LightRecord]]
+    answers: dict[str, Answers]
     groups: int
 
     def seeds(self, part: Part) -> list[int]:
@@ -56,14 +85,42 @@ class Finished:
             if all((part.task, name, seed) in self.records for name in names)
         ]
 
-    def values(self, part: Part, name: str, key: str) -> np.ndarray:
-        """Return a number of each seed and image, `(seeds, images)`; of a list `(..., bins)`."""
+    def values(self, part: Part, name: str, key: Score | Sums) -> np.ndarray:
+        """Return a number of each seed and image, `(seeds, images)`; sums `(..., bins)`."""
         return np.array(
             [
                 [record[key] for record in self.records[part.task, name, seed].values()]  # type: ignore[literal-required]
                 for seed in self.seeds(part)
             ]
         )
+
+    def count(self, part: Part) -> np.ndarray:
+        """Return the number of pixels of each grey level, `(bins,)`."""
+        return np.asarray(self.values(part, self.plain, "count")[0].sum(axis=0))
+
+    @property
+    def plain(self) -> str:
+        """Name of the loss that the others are compared with."""
+        return self.study.configurations[0].name
+
+    def shift(self, part: Part, name: str, low: int, high: int) -> np.ndarray:
+        """Return the shift of each seed against MSE, of the bins from `low` and below `high`."""
+        plain, other = (self.values(part, each, "signed") for each in (self.plain, name))
+        moved = (other - plain).sum(axis=1) * shifts.visible(part.scoring.linear)
+        return shifts.mean_of_bins(moved, self.count(part), low, high)
+
+    def theory(self, part: Part, configuration: Configuration) -> np.ndarray | None:
+        """Return the shift that the theory says, `(bins,)`, in grey levels; None: unknown."""
+        known = self.answers[part.task].pixels
+        noise = np.zeros_like(known.mean)
+        settings = {**part.settings, **configuration.changes}
+        if text := settings.get("label_noise"):
+            gain, read_noise = sensor_of(str(text))
+            noise = gain * known.mean + read_noise**2
+        moved = shifts.answers(configuration, known.mean, known.variance, noise)
+        if moved is None:
+            return None
+        return known.by_level(moved) * shifts.visible(part.scoring.linear)
 
 
 def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[Finished, Outcome]:
@@ -117,19 +174,49 @@ def darkened(source: Path, workdir: Path) -> Path:
 
 def finished(study: Study, jobs: dict[str, Job], workdir: Path) -> Finished:
     """Read what is finished; score the degraded images where that was not done yet."""
-    evaluations = {
-        cell: read_json(workdir / "cells" / cell.name / "evaluation.json")
+    evaluations = [
+        (cell, read_json(path))
         for cell in plan(study)
-        if (workdir / "cells" / cell.name / "evaluation.json").exists()
-    }
-    groups = check_same_start(list(evaluations.values()))
+        if (path := workdir / "cells" / cell.name / "evaluation.json").exists()
+    ]
+    groups = check_same_start([evaluation for _, evaluation in evaluations])
     records = {
         (cell.task, cell.configuration.name, cell.seed): evaluation["images"]
-        for cell, evaluation in evaluations.items()
+        for cell, evaluation in evaluations
     }
     first = {part.task: next(iter(jobs.values())) for part in study.parts}
     degraded = {part.task: _degraded(part, first[part.task], workdir) for part in study.parts}
-    return Finished(study, records, degraded, groups)
+    answers = {
+        part.task: _answers(part, first[part.task], network)
+        for part in study.parts
+        if (network := workdir / "cells" / plain_cell(study, part).name) and _trained(network)
+    }
+    return Finished(study, records, degraded, answers, groups)
+
+
+def plain_cell(study: Study, part: Part) -> StudyCell:
+    """Return the run of MSE and the first seed."""
+    return next(c for c in plan(study) if c.task == part.task)
+
+
+def _trained(folder: Path) -> bool:
+    return (folder / "evaluation.json").exists()
+
+
+def _answers(part: Part, job: Job, folder: Path) -> Answers:
+    scoring = part.scoring
+    scenes = read_scenes(Path(job["paths"]["test"]), job["cell"]["names"], scoring)
+    made = answers_of(load(folder), scenes, scoring)
+    pixels = uncertain(made, scenes, scoring)
+    along = shifts.best(scoring.linear, pixels.mean, pixels.variance)
+    visible = pixels.by_level(along) * shifts.visible(scoring.linear)
+    count = pixels.count.sum(axis=1)
+    dark = float(shifts.mean_of_bins(visible * count, count, *shifts.BANDS["dark"]))
+    scores = [dark_psnr(made, scenes, scoring, times * along) for times in ALONG]
+    still = scores[ALONG.index(0)]
+    return Answers(
+        pixels, [(t * dark, score - still) for t, score in zip(ALONG, scores, strict=True)]
+    )
 
 
 def _degraded(part: Part, job: Job, workdir: Path) -> dict[str, LightRecord]:

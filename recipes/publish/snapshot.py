@@ -2,7 +2,7 @@ r"""Keep what an unfinished run has reached: its averaged weights in float16, wi
 
     python -m recipes.publish.snapshot dncnn runs/dncnn-color-blind --name dncnn-color-blind
 
-writes `recipes/publish/unfinished/NAME.weights.h5` and its card, "N of M steps", a start for
+writes `recipes/unfinished/NAME.weights.h5` and its card, "N of M steps", a start for
 `--init`. A checkpoint also holds the optimizer and can be read by the versions that wrote it alone;
 this file is a sixth to an eighth of its size and fits the network as it is trained.
 """
@@ -29,8 +29,8 @@ from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
 from zoo.store.weight import SUFFIX, json_beside, save, save_card
 
-UNFINISHED = Path(__file__).with_name("unfinished")
-RECIPES = ("srcnn", "edsr", "dncnn", "dphsir")
+UNFINISHED = Path(__file__).parents[1] / "unfinished"
+RECIPES = ("srcnn", "edsr", "span", "dncnn", "ffdnet", "dphsir")
 
 
 def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) -> Path:

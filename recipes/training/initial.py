@@ -10,9 +10,10 @@ import zoo
 from zoo.machine.failures import printable
 from zoo.machine.files import sha256
 from zoo.store.card import Card
-from zoo.store.weight import find, json_beside, load_into, published_card
+from zoo.store.weight import SUFFIX, find, json_beside, load_into, published_card
 
 LONGEST = 80  # letters that a file tells of its steps
+TRAINED = f"trained{SUFFIX}"  # in a work folder, where what is published has another form
 
 
 def start_from(network: keras.Model, init: str, card: Card) -> str:
@@ -23,12 +24,13 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
 
     Args:
         network: Built network; unchanged if the weights are refused.
-        init: A name, a file or a work folder.
+        init: A name, a file or a work folder, of which the network as it is trained is taken.
         card: Of the network.
 
     Raises:
         WeightsError: if the weights cannot be found or do not fit.
     """
+    init = as_trained(init)
     scale = _other_scale(init, card)
     if scale is None:
         load_into(network, init)
@@ -47,6 +49,12 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
         f"started from {origin(init)} of scale {scale}: {taken:,} of {network.count_params():,} "
         f"parameters; {', '.join(new) or 'no layer'} is new"
     )
+
+
+def as_trained(init: str) -> str:
+    """Return the file of a work folder that holds the network as it is trained, if there is one."""
+    file = Path(init) / TRAINED
+    return str(file) if init and file.is_file() else init
 
 
 def _other_scale(init: str, card: Card) -> int | None:
@@ -71,6 +79,7 @@ def origin(init: str) -> str:
     Raises:
         WeightsError: if there is no such thing.
     """
+    init = as_trained(init)
     if not init or init in zoo.list_weights():
         return init
     file = Path(init) if Path(init).is_file() else find(init).file

@@ -5,9 +5,10 @@ from typing import Any, TypeAlias
 
 import keras
 import numpy as np
+from keras import ops
 
 from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Quartile
-from asykeras.types import LabelWeights, Tensor
+from asykeras.types import Config, LabelWeights, Tensor
 from recipes.training.settings import LOSSES, Descent, Objective
 from recipes.training.weightings import Labels, curve_of, weighting_of
 
@@ -66,6 +67,34 @@ def schedule(descent: Descent) -> Rate:
     Raises:
         ValueError: for milestones that are no rising list of STEP:FACTOR.
     """
+    rate = _planned(descent)
+    return Again(rate, descent.first_step) if descent.first_step else rate
+
+
+class Again(keras.optimizers.schedules.LearningRateSchedule):
+    """The rest of a schedule from a step on, after a warm-up for new moments of the optimizer.
+
+    Adam's moments begin at zero, and what it corrects for that by the number of the step is gone:
+    its first steps would be three times too long.
+    """
+
+    WARM_UP = 200  # steps
+
+    def __init__(self, rate: Rate, first: int):
+        self.rate, self.first = rate, first
+
+    def __call__(self, step: Tensor) -> Tensor:
+        """Return the rate of a step."""
+        rate = self.rate(step) if callable(self.rate) else self.rate
+        done = ops.cast(step, "float32") - float(self.first)
+        return rate * ops.clip((done + 1.0) / self.WARM_UP, 0.0, 1.0)
+
+    def get_config(self) -> Config:
+        """Return the arguments."""
+        return {"rate": keras.saving.serialize_keras_object(self.rate), "first": self.first}
+
+
+def _planned(descent: Descent) -> Rate:
     if descent.milestones:
         steps, factors = _milestones(descent.milestones)
         rates = [descent.learning_rate * factor for factor in (1.0, *factors)]

@@ -7,7 +7,6 @@ everything else, so a resumed run ends with the same bits as one that was never 
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,7 +42,7 @@ from recipes.training.devices import (
     open_devices,
     synchronize_statistics,
 )
-from recipes.training.initial import start_from
+from recipes.training.initial import TRAINED, start_from
 from recipes.training.objective import make_loss, optimizer, schedule
 from recipes.training.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.training.resident import describe, resident
@@ -59,12 +58,13 @@ from recipes.training.settings import (
     chosen,
 )
 from recipes.training.speed import ENDLESS, Speed, fitting_steps, measure, profile
-from recipes.training.weightings import noise_of
 from zoo.app import command as commands
 from zoo.machine.dtype import computing_in
 from zoo.machine.failures import printable
+from zoo.machine.parts import temporary_folder
 from zoo.pictures.images import find_images, read_image, to_uint8
 from zoo.restoring.network import open_network
+from zoo.restoring.stabilized import sensor_of
 from zoo.scoring.evaluate import evaluate, mean
 from zoo.scoring.tasks import Task
 from zoo.store.card import Argument, Card, Json
@@ -181,6 +181,7 @@ def train(settings: Settings, recipe: Recipe) -> Path:
             print(describe(model.images), flush=True)
         workdir = open_workdir(settings, devices.writes)
         step = load_newest(model, workdir) if settings.run.resume else 0
+        step = step or settings.descent.first_step
         begun = time.monotonic()
         report = Report(settings, workdir, devices.writes, None)
         if images:
@@ -252,6 +253,7 @@ def _settled(settings: Settings) -> Settings:
             "--steps must be a multiple of --every, and --every of --steps-per-execution. "
             f"Received: {settings.descent.steps}, {every}, {run.steps_per_execution}"
         )
+    _check_first(settings)
     if run.profile < 0:
         raise TrainingError(f"--profile must be a number of steps. Received: {run.profile}")
     if settings.start.precision != "auto":
@@ -259,11 +261,22 @@ def _settled(settings: Settings) -> Settings:
     return settings.having(precision="bfloat16" if accelerated() else "float32")
 
 
+def _check_first(settings: Settings) -> None:
+    first, steps = settings.descent.first_step, settings.descent.steps
+    if not 0 <= first < steps or (first and not settings.start.init):
+        raise TrainingError(
+            "--first-step belongs to --init and lies below --steps. "
+            f"Received: {first} of {steps}, --init {settings.start.init!r}"
+        )
+
+
 def _check_fit(settings: Settings) -> None:
     if settings.run.minutes <= 0:
         raise TrainingError(f"--fit needs --minutes. Received: {settings.run.minutes:g}")
     if settings.descent.milestones:
         raise TrainingError("--fit chooses the steps, so --milestones cannot name them")
+    if settings.descent.first_step:
+        raise TrainingError("--fit chooses the steps, so --first-step has none to go on to")
     if settings.machines.processes > 1:
         raise TrainingError("--fit is for one process: several would choose other steps each")
 
@@ -312,8 +325,8 @@ def _between(
 ) -> float:
     """Return the seconds that the checkpoint and the validation after a piece take."""
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, alone():
-        model.save_weights(Path(folder) / NETWORK)
+    with temporary_folder() as folder, alone():
+        model.save_weights(folder / NETWORK)
     if images:
         report = Report(settings, Path(settings.run.workdir), True, None)
         Validation(recipe, images).score(report, model)
@@ -404,6 +417,7 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
         first = patches.numpy_places(0) if images else patches.numpy_batch(0)
         model(keras.tree.map_structure(_symbol, first))
         model.optimizer.build(model.trainable_variables)
+        model.optimizer.iterations.assign(settings.descent.first_step)
     return model
 
 
@@ -420,7 +434,7 @@ def _label_noise(settings: Settings) -> keras.layers.Layer | None:
     """Return the layer that makes labels noisy, with another seed than the inputs have."""
     if not settings.samples.label_noise:
         return None
-    gain, read_noise = noise_of(settings.samples.label_noise)
+    gain, read_noise = sensor_of(settings.samples.label_noise)
     return PoissonGaussianNoise(gain, read_noise=read_noise, seed=settings.start.seed + 2**20)
 
 
@@ -549,10 +563,15 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
             f"stopped at step {reached} of {settings.descent.steps} after "
             f"{settings.run.minutes:g} minutes; go on with --resume"
         )
-    network = published(recipe, model)
+    trained = averaged_network(recipe, model)
+    with alone(), computing_in("float32"):
+        network = recipe.publish(trained)
     if report.writes:
         card = replace(recipe.card, training=description(settings, seconds))
         try:
+            if recipe.trained:  # else `--init` could not go on from here
+                arguments = {**card.arguments, **recipe.trained}
+                save(trained, workdir / TRAINED, replace(card, arguments=arguments))
             save(network, workdir / NETWORK, card)
             draw_curves([workdir], workdir / "curves.png", settings.run.quiet)
         except OSError as error:

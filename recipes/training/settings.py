@@ -110,6 +110,7 @@ class Descent(Subject):
     """By which steps it is minimised."""
 
     steps: int = option(10_000, "steps of the optimizer in all")
+    first_step: int = option(0, "step at which --init was left: samples and schedule go on there")
     every: int = option(1000, "steps between checkpoints and validations")
     optimizer: str = option("adam", "rule of the steps", ("adam", "sgd"))
     learning_rate: float = option(1e-3, "highest learning rate; it is not scaled with the devices")

@@ -114,25 +114,6 @@ def weighting_of(text: str, labels: Labels) -> LabelWeights:
     raise ValueError(f"--weighting knows {', '.join(known)}. Received: {text!r}")
 
 
-def noise_of(text: str) -> tuple[float, float]:
-    """Return gain and read noise of `poisson:GAIN,READ`, in image units.
-
-    Raises:
-        ValueError: if the text names no noise, or its numbers are out of range.
-
-    Example:
-        >>> noise_of("poisson:2.55,5.1")
-        (0.01, 0.02)
-    """
-    name, _, rest = text.partition(":")
-    if name != "poisson":
-        raise ValueError(f"noise must be poisson:GAIN,READ. Received: {text!r}")
-    gain, read = _numbers(text, rest, 2, 2)
-    if not (0 < gain < np.inf and 0 <= read < np.inf):
-        raise ValueError(f"GAIN must be positive and READ 0 or more. Received: {text!r}")
-    return gain / WHITE, read / WHITE
-
-
 def _numbers(text: str, numbers: str, least: int, most: int) -> list[float]:
     """Return the numbers of a text, separated by commas."""
     parts = numbers.split(",") if numbers else []

@@ -92,6 +92,26 @@ def test_t2_a_prediction_weight_moves_nothing(weighting, m, balanced):
 
 
 @pytest.mark.parametrize("m", [0.3, 0.5, 0.9])
+@pytest.mark.parametrize("weighting", WEIGHTINGS, ids=repr)
+def test_t2_holds_for_a_model_that_can_reach_the_mean(weighting, m):
+    """One that misses it by e, here as large as s, is moved by -(w' / w) s^2, against T1."""
+    if isinstance(weighting, Reciprocal) and m < 0.5:
+        pytest.skip("Eq. 2 moves nothing there")
+    loss = AsymmetricLoss("mse", weighting, reference="prediction")
+    s = 0.01
+    misses = (s * NODES)[:, None].astype("float32")
+    labels = np.full_like(misses, m)
+    probabilities = (PROBABILITIES * len(NODES)).astype("float32")
+    found = stationary(
+        lambda f: 1000 * loss(labels, ops.convert_to_tensor(misses) + f, probabilities),
+        m - 3 * s,
+        m + 3 * s,
+    )
+    assert found - m == pytest.approx(-log_slope(weighting, m) * s**2, rel=0.03, abs=1e-7)
+    assert found > m
+
+
+@pytest.mark.parametrize("m", [0.3, 0.5, 0.9])
 @pytest.mark.parametrize("curve", [SRGB(), Gamma(2.2), MuLaw(100), Log(0.1)], ids=repr)
 def test_t3_an_error_after_a_curve_moves_it_to_the_best_one_there(curve, m):
     def shift(s):

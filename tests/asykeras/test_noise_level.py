@@ -1,4 +1,4 @@
-"""The level of the noise in a single picture: known noise on flat, textured and clipped pictures."""
+"""The level of the noise in one picture: flat, textured and cut-off ones of known noise."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_channels_are_measured_each():
 
 
 def test_what_is_cut_off_is_left_out():
-    """Half of the picture is white sky and black border, where 8 bit hold half of the noise."""
+    """Half of it is white sky and black border, where 8 bit hold no noise or half of it."""
     image = np.full((192, 192), 0.5)
     image[:64], image[64:96] = 0.99, 0.0
     assert estimate_noise(in_8_bit(image + noise(image.shape, 10))) == pytest.approx(

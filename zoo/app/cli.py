@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from asykeras import __version__
+from asykeras import Anscombe, __version__
 from zoo.app.command import UsageError, run
 from zoo.app.folder import find_jobs, restore_files
 from zoo.app.page import serve
@@ -16,15 +16,23 @@ from zoo.app.preview import preview_file, write_preview
 from zoo.app.progress import Progress
 from zoo.machine.dtype import PRECISIONS
 from zoo.networks.importers import MODELS, import_weights
+from zoo.pictures.errors import ImageError
 from zoo.pictures.photos import MEGAPIXELS
 from zoo.restoring.bands import Settings
 from zoo.restoring.levels import AUTO, CLEAN, Level, check_level
 from zoo.restoring.network import Network, open_network
 from zoo.restoring.remarks import remark_on_level
+from zoo.restoring.stabilized import level_of, sensor_of, stabilized
 from zoo.runtimes.engines import ENGINES
 from zoo.runtimes.formats import FORMATS
 from zoo.store.card import WeightsError
-from zoo.store.choice import best_weight, check_job, suitable_weights, weights_for
+from zoo.store.choice import (
+    best_weight,
+    check_job,
+    nearest_level,
+    suitable_weights,
+    weights_for,
+)
 from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
 
@@ -91,7 +99,7 @@ def _restore(options: argparse.Namespace) -> int:
             true_colour=options.true_colour,
             progress=progress,
         )
-    except WeightsError:
+    except (WeightsError, ImageError):
         raise
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -102,6 +110,8 @@ def _preview(options: argparse.Namespace, settings: Settings, progress: Progress
     """Write the middle of a picture by the weight that is named, or by all that suit it."""
     if options.sigma == AUTO:
         raise UsageError("a preview shows several levels by itself: leave --sigma auto out")
+    if options.noise_model is not None:
+        raise UsageError("a preview knows no --noise-model")
 
     def names(colour: str) -> list[str]:
         if options.weights:
@@ -144,11 +154,13 @@ def _networks(
     options: argparse.Namespace, progress: Progress
 ) -> Callable[[str, float | None], Network]:
     """Return what gives the network for a kind of picture and level: the one named, or the best."""
-    auto = options.sigma == AUTO
+    auto, sensor = options.sigma == AUTO, _sensor(options)
 
     @cache
     def opened(name: str) -> Network:
         network = _opened(name, options, progress)
+        if sensor:
+            return stabilized(network, gain=sensor[0], read_noise=sensor[1])
         check_level(network, options.sigma)
         if not auto and (remark := remark_on_level(network, _sigma(options))):
             progress.remark(remark)
@@ -157,19 +169,21 @@ def _networks(
     if options.weights:
         named = opened(options.weights)
         return lambda colour, sigma: named
-    if options.scale is None and options.sigma is None:
+    if options.scale is None and options.sigma is None and not sensor:
         raise UsageError(
             "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels, "
             "--sigma auto what there is; or name a network by --weights"
         )
     if auto and options.scale is not None:
         raise UsageError("give one of --scale and --sigma, or by --weights a chain for both")
+    level = level_of(Anscombe(sensor[0], read_noise=sensor[1])) if sensor else None
     if not auto:
-        check_job(options.scale, _sigma(options))
+        check_job(options.scale, level or _sigma(options))
 
     @cache
     def best(colour: str, sigma: float | None) -> Network:
-        name = best_weight(colour, scale=options.scale, sigma=sigma)
+        wanted = nearest_level(colour, level) if level else sigma
+        name = best_weight(colour, scale=options.scale, sigma=wanted)
         if not auto:
             progress.remark(f"{colour} pictures are restored by {name}")
         return opened(name)
@@ -190,6 +204,16 @@ def _by_level(
         return network_for(colour, level)
 
     return by_level
+
+
+def _sensor(options: argparse.Namespace) -> tuple[float, float] | None:
+    """Return gain and read noise of the sensor in image units, None where none is told."""
+    if options.noise_model is None:
+        return None
+    if options.scale is not None or options.sigma is not None:
+        other = "--sigma" if options.scale is None else "--scale"
+        raise UsageError(f"give either {other} or --noise-model")
+    return sensor_of(options.noise_model)
 
 
 def _sigma(options: argparse.Namespace) -> float | None:
@@ -261,6 +285,8 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
         "as are found in each picture, clean ones are copied"
     )
     command.add_argument("--sigma", type=_level, metavar="S", help=text)
+    text = "remove noise of a sensor: poisson:GAIN,READ of variance GAIN y + READ^2 at grey level y"
+    command.add_argument("--noise-model", metavar="MODEL", help=text)
     text = "share of the restored picture in the result, 0 to 1; the rest is the input (default: 1)"
     command.add_argument("--strength", type=float, default=1.0, metavar="S", help=text)
     text = (
@@ -268,7 +294,10 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
         "with commas between, one after the other"
     )
     command.add_argument("--weights", metavar="NAME", help=text)
-    text = "write the middle of one picture by every suitable weight to NAME-preview.png instead"
+    text = (
+        "write the middle of one picture by every suitable weight and strength to "
+        "NAME-preview.png instead"
+    )
     command.add_argument("--preview", action="store_true", help=text)
     command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
     command.add_argument("--overwrite", action="store_true", help="also what is there already")

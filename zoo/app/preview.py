@@ -1,4 +1,4 @@
-"""`asykeras restore --preview`: the middle of a picture by every suitable weight, side by side.
+"""`asykeras restore --preview`: the middle of a picture by every suitable weight and strength.
 
 What is shown is what `restore` would write, pixel for pixel: each network sees the picture around
 the middle as far as it looks.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from zoo.app.command import UsageError
@@ -22,12 +23,14 @@ from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Plan, Settings, middle, plan, restore_bands
 from zoo.restoring.network import Network
 from zoo.restoring.remarks import remark_on_level
+from zoo.runtimes.signatures import Engine
 from zoo.store.card import WHITE, Use
 
 SIDE = 256  # pixels of the picture, one to one
 LEVELS = (10 / WHITE, 25 / WHITE, 50 / WHITE)  # of noise that nobody has told
-IN_A_ROW = 5  # panels at most
-MARGIN, TEXT = 8, 15  # pixels around the panels, and of the letters
+HALF = 0.5  # strength that denoisers are shown at beside the full one
+WIDTH = 3200  # pixels of a line of panels at most, but for one that is larger
+MARGIN, TEXT = 8, 13  # pixels around the panels, and of the letters
 PAPER, INK = "white", "black"
 
 
@@ -86,12 +89,15 @@ def write_preview(
 ) -> None:
     """Write the middle of a picture, and what each weight makes of it, as one labelled picture.
 
+    It is 8-bit RGB without alpha, metadata and colour profile, whatever the picture is.
+
     Args:
         source: File of the picture.
         target: PNG file to write.
         names_for: From the kind of the picture (`Picture.colour`) to the weights, in their order.
         opened: From a name to the network.
-        settings: How it is restored; without a level, denoisers are shown at several.
+        settings: How it is restored; without a level, denoisers are shown at several, and with the
+            strength 1 at half of it, too.
         megapixels: Limit for the size of the picture.
         progress: Told what happens.
 
@@ -111,10 +117,7 @@ def write_preview(
             plans.append(middle(whole, SIDE))
     make_folder(target.parent)
     with replacing(target) as part:
-        sheet = side_by_side(list(_panels(photo, plans, progress)))
-        # A profile is of the channels of the file: no other kind of picture can keep it here.
-        profile = photo.extras.profile if photo.picture.colour == "rgb" else None
-        sheet.save(part, "PNG", icc_profile=profile)
+        side_by_side(list(_panels(photo, plans, progress))).save(part, "PNG", compress_level=1)
     progress.remark(f"{source} -> {target}")
 
 
@@ -146,16 +149,50 @@ def _panels(photo: Photo, plans: Sequence[Plan], progress: Progress) -> Iterator
         label = "as it is" if scale == 1 else f"bicubic x{scale}"
         yield Panel(label, scale, before.resize(size, Image.Resampling.BICUBIC))
     for each in plans:
-        began = time.monotonic()
-        (values,) = restore_bands(each, lambda top, end: band[top - start : end - start])
-        label = _label(each)
-        yield Panel(label, each.network.use.scale, on_screen(values, picture))
-        progress.remark(f"{label}: {time.monotonic() - began:.1f} s")
+        began, network = time.monotonic(), _remembering(each.network)
+        for strength in strengths(network.use, each.settings.strength):
+            settings = replace(each.settings, strength=strength)
+            blended = replace(each, network=network, settings=settings)
+            (values,) = restore_bands(blended, lambda top, end: band[top - start : end - start])
+            yield Panel(_label(blended), network.use.scale, on_screen(values, picture))
+        progress.remark(f"{_label(each)}: {time.monotonic() - began:.1f} s")
+
+
+def strengths(use: Use, strength: float) -> list[float]:
+    """Return the strengths to show a network at.
+
+    Args:
+        use: Of the network.
+        strength: The one that was asked for, 1 where none was.
+    """
+    return [strength] if strength < 1 or use.scale > 1 else [strength, HALF]
+
+
+def _remembering(network: Network) -> Network:
+    """Return a network that computes once what it is asked for again with another strength."""
+    parts = tuple(map(_remembering, network.parts))
+    return replace(network, parts=parts, engine=_once(network.engine))
+
+
+def _once(engine: Engine) -> Engine:
+    """Return an engine that remembers its last answer."""
+    asked: list[np.ndarray] = []
+    answer = np.empty(0)
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        nonlocal asked, answer
+        if len(asked) != len(inputs) or not all(map(np.array_equal, asked, inputs)):
+            asked, answer = inputs, engine(inputs)
+        return answer
+
+    return run
 
 
 def _label(plan: Plan) -> str:
-    sigma = plan.settings.sigma
-    return plan.network.name + ("" if sigma is None else f", sigma {sigma * WHITE:.3g}")
+    sigma, strength = plan.settings.sigma, plan.settings.strength
+    level = "" if sigma is None else f", sigma {sigma * WHITE:.3g}"
+    share = "" if strength == 1 else f", strength {strength:.3g}"
+    return plan.network.name + level + share
 
 
 def side_by_side(panels: Sequence[Panel]) -> Image.Image:
@@ -163,7 +200,8 @@ def side_by_side(panels: Sequence[Panel]) -> Image.Image:
     lines = []
     for scale in sorted({panel.scale for panel in panels}):
         alike = [panel for panel in panels if panel.scale == scale]
-        lines += [alike[n : n + IN_A_ROW] for n in range(0, len(alike), IN_A_ROW)]
+        count = max((WIDTH - MARGIN) // _cell(alike[0]), 1)
+        lines += [alike[n : n + count] for n in range(0, len(alike), count)]
     font = ImageFont.load_default(TEXT)
     text = 2 * TEXT  # height that a label takes
     width = max(sum(_cell(panel) for panel in line) for line in lines) + MARGIN

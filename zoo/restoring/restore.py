@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -83,20 +84,21 @@ def restore(
     auto = sigma is not level
     if not auto and (remark := remark_on_level(network, level)):
         warnings.warn(remark, stacklevel=2)
+    restored = partial(_restore_array, network, settings, alpha, auto)
     if isinstance(images, list | tuple):
-        arrays = [np.asarray(convert_to_numpy(image)) for image in images]
-        return [_restore_array(network, each, alpha, settings, auto) for each in arrays]
+        return list(map(restored, images))
     array = np.asarray(convert_to_numpy(images))
     if array.ndim != 4:
-        return _restore_array(network, array, alpha, settings, auto)
+        return restored(array)
     if 0 in array.shape:
         raise ValueError(f"images must hold at least one pixel. Received: shape={array.shape}")
-    return np.stack([_restore_array(network, image, alpha, settings, auto) for image in array])
+    return np.stack(list(map(restored, array)))
 
 
 def _restore_array(
-    network: Network, array: np.ndarray, alpha: bool, settings: Settings, auto: bool
+    network: Network, settings: Settings, alpha: bool, auto: bool, given: Tensor
 ) -> np.ndarray:
+    array = np.asarray(convert_to_numpy(given))
     image = array[..., None] if array.ndim == 2 else array
     picture = picture_of(image, alpha)
     if remark := remark_on_colour(network, picture.colour):

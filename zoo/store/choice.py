@@ -77,6 +77,23 @@ def weights_for(colour: str) -> list[str]:
     return sorted(fitting, key=lambda name: (uses[name].scale, -_score(name)))
 
 
+def nearest_level(colour: str, sigma: float) -> float:
+    """Return the level of noise nearest to one, in image units, that a published weight is for.
+
+    Args:
+        colour: Of the picture, as in `best_weight`.
+        sigma: Level in image units.
+
+    Example:
+        >>> nearest_level("grey", 3 / 255) * 255  # dncnn-gray-25 is for 20 to 50
+        20.0
+    """
+    uses = check_job(None, sigma).values()
+    levels = [use.levels for use in uses if use.levels and colour in (use.colours or ())]
+    nearest = [min(max(sigma, low), high) for low, high in levels]
+    return min(nearest, key=lambda level: abs(level - sigma), default=sigma)
+
+
 def check_job(scale: int | None, sigma: float | None) -> dict[str, Use]:
     """Refuse a job that no picture could be chosen a weight for; return how each weight is used.
 

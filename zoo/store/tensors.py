@@ -1,5 +1,6 @@
-"""Tensors by their names, from files of PyTorch and of safetensors; nothing is unpickled."""
+"""Tensors by their names, from files of PyTorch and of safetensors; nothing is executed."""
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from zoo.machine.failures import reason
 from zoo.store.card import WeightsError
 from zoo.store.claims import ContentError, check_memory, refusing_content
 
@@ -78,14 +78,21 @@ def _torch(path: Path) -> Arrays:
         ) from None
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
-            if any(each.compress_type != zipfile.ZIP_STORED for each in file.infolist()):
-                raise ContentError("it is compressed, which no file of PyTorch is")
+            members = file.infolist()
+        if any(each.filename.endswith("/constants.pkl") for each in members):
+            raise ContentError("it is a program (TorchScript), not tensors by names")
+        if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+            raise ContentError("it is compressed, which no file of PyTorch is")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # asks users to report pickles that it may not know
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # the unpickler refuses in many ways
-        raise WeightsError(f"{path} is no file of plain PyTorch tensors: {reason(error)}") from None
+    except Exception:  # of many kinds, whose words may be advice to unpickle whatever it holds
+        raise WeightsError(
+            f"{path} is no file of plain PyTorch tensors: it is damaged, or would run code"
+        ) from None
     state = _unwrapped(state)
     tensors = {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}
     for name, tensor in tensors.items():

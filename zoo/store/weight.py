@@ -264,16 +264,10 @@ def _check_layers(model: keras.Model, content: h5py.File) -> None:
     """Compare the shapes in a file with those of the model, before anything is loaded.
 
     Keras reads on where it finds less than it wants, and names what does not fit only sometimes.
-    Its files know layers by class and number: conv2d, conv2d_1, ...
     """
-    numbers: Counter[str] = Counter()
-    keys: set[str] = set()
+    layers = _layers_by_key(model)
     groups = child(content, "layers") if "layers" in content else {}
-    for layer in model.layers:
-        kind = _snake_case(type(layer).__name__)
-        key = f"{kind}_{numbers[kind]}" if numbers[kind] else kind
-        numbers[kind] += 1
-        keys.add(key)
+    for key, layer in layers.items():
         wanted = [tuple(variable.shape) for variable in layer.weights]
         arrays = _arrays(child(groups, key)) if key in groups else []
         found = [array.shape for array in arrays]
@@ -286,9 +280,20 @@ def _check_layers(model: keras.Model, content: h5py.File) -> None:
             check_values(_read(array))
         if isinstance(layer, keras.layers.BatchNormalization):
             _check_variance(layer, child(groups, key))
-    more = [key for key in groups if key not in keys and _arrays(child(groups, key))]
+    more = [key for key in groups if key not in layers and _arrays(child(groups, key))]
     if more:
         raise WeightsError(f"the file has a layer more, {more[0]!r}")
+
+
+def _layers_by_key(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Return the layers by what Keras's files know them by: class and number, conv2d, conv2d_1."""
+    numbers: Counter[str] = Counter()
+    found = {}
+    for layer in model.layers:
+        kind = _snake_case(type(layer).__name__)
+        found[f"{kind}_{numbers[kind]}" if numbers[kind] else kind] = layer
+        numbers[kind] += 1
+    return found
 
 
 def _snake_case(name: str) -> str:

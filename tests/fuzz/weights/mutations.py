@@ -12,7 +12,9 @@ from tests.fuzz.weights import hdf5, matlab
 from tests.fuzz.weights.archives import change_keras
 from tests.fuzz.weights.hdf5 import change_hdf5, near_marks
 from tests.fuzz.weights.matlab import change_mat
+from tests.fuzz.weights.pytorch import change_pth
 from tests.fuzz.weights.seeds import Files
+from tests.fuzz.weights.tensors import change_safetensors
 from tests.fuzz.weights.texts import change_header, change_json, change_npy
 
 HDF5 = b"\x89HDF"
@@ -67,6 +69,8 @@ def _own(name: str, content: bytes) -> Change | None:
         "mat": change_hdf5,
         "json": change_json,
         "keras": change_keras,
+        "pth": change_pth,
+        "safetensors": change_safetensors,
         "hdr": change_header,
         "npy": change_npy,
     }

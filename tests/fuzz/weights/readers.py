@@ -9,6 +9,11 @@ import numpy as np
 from scipy import io
 from spectral.io import envi
 
+from tests.fuzz.weights.pytorch import torch_floats
+from tests.fuzz.weights.tensors import safetensors_floats
+
+_READERS = {".pth": torch_floats, ".safetensors": safetensors_floats}
+
 
 def hdf5_floats(path: Path, below: str = "/") -> set[bytes] | None:
     """Return the arrays of floating point below a group, each as float32."""
@@ -28,9 +33,12 @@ def hdf5_floats(path: Path, below: str = "/") -> set[bytes] | None:
 
 
 def foreign_floats(path: Path) -> np.ndarray | None:
-    """Return all weights of a network of MATLAB's as float32, sorted."""
+    """Return all weights of a network of MATLAB's, PyTorch's or safetensors as float32, sorted."""
     try:
-        arrays = _of_hdf5(path) if h5py.is_hdf5(path) else _of_mat(path)
+        if path.suffix in _READERS:
+            arrays = _READERS[path.suffix](path)
+        else:
+            arrays = _of_hdf5(path) if h5py.is_hdf5(path) else _of_mat(path)
         return np.sort(np.concatenate([np.asarray(each, "f4").ravel() for each in arrays]))
     except Exception:  # each has its own kinds
         return None

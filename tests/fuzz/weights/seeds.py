@@ -16,6 +16,8 @@ import zoo
 from recipes.training.checkpoints import open_workdir, save_checkpoint
 from recipes.training.settings import Settings
 from tests.fuzz.weights.archives import CONFIG, joined, read_members
+from tests.fuzz.weights.pytorch import torch_files
+from tests.fuzz.weights.tensors import tensor_files
 from tests.zoo.examples import card_of
 from zoo.store.weight import save
 
@@ -146,6 +148,8 @@ def _foreign() -> Iterator[tuple[str, Files]]:
         content = {"net": {"layers": _cell(cells)}}
         yield name, {"net.mat": _mat(content, do_compression=True)}
     yield "import dncnn 7.3", {"net.mat": _matconvnet_73(layers)}
+    yield from ((name, {"net.pth": content}) for name, content in torch_files())
+    yield from ((name, {"net.safetensors": content}) for name, content in tensor_files())
 
 
 def _struct(kind: str, *arrays: np.ndarray) -> dict[str, Any]:

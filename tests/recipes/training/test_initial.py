@@ -8,8 +8,10 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import zoo
+from recipes import dncnn
 from recipes.training.initial import origin, start_from
 from zoo.store.card import Card, Use, WeightsError
 from zoo.store.weight import PUBLISHED, save
@@ -85,6 +87,22 @@ def test_the_same_scale_is_loaded_whole(trained):
     again, card = edsr(2, seed=2)
     start_from(again, str(folder), card)
     assert same(again.get_weights(), two.get_weights())
+
+
+def test_a_run_goes_on_from_the_form_that_another_was_trained_in(tmp_path):
+    """What DnCNN publishes has lost its batch normalisation."""
+    (tmp_path / "photos").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (20, 24), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photos/one.png")
+    few = ["--data", str(tmp_path / "photos"), "--depth", "3", "--filters", "4", "--patch", "16"]
+    few += ["--batch", "2", "--steps", "2", "--every", "2", "--quiet"]
+    first, second = (str(tmp_path / name) for name in ("first", "second"))
+    assert dncnn.main([*few, "--workdir", first]) == 0
+    assert dncnn.main([*few, "--workdir", second, "--init", first]) == 0
+    begun = json.loads((tmp_path / "second/network.json").read_text())["training"]["settings"]
+    assert begun["init"].startswith("trained.weights.h5, SHA-256 ")
+    assert begun["init"].endswith(", 2 steps")
+    assert len(zoo.load(first).weights) < len(zoo.load(f"{first}/trained.weights.h5").weights)
 
 
 def test_another_network_is_refused_and_changes_nothing(trained):

@@ -233,6 +233,47 @@ def test_the_level_that_is_found_chooses_the_weight(tmp_path, capsys):
     assert (tmp_path / "out/low.png").is_file() != missing
 
 
+def test_restore_takes_the_noise_of_a_sensor_in_grey_levels(denoiser, tmp_path):
+    values = save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--quiet"]
+    assert cli.main([*command, "--weights", str(denoiser), "--noise-model", "poisson:5.1,2"]) == 0
+    with Image.open(tmp_path / "out/a.png") as image:
+        network = zoo.stabilized(str(denoiser), gain=5.1 / 255, read_noise=2 / 255)
+        np.testing.assert_array_equal(np.asarray(image), restore(network, values))
+
+
+@pytest.mark.parametrize("text", ["poisson:5.1,2", "poisson:0.05,0"])
+def test_the_best_weight_for_a_sensor(text, tmp_path, capsys):
+    """The level after the curve chooses it, and where it is too low the contrast is lowered."""
+    grey = np.random.default_rng(0).integers(0, 256, (12, 16), dtype=np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(grey).save(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, "--noise-model", text]) == 0
+    assert "grey pictures are restored by dncnn-gray-25" in capsys.readouterr().err
+    gain, read = (float(number) / 255 for number in text.removeprefix("poisson:").split(","))
+    with Image.open(tmp_path / "out/a.png") as image:
+        network = zoo.stabilized("dncnn-gray-25", gain=gain, read_noise=read)
+        np.testing.assert_array_equal(np.asarray(image), restore(network, grey))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--noise-model", "gauss:1"], "a noise model is poisson:GAIN,READ, of which GAIN is"),
+        (["--noise-model", "poisson:1,1", "--sigma", "5"], "give either --sigma or --noise-model"),
+        (["--noise-model", "poisson:1,1", "--scale", "2"], "give either --scale or --noise-model"),
+        (["--noise-model", "poisson:1,1", "--weights", "toy"], "toy has the scale 3. Received: "),
+    ],
+)
+def test_noise_models_that_do_not_fit(options, message, published, tmp_path, capsys):
+    save_photo(tmp_path / "in/a.png")
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, *options]) == 2
+    assert f"asykeras: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_restore_runs_ffdnet_on_odd_sizes(channels, tmp_path):
     values = save_photo(tmp_path / "in/a.png", (13, 11))

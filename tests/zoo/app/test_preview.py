@@ -1,15 +1,17 @@
-"""`restore --preview`: which weights are shown, that it is what `restore` writes, what it refuses."""
+"""`restore --preview`: what is shown is what `restore` writes; what is refused."""
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, features
+from PIL import Image, features
 
 import zoo
-from tests.zoo.examples import card_of
+from tests.zoo.examples import card_of, network
 from zoo.app import cli, preview
-from zoo.app.preview import IN_A_ROW, MARGIN, SIDE, TEXT, Panel, levels, side_by_side
+from zoo.app.preview import MARGIN, SIDE, TEXT, Panel, levels, side_by_side, strengths
+from zoo.restoring.network import chain
 from zoo.store import weight as weights
 from zoo.store.card import Use
 
@@ -17,11 +19,11 @@ VALUES = np.random.default_rng(0).integers(0, 256, (300, 270, 3), dtype=np.uint8
 TOP, LEFT = (300 - SIDE) // 2, (270 - SIDE) // 2
 
 
-def publish(folder, name, network, arguments, use, psnr):
+def publish(folder, name, build, arguments, use, psnr):
     test = {"data": "samples", "task": "x2", "psnr": psnr, "images": 4}
     builder = {"srcnn": "SRCNN", "dncnn": "DnCNN"}[name[:5]]
     card = {"builder": builder, "arguments": arguments, "use": use, "tests": [test]}
-    weights.save(network(**arguments), folder / f"{name}.weights.h5", card_of(card))
+    weights.save(build(**arguments), folder / f"{name}.weights.h5", card_of(card))
 
 
 @pytest.fixture
@@ -71,6 +73,8 @@ def test_every_suitable_weight_shows_what_restore_writes(published, tmp_path, ca
     np.testing.assert_array_equal(panel(path, 1, 0, 0), middle(VALUES))
     clean = zoo.restore("dncnn-some", VALUES, sigma=25 / 255)
     np.testing.assert_array_equal(panel(path, 1, 0, 1), middle(clean))
+    half = zoo.restore("dncnn-some", VALUES, sigma=25 / 255, strength=0.5)
+    np.testing.assert_array_equal(panel(path, 1, 0, 2), middle(half))
     for column, name in enumerate(["srcnn-fine", "srcnn-fair"], start=1):
         expected = middle(zoo.restore(name, VALUES), 2)
         np.testing.assert_array_equal(panel(path, 2, below, column), expected)
@@ -93,6 +97,7 @@ def test_every_suitable_weight_shows_what_restore_writes(published, tmp_path, ca
         (["--scale", "2"], ["srcnn-fine", "srcnn-fair"]),
         (["--sigma", "22"], ["dncnn-some, sigma 22"]),
         (["--weights", "srcnn-fair"], ["srcnn-fair"]),
+        (["--weights", "srcnn-fair", "--strength", "0.7"], ["srcnn-fair, strength 0.7"]),
         (["--weights", "dncnn-some"], ["dncnn-some, sigma 25"]),
         (["--weights", "dncnn-some,srcnn-fine"], ["dncnn-some,srcnn-fine"]),
         (
@@ -129,7 +134,7 @@ def test_pictures_of_all_kinds(name, mode, published, tmp_path):
     assert run(tmp_path, "-o", str(tmp_path / "out.png"), "--scale", "2", source=name) == 0
     with Image.open(tmp_path / "out.png") as sheet:
         assert sheet.mode == "RGB"
-        assert sheet.size == (3 * (SIDE + MARGIN) + MARGIN, 2 * TEXT + 10 + MARGIN)
+        assert sheet.size == (3 * (SIDE + MARGIN) + MARGIN, 4 * TEXT + 5 + 10 + MARGIN)
 
 
 def test_a_turned_picture_is_shown_upright(published, tmp_path):
@@ -142,14 +147,6 @@ def test_a_turned_picture_is_shown_upright(published, tmp_path):
     np.testing.assert_array_equal(shown, np.rot90(VALUES[:9, :7], -1))
 
 
-def test_the_profile_of_the_colours_is_kept(published, tmp_path):
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    Image.fromarray(VALUES[:9, :7]).save(tmp_path / "a.png", icc_profile=profile)
-    assert run(tmp_path, "-o", str(tmp_path / "b.png"), "--sigma", "25") == 0
-    with Image.open(tmp_path / "b.png") as sheet:
-        assert sheet.info["icc_profile"] == profile
-
-
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -160,9 +157,11 @@ def test_the_profile_of_the_colours_is_kept(published, tmp_path):
         (["a.png", "-o", "there.png"], 2, "there.png is there already (--overwrite replaces it)"),
         (["none.png"], 1, "none.png"),
         (["text.png"], 1, "text.png is not a PNG, JPEG"),
-        (["a.png", "--sigma", "60"], 1, "removes noise of 60 grey levels from a rgb picture"),
-        (["a.png", "--scale", "7"], 1, "published weights enlarge by 2. Received: scale=7"),
+        (["a.png", "--sigma", "60"], 2, "removes noise of 60 grey levels from a rgb picture"),
+        (["a.png", "--scale", "7"], 2, "published weights enlarge by 2. Received: scale=7"),
         (["a.png", "--scale", "2", "--sigma", "9"], 2, "give one of scale and sigma"),
+        (["a.png", "--sigma", "auto"], 2, "a preview shows several levels by itself"),
+        (["a.png", "--strength", "2"], 2, "strength must be from 0 to 1. Received: strength=2"),
         (["a.png", "--megapixels", "0.00001"], 1, "more than the limit"),
         (["a.png", "--weights", "nothing"], 1, "'nothing' is neither"),
         (["a.png", "--weights", "srcnn-fair", "--sigma", "9"], 2, "enlarges and takes no noise"),
@@ -186,7 +185,7 @@ def test_no_weight_for_the_picture(published, tmp_path, capsys):
     for path in (tmp_path / "zoo").glob("*.json"):
         path.write_text(path.read_text().replace('"rgb",', ""))
     Image.fromarray(VALUES[:9, :7]).save(tmp_path / "a.png")
-    assert run(tmp_path, "-o", str(tmp_path)) == 1
+    assert run(tmp_path, "-o", str(tmp_path)) == 2
     assert capsys.readouterr().err == "asykeras: no published weight is for rgb pictures\n"
 
 
@@ -211,19 +210,46 @@ def test_the_levels_that_a_network_is_shown_at(use, sigma, expected):
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("use", "strength", "expected"),
+    [(Use(), 1.0, [1.0, 0.5]), (Use(), 0.3, [0.3]), (Use(scale=2), 1.0, [1.0])],
+)
+def test_the_strengths_that_a_network_is_shown_at(use, strength, expected):
+    assert strengths(use, strength) == expected
+
+
+def test_a_network_computes_once_for_all_strengths():
+    asked = []
+
+    def engine(inputs):
+        asked.append(len(inputs))
+        return inputs[0] + 1
+
+    part = dataclasses.replace(network(), engine=engine)
+    parts = preview._remembering(chain([part, part])).parts
+    ones, twos = np.ones((1, 2, 2, 3)), np.full((1, 2, 2, 3), 2.0)
+    for each in (ones, ones.copy(), twos):
+        np.testing.assert_array_equal(parts[0].engine([each]), each + 1)
+    assert asked == [1, 1]
+    parts[0].engine([twos, ones])
+    parts[1].engine([twos])
+    assert asked == [1, 1, 2, 1]
+
+
 def test_panels_beside_each_other():
     def of(scale, grey, label="x"):
         return Panel(label, scale, Image.new("RGB", (300 * scale, 20 * scale), (grey,) * 3))
 
-    sheet = side_by_side([of(2, 100), *(of(1, n) for n in range(IN_A_ROW + 1))])
+    count = 10  # 308 pixels each, 8 before them: 3200 at most
+    sheet = side_by_side([of(2, 100), *(of(1, n) for n in range(count + 1))])
     cell, line = 300 + MARGIN, 2 * TEXT + 20
-    assert sheet.size == (IN_A_ROW * cell + MARGIN, 2 * line + 2 * TEXT + 40 + MARGIN)
+    assert sheet.size == (count * cell + MARGIN, 2 * line + 2 * TEXT + 40 + MARGIN)
     pixels = np.asarray(sheet)[..., 0]
-    for n in range(IN_A_ROW):
+    for n in range(count):
         left = MARGIN + n * cell
         assert (pixels[2 * TEXT : line, left : left + 300] == n).all()
         assert (pixels[2 * TEXT : line, left + 300 : left + cell] == 255).all()
-    assert (pixels[line + 2 * TEXT : 2 * line, MARGIN : MARGIN + 300] == IN_A_ROW).all()
+    assert (pixels[line + 2 * TEXT : 2 * line, MARGIN : MARGIN + 300] == count).all()
     assert (pixels[2 * line + 2 * TEXT :][:40, MARGIN : MARGIN + 600] == 100).all()
 
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import struct
 import zipfile
 
 import keras
@@ -12,6 +11,7 @@ from PIL import Image
 
 import zoo
 from tests.zoo.contracts import convolve
+from tests.zoo.foreign_files import compact_state, safetensors, span_state
 from zoo.app import cli
 from zoo.networks import foreign
 from zoo.networks.importers import import_weights
@@ -21,46 +21,6 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="files are tested on TensorFlow alone"
 )
 MEAN = np.array([0.4488, 0.4371, 0.4040])
-CHANNELS = 8
-
-
-def convolution(rng, state, name, inputs, outputs, size=3):
-    """Put a Conv2d as PyTorch stores it, whose outputs are as large as its inputs."""
-    deviation = (inputs * size**2) ** -0.5
-    state[f"{name}.weight"] = rng.normal(0, deviation, (outputs, inputs, size, size)).astype("f4")
-    state[f"{name}.bias"] = rng.normal(0, 0.1, outputs).astype("f4")
-
-
-def span_state(scale=2, branches=True, image=3):
-    """Return a small SPAN, trained with branches or merged."""
-    rng, state = np.random.default_rng(0), {}
-
-    def three(name, inputs, outputs):
-        if not branches:
-            return convolution(rng, state, f"{name}.eval_conv", inputs, outputs)
-        convolution(rng, state, f"{name}.sk", inputs, outputs, 1)
-        convolution(rng, state, f"{name}.conv.0", inputs, 2 * inputs, 1)
-        convolution(rng, state, f"{name}.conv.1", 2 * inputs, 2 * outputs)
-        return convolution(rng, state, f"{name}.conv.2", 2 * outputs, outputs, 1)
-
-    three("conv_1", image, CHANNELS)
-    for block in range(1, 7):
-        for number in (1, 2, 3):
-            three(f"block_{block}.c{number}_r", CHANNELS, CHANNELS)
-    three("conv_2", CHANNELS, CHANNELS)
-    convolution(rng, state, "conv_cat", 4 * CHANNELS, CHANNELS, 1)
-    convolution(rng, state, "upsampler.0", CHANNELS, image * scale**2)
-    return state
-
-
-def compact_state(scale=2, convolutions=2, channels=3):
-    """Return a small Compact."""
-    rng, state = np.random.default_rng(0), {}
-    for number in range(convolutions + 1):
-        convolution(rng, state, f"body.{2 * number}", CHANNELS if number else channels, CHANNELS)
-        state[f"body.{2 * number + 1}.weight"] = rng.uniform(-0.3, 0.3, CHANNELS).astype("f4")
-    convolution(rng, state, f"body.{2 * convolutions + 2}", CHANNELS, channels * scale**2)
-    return state
 
 
 def layer(state, name, x):
@@ -304,24 +264,7 @@ def test_values_that_overflow_when_they_are_merged_are_refused(load):
         load(state)
 
 
-# ---- safetensors, written here by the description of the format
-
-
-def safetensors(state, kind="F32"):
-    """Length of the header, a header of JSON, the values."""
-    header, values = {}, b""
-    for name, array in state.items():
-        content = {
-            "F32": lambda a: a.astype("<f4").tobytes(),
-            "F16": lambda a: a.astype("<f2").tobytes(),
-            "BF16": lambda a: (a.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes(),
-            "I32": lambda a: a.astype("<i4").tobytes(),
-        }[kind](array)
-        ends = [len(values), len(values) + len(content)]
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": ends}
-        values += content
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + values
+# ---- safetensors
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("F32", 24), ("F16", 11), ("BF16", 7)])
@@ -371,6 +314,26 @@ def test_a_packed_pytorch_file_is_not_unpacked(tmp_path):
         file.writestr("archive/data.pkl", b"0" * 10**6)
     with pytest.raises(zoo.WeightsError, match="it is compressed, which no file of PyTorch is"):
         zoo.load(tmp_path / "model.pth")
+
+
+def test_a_program_is_refused_without_a_warning(tmp_path, recwarn):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "model.pth"
+    torch.save({name: torch.tensor(array) for name, array in COMPACT.items()}, path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("model/constants.pkl", b"")
+    with pytest.raises(zoo.WeightsError, match="model.pth cannot be read: it is a program"):
+        zoo.load(path)
+    assert not recwarn.list
+
+
+def test_an_old_pickle_is_refused_without_a_warning(tmp_path, recwarn):
+    torch = pytest.importorskip("torch")
+    state = {name: torch.tensor(array) for name, array in COMPACT.items()}
+    torch.save(state, tmp_path / "model.pth", pickle_protocol=1)
+    with pytest.raises(zoo.WeightsError, match="plain PyTorch tensors: it is damaged, or would"):
+        zoo.load(tmp_path / "model.pth")
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("name", ["absent.pth", "absent.safetensors"])

@@ -128,6 +128,11 @@ def test_flattened_images_are_restored_in_tiles():
         found = restore(model, PHOTO, scale=1)
     assert found.shape == PHOTO.shape
     np.testing.assert_allclose(found[:6, :6], predict(model, PHOTO[:8, :8])[:6, :6], atol=1e-6)
+    network = open_network(model, scale=1)
+    with pytest.warns(UserWarning, match="alone") as told:
+        several = [*restore(network, [PHOTO]), *restore(network, PHOTO[None])]
+    assert all(np.array_equal(each, found) for each in several)
+    assert {each.filename for each in told} == {__file__}  # the line that calls
 
 
 def test_the_only_size_of_a_network_that_wants_enlarged_images():

@@ -46,7 +46,7 @@ def test_the_level_is_found_in_each_image_and_given_to_the_network():
     for before, after in zip(images, restored, strict=True):
         level = round(255 * estimate_noise(before), 1) / 255
         np.testing.assert_allclose(after, before * 0.5 + level, atol=1e-6)
-    with pytest.warns(UserWarning, match="the image holds noise"):
+    with pytest.warns(UserWarning, match="noise"):
         batch = restore(network(DENOISER), np.stack(images), sigma="auto")
     np.testing.assert_array_equal(batch, np.stack(restored))
     grey = restore_quietly(network(DENOISER), images[0][..., 0], sigma="auto")

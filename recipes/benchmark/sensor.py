@@ -1,0 +1,64 @@
+r"""Noise of a sensor, removed by one denoiser twice: between Anscombe's curves, and as it is.
+
+    python -m recipes.benchmark sensor --data KODAK24
+
+As it is means: told one level for the whole picture, which is estimated from it, as is done where
+the kind of the noise is not known.
+"""
+
+import numpy as np
+
+import zoo
+from asykeras.metrics import psnr
+from recipes.compare.light import sensor_noise
+from zoo.pictures.images import find_images, read_image, to_channels
+
+ELECTRONS = (10, 50, 250)  # that are white
+READ = 2 / 255  # deviation of the read noise
+HIGHEST = 50 / 255  # that the denoiser takes
+WEIGHT = "dphsir-small"  # takes any level, in colour
+MEDIAN = 0.6745  # of the absolute value of normal numbers
+
+
+def benchmark_sensor(data: str, side: int) -> None:
+    """Print the PSNR of either way at each light level, mean over the images.
+
+    Args:
+        data: Folder of images, taken as if their values were linear light.
+        side: Of the square in their middle that is restored, in pixels.
+    """
+    images = [to_channels(read_image(path), "rgb") / 255.0 for path in find_images(data)]
+    crops = [_middle(image, side) for image in images]
+    print(f"{WEIGHT}, {len(crops)} images, the middle {side} x {side} pixels, read noise 2/255")
+    print("| electrons of white | noisy | at its estimated level | stabilized | images ahead |")
+    print("|---|---|---|---|---|")
+    for electrons in ELECTRONS:
+        rows = np.array([_scores(crop, n, 1 / electrons) for n, crop in enumerate(crops)])
+        means = " | ".join(f"{mean:.2f}" for mean in rows.mean(axis=0))
+        ahead = int((rows[:, 2] > rows[:, 1]).sum())
+        print(f"| {electrons} | {means} | {ahead} of {len(rows)} |", flush=True)
+
+
+def _scores(clean: np.ndarray, number: int, gain: float) -> list[float]:
+    """Return the PSNR of a noisy image, of the denoiser as it is, and of the stabilized one."""
+    noisy = sensor_noise(clean, number, gain, READ)
+    level = min(estimated_level(noisy), HIGHEST)
+    plain = zoo.restore(WEIGHT, noisy, sigma=level)
+    stable = zoo.restore(zoo.stabilized(WEIGHT, gain=gain, read_noise=READ), noisy)
+    pictures = (np.clip(image, 0, 1)[None] for image in (noisy, plain, stable))
+    return [float(psnr(clean[None], image, data_format="channels_last")[0]) for image in pictures]
+
+
+def estimated_level(noisy: np.ndarray) -> float:
+    """Return the deviation of the noise, by the median of the finest diagonal details.
+
+    Reference: Donoho and Johnstone, 1994, with Haar's wavelet.
+    """
+    even = noisy[: len(noisy) // 2 * 2, : noisy.shape[1] // 2 * 2]
+    detail = (even[::2, ::2] - even[1::2, ::2] - even[::2, 1::2] + even[1::2, 1::2]) / 2
+    return float(np.median(np.abs(detail)) / MEDIAN)
+
+
+def _middle(image: np.ndarray, side: int) -> np.ndarray:
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    return image[max(top, 0) :, max(left, 0) :][:side, :side]

@@ -1,0 +1,94 @@
+"""The figure of a study: shifts by grey level, and what dark pixels gain over their shift."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from asykeras import plots
+from recipes.compare import shifts
+from recipes.compare.grey_levels import BINS
+from recipes.compare.plan import Configuration
+from recipes.compare.statistics import student
+from recipes.compare.study import Part
+from recipes.compare.study_run import Finished
+from zoo.store.card import WHITE
+
+Style: TypeAlias = tuple[str, str, str]
+# Of Okabe and Ito's palette: colour, dashes, marker.
+STYLES: tuple[Style, ...] = (
+    ("#009E73", "-", "s"),
+    ("#0072B2", "--", "^"),
+    ("#D55E00", "-.", "D"),
+    ("#CC79A7", ":", "v"),
+    ("#E69F00", "--", "P"),
+)
+LEAST = 0.001  # part of the pixels that a grey level must have for a point
+
+
+def bias_figure(found: Finished, part: Part) -> plots.Figure:
+    """Draw the shifts of a part, theory as lines and measurements as points; two panels."""
+    page = plots.page(12, 5)
+    page.suptitle(f"{found.study.title}: {part.network} {part.task}", fontsize=plots.TEXT + 1)
+    left, right = page.subplots(1, 2)
+    for configuration, style in zip(found.study.configurations[1:], STYLES, strict=False):
+        _by_level(left, found, part, configuration, style)
+        _gain(right, found, part, configuration, style)
+    _moved(right, found, part)
+    left.set_xlabel("grey level of the label after sRGB", fontsize=plots.TEXT)
+    left.set_ylabel("brighter than MSE, in grey levels after sRGB", fontsize=plots.TEXT)
+    right.set_xlabel("dark pixels brighter than MSE's, in grey levels", fontsize=plots.TEXT)
+    right.set_ylabel("gain of dark pixels in dB after sRGB", fontsize=plots.TEXT)
+    right.axvline(0, color="black", linewidth=0.8)
+    for axes in (left, right):
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=plots.TEXT - 2)
+    return page
+
+
+def _by_level(
+    axes: plots.Axes, found: Finished, part: Part, configuration: Configuration, style: Style
+) -> None:
+    colour, dashes, marker = style
+    shown = found.count(part) >= LEAST * found.count(part).sum()
+    places = WHITE * shifts.CENTRES[shown]
+    theory = found.theory(part, configuration)
+    if theory is not None:
+        axes.plot(places, theory[shown], color=colour, linestyle=dashes)
+    seeds = [found.shift(part, configuration.name, n, n + 1) for n in range(BINS) if shown[n]]
+    _points(axes, places, seeds, marker, colour, configuration.label)
+
+
+def _gain(
+    axes: plots.Axes, found: Finished, part: Part, configuration: Configuration, style: Style
+) -> None:
+    colour, _, marker = style
+    dark = (found.values(part, each, "psnr_dark") for each in (configuration.name, found.plain))
+    after, before = dark
+    gains = np.nanmean(after - before, axis=1)
+    moved = found.shift(part, configuration.name, *shifts.BANDS["dark"])
+    _points(axes, np.array([moved.mean()]), [gains], marker, colour, configuration.label)
+
+
+def _points(
+    axes: plots.Axes,
+    places: np.ndarray,
+    seeds: Sequence[np.ndarray],
+    marker: str,
+    colour: str,
+    label: str,
+) -> None:
+    """Draw the means over seeds, with their interval where there are several seeds."""
+    means = [float(values.mean()) for values in seeds]
+    lengths = [student(values).high - values.mean() for values in seeds]
+    bars = None if np.isnan(lengths).any() else lengths
+    axes.errorbar(
+        places, means, bars, fmt=marker, color=colour, label=label, markersize=5, linewidth=1
+    )
+
+
+def _moved(axes: plots.Axes, found: Finished, part: Part) -> None:
+    """Draw what answers gain that are moved along the shift that is best after sRGB."""
+    x, y = zip(*found.answers[part.task].moved, strict=True)
+    axes.plot(x, y, color="#606060", label="MSE's answers, moved")
