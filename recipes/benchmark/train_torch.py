@@ -104,26 +104,28 @@ class FFDNet(nn.Module):
 class SPAN(nn.Module):
     """SPAN x2 of 48 channels; see `zoo.networks.span`."""
 
+    means: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
-        names = ["head", "last", *(f"block{n}" for n in range(18))]
-        self.layers = nn.ModuleDict({name: convolution(48, 48) for name in names})
-        self.layers["head"] = convolution(3, 48)
+        self.head, self.last = convolution(3, 48), convolution(48, 48)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(convolution(48, 48) for _ in range(3)) for _ in range(6)
+        )
         self.fusion = nn.Conv2d(4 * 48, 48, 1)
         self.tail = Float32(convolution(48, 12))
         self.register_buffer("means", torch.tensor([0.4488, 0.4371, 0.4040]).reshape(3, 1, 1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Enlarge (B, C, H, W)."""
-        x = head = self.layers["head"](image - self.means)
-        blocks, inner = [], []
-        for number in range(0, 18, 3):
-            inner.append(functional.silu(self.layers[f"block{number}"](x), inplace=True))
-            second = functional.silu(self.layers[f"block{number + 1}"](inner[-1]), inplace=True)
-            third = self.layers[f"block{number + 2}"](second)
+        x = head = self.head(image - self.means)
+        outputs, inner = [], []
+        for one, two, three in self.blocks:
+            inner.append(functional.silu(one(x), inplace=True))
+            third = three(functional.silu(two(inner[-1]), inplace=True))
             x = (third + x) * (torch.sigmoid(third) - 0.5)
-            blocks.append(x)
-        gathered = torch.cat([head, self.layers["last"](x), blocks[0], inner[-1]], 1)
+            outputs.append(x)
+        gathered = torch.cat([head, self.last(x), outputs[0], inner[-1]], 1)
         return functional.pixel_shuffle(self.tail(self.fusion(gathered)), 2)
 
 

@@ -117,8 +117,7 @@ RESTORE = ["restore", "IN", "-o", "OUT", "--weights"]
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["fly"], ["verify"]),
-        *(["restore"], ["restore", "x.png", "--weights", "toy"]),
+        *([], ["fly"], ["verify"], ["restore"]),
         [*RESTORE, "toy", "--sigma", "loud"],
         [*RESTORE, "toy", "--dtype", "float16"],
     ],
@@ -127,6 +126,11 @@ def test_wrong_usage_is_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
     assert stop.value.code == 2
+
+
+def test_results_must_go_somewhere(capsys):
+    assert cli.main(["restore", "x.png", "--weights", "toy"]) == 2
+    assert "say where the results go: -o OUT" in capsys.readouterr().err
 
 
 def test_the_table_has_a_line_for_each_test(published):

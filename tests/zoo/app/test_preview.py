@@ -189,11 +189,6 @@ def test_no_weight_for_the_picture(published, tmp_path, capsys):
     assert capsys.readouterr().err == "asykeras: no published weight is for rgb pictures\n"
 
 
-def test_without_a_preview_results_must_go_somewhere(tmp_path, capsys):
-    assert cli.main(["restore", str(tmp_path), "--scale", "2"]) == 2
-    assert "say where the results go: -o OUT" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("use", "sigma", "expected"),
     [
