@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes.benchmark import __main__, picture, pictures, ratios, restore, train, turns
+from recipes.benchmark import __main__, noise, picture, pictures, ratios, restore, train, turns
+from recipes.benchmark.noise import benchmark_noise
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.benchmark.train import CASES, Way, row
 from recipes.benchmark.turns import (
@@ -317,3 +318,24 @@ def test_the_table_of_pictures(capsys):
     for line in lines:
         assert float(line.split("|")[5]) > 0
         assert line.split("|")[7].strip() == "100%"
+
+
+def test_the_table_of_levels_that_are_found(tmp_path, capsys):
+    flat = np.full((64, 64), 128, np.uint8)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(flat).save(tmp_path / name)
+    benchmark_noise([str(tmp_path)], levels=(0, 20))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == noise.HEADER
+    assert lines[1].split()[1:] == ["0", *("0.00",) * 3, "2/2", *("0.00",) * 3]
+    _, level, mean, low, high, within, *_ = lines[2].split()
+    assert (level, within) == ("20", "2/2")
+    assert float(low) <= float(mean) <= float(high)
+    assert abs(float(mean) - 20) < 1
+
+
+def test_a_line_of_the_table_of_levels():
+    line = noise.row("sky", 25, np.array([24.0, 28.0]), np.array([20.0, 21.0]))
+    assert line.split() == "sky 25 26.00 24.00 28.00 1/2 20.50 20.00 21.00".split()
+    assert len(line) == len(noise.HEADER)
+    assert [noise.allowed(level) for level in (0, 2, 14.9, 15, 50)] == [2, 1.5, 1.5, 1.5, 5]
