@@ -85,10 +85,11 @@ def test_the_published_weights():
     assert best_weight("rgb", scale=2) == best_weight("grey", scale=2) == "edsr-baseline-x2"
     assert best_weight("cmyk", scale=4) == "edsr-baseline-x4"
     assert best_weight("rgb", scale=3) == "srcnn-955-x3"
-    assert best_weight("rgb", sigma=25 / 255) == "dphsir-small"
+    assert best_weight("rgb", sigma=25 / 255) == "ffdnet-color"
     assert best_weight("grey", sigma=25 / 255) == "dncnn-gray-25"
-    with pytest.raises(ChoiceError, match="dncnn-gray-25 is for 20 to 50"):
-        best_weight("grey", sigma=15 / 255)
+    assert best_weight("grey", sigma=5 / 255) == "ffdnet-gray"
+    with pytest.raises(ChoiceError, match="dncnn-gray-25 is for 20 to 50; ffdnet-gray is for 0 to"):
+        best_weight("grey", sigma=90 / 255)
 
 
 # ---- the command
