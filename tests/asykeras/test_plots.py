@@ -172,7 +172,7 @@ def test_bars_refuse_scores_that_do_not_fit():
         plots.score_bars(NAMES, COLUMNS, metric="rmse")
     with pytest.raises(ValueError, match="Received: baseline=.*'MXE'"):
         plots.score_bars(NAMES, COLUMNS, baseline={"AsyMSE": "MXE"})
-    with pytest.raises(ValueError, match=r"finite. Received: network='a', scores=\[inf\]"):
+    with pytest.raises(ValueError, match=r"finite. Received: network='a', scores=\[ *inf\]"):
         plots.score_bars(["one"], {"a": [{"psnr": np.inf}]})
     with pytest.raises(ValueError, match="must be left for the bars"):
         plots.score_bars(["one"], {"a": [{"psnr": 1.0}]}, baseline={"a": "a"})

@@ -41,6 +41,8 @@ POSITIONAL = {
     "estimate_noise": "image",
     "GaussianNoise": "sigma",
     "PoissonGaussianNoise": "gain",
+    "JpegCompression": "quality",
+    "PhotoDownscale": "scale",
     "Blur": "kernel",
     "Mask": "mask",
     "plots.page": "width height",

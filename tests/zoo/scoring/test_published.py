@@ -59,11 +59,21 @@ DENOISING = [name for name in zoo.list_weights() if published_card(name).use.sca
 
 
 @pytest.mark.parametrize("name", ENLARGING)
-def test_a_network_that_enlarges_beats_bicubic_and_srcnn(name):
+def test_a_network_that_enlarges_beats_bicubic(name):
     test = samples_of(name)
     assert test.psnr > mean(evaluate(None, IMAGES, parse(test.task)))["psnr"] + 0.5
-    if "srcnn" not in name:
-        assert test.psnr > samples_of(f"srcnn-955-{test.task}").psnr + 0.5
+
+
+@pytest.mark.parametrize("name", [each for each in ENLARGING if "srcnn" not in each])
+def test_a_network_that_enlarges_beats_srcnn_on_every_test_set(name):
+    card = published_card(name)
+    srcnn = {
+        (test.data, test.task): test.psnr
+        for test in published_card(f"srcnn-955-x{card.use.scale}").tests
+    }
+    both = [test for test in card.tests if (test.data, test.task) in srcnn]
+    assert {"set5", "set14", "bsds500/val", "samples"} <= {test.data for test in both}
+    assert all(test.psnr > srcnn[test.data, test.task] for test in both)
 
 
 def non_local_means(images, sigma):
