@@ -14,6 +14,7 @@ from zoo.app.folder import find_jobs, restore_files
 from zoo.app.page import serve
 from zoo.app.preview import preview_file, write_preview
 from zoo.app.progress import Progress
+from zoo.exports.export import TARGETS, describe, export
 from zoo.machine.dtype import PRECISIONS
 from zoo.networks.importers import MODELS, import_weights
 from zoo.pictures.errors import ImageError
@@ -24,7 +25,6 @@ from zoo.restoring.network import Network, open_network
 from zoo.restoring.remarks import remark_on_level
 from zoo.restoring.stabilized import level_of, sensor_of, stabilized
 from zoo.runtimes.engines import ENGINES
-from zoo.runtimes.formats import FORMATS
 from zoo.store.card import WeightsError
 from zoo.store.choice import (
     best_weight,
@@ -230,8 +230,6 @@ def _level(text: str) -> Level:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from zoo.exports.export import describe, export
-
     report = export(
         options.name,
         options.out,
@@ -264,7 +262,10 @@ def _add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("name", metavar="NAME", help="published name, file or work folder")
     command.add_argument("out", metavar="OUT", help="folder, or file.onnx, file.tflite, file.xml")
     command.add_argument(
-        "--format", choices=FORMATS, default="savedmodel", help="default: savedmodel, a folder"
+        "--format",
+        choices=TARGETS,
+        default="savedmodel",
+        help="default: savedmodel, a folder; hub: a folder for the Hugging Face hub",
     )
     command.add_argument("--int8", action="store_true", help="litert in 8-bit integers")
     command.add_argument("--overwrite", action="store_true", help="replace an earlier export")
