@@ -35,10 +35,19 @@ from zoo.store.choice import (
 )
 from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
+Add = Callable[..., argparse.ArgumentParser]  # of a command, as argparse's `add_parser`
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: see `zoo.app.command.run`."""
-    return run(_parser(), lambda options: int(options.run(options)), arguments)
+
+def main(
+    arguments: Sequence[str] | None = None, more: Callable[[Add], None] = lambda add: None
+) -> int:
+    """Run the command line; return the exit code: see `zoo.app.command.run`.
+
+    Args:
+        arguments: Words of the command line; those of the process by default.
+        more: Adds commands from above this package.
+    """
+    return run(_parser(more), lambda options: int(options.run(options)), arguments)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -247,7 +256,7 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_demo(add: Add) -> None:
     command = add("demo", help="a page in the browser that restores pictures")
     command.add_argument(
         "--weights", nargs="+", metavar="NAME", help="names, files or work folders to choose from"
@@ -257,7 +266,7 @@ def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.set_defaults(run=_demo)
 
 
-def _add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_export(add: Add) -> None:
     command = add("export", help="write a network for another runtime")
     command.add_argument("name", metavar="NAME", help="published name, file or work folder")
     command.add_argument("out", metavar="OUT", help="folder, or file.onnx, file.tflite, file.xml")
@@ -272,7 +281,7 @@ def _add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.set_defaults(run=_export)
 
 
-def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_restore(add: Add) -> None:
     command = add("restore", help="restore files and folders of pictures")
     command.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures"
@@ -319,7 +328,7 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.set_defaults(run=_restore)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(more: Callable[[Add], None]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="asykeras", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -351,6 +360,7 @@ def _parser() -> argparse.ArgumentParser:
         "--transposed", action="store_true", help="SRCNN kernels that are stored row by row"
     )
     command.set_defaults(run=_import)
+    more(commands.add_parser)
     for command in commands.choices.values():  # there, too: people add it to the end of a line
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
     return parser
