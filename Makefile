@@ -2,6 +2,7 @@
 #   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
 #   make test   run the tests, on TensorFlow and on JAX
 #   make fuzz   damage, kill and starve what must survive it
+#   make wheel  build the wheel and try it in an empty environment
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
 	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test test-jax test-tensorflow fuzz
+.PHONY: demo test test-jax test-tensorflow fuzz wheel
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -30,6 +31,9 @@ fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz.kill
 	$(BIN)/python -m tests.fuzz.images --minutes 10
 	$(BIN)/python -m tests.fuzz.weights --minutes 10
+
+wheel: .venv/ready
+	$(BIN)/python -m tests.wheel
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -35,11 +35,14 @@ def pictures(folder, count, size=24):
 
 
 def results(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != restore_ray.REPORT and path.name[0] != "."
-    }
+    """Return the finished results by their names: not what is still in a part."""
+    found = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if "." not in (part[0] for part in name.split("/")) and name != restore_ray.REPORT:
+            if path.is_file():
+                found[name] = path.read_bytes()
+    return found
 
 
 def report(folder):
