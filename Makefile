@@ -2,6 +2,7 @@
 #   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
 #   make test   run the tests, on TensorFlow and on JAX
 #   make fuzz   damage, kill and starve what must survive it
+#   make test-lowest  run part of them with the lowest versions that are allowed
 #   make wheel  build the wheel and try it in an empty environment
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
 	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test test-jax test-tensorflow fuzz wheel
+.PHONY: demo test test-jax test-tensorflow test-lowest fuzz wheel
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -24,6 +25,15 @@ test-jax:
 
 test-tensorflow:
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
+
+# With the lowest versions that pyproject.toml allows of what the packages and the exports need.
+test-lowest:
+	$(PYTHON) -m pip install --quiet uv
+	$(PYTHON) -m uv venv --quiet --python 3.11 .venv/lowest
+	$(PYTHON) -m uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct \
+		-r pyproject.toml $(addprefix --extra ,jax onnx openvino litert hub) "pytest>=8.3" "scikit-image>=0.24" "scipy>=1.11"
+	.venv/lowest/bin/python -m pytest -q tests/asykeras/test_losses.py tests/asykeras/test_metrics.py \
+		tests/asykeras/test_resize.py $(addprefix tests/zoo/,exports networks pictures restoring runtimes store)
 
 # Kills every command that writes, 20 times each, at random moments; restores images and reads weights,
 # checkpoints and cubes that are changed at random; minutes.
