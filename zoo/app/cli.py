@@ -268,7 +268,7 @@ def _add_demo(add: Add) -> None:
 
 def _add_export(add: Add) -> None:
     command = add("export", help="write a network for another runtime")
-    command.add_argument("name", metavar="NAME", help="published name, file or work folder")
+    command.add_argument("name", metavar="NAME", help="published name, file, folder, hf://...")
     command.add_argument("out", metavar="OUT", help="folder, or file.onnx, file.tflite, file.xml")
     command.add_argument(
         "--format",
@@ -300,8 +300,8 @@ def _add_restore(add: Add) -> None:
     text = "share of the restored picture in the result, 0 to 1; the rest is the input (default: 1)"
     command.add_argument("--strength", type=float, default=1.0, metavar="S", help=text)
     text = (
-        "instead of the best: published name, file (.pth, .safetensors) or work folder; several "
-        "with commas between, one after the other"
+        "instead of the best: published name, file (.pth, .safetensors), work folder or "
+        "hf://owner/name; several with commas between, one after the other"
     )
     command.add_argument("--weights", metavar="NAME", help=text)
     text = (

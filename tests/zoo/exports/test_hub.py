@@ -16,6 +16,7 @@ import pytest
 import zoo
 from tests.zoo.examples import card_of
 from tests.zoo.hub_server import NAME, serving
+from zoo.app import cli
 from zoo.exports.hub import write_folder
 from zoo.store.card import Card, Use, read_card
 from zoo.store.weight import Weight, find, published_card, save
@@ -46,7 +47,8 @@ for number, place in enumerate(places):
 def exported(folder, network, card):
     """Return a folder for the hub of a network with random weights."""
     save(network, folder / "saved.weights.h5", card)
-    zoo.export(folder / "saved.weights.h5", folder / "mine", format="hub")
+    words = ["export", str(folder / "saved.weights.h5"), str(folder / "mine"), "--format", "hub"]
+    assert cli.main(words) == 0
     return folder / "mine"
 
 
