@@ -25,7 +25,8 @@ def test_the_guide_runs(tmp_path):
     pairs, decibels = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     run(tmp_path, "-c", pairs)
     assert len(list((tmp_path / "pairs/train/small").iterdir())) == 50
-    words = shlex.split(re.search(r"asykeras (train span .*?)\n\n", GUIDE, re.DOTALL)[1])
+    command = re.search(r"asykeras (train span .*?)\n\n", GUIDE, re.DOTALL)[1]
+    words = shlex.split(command.replace("\\\n", ""))
     few = [word for word in words if word != "--fit"]
     run(tmp_path, "-m", "recipes.train", *few, "--steps", "2", "--every", "2", "--minutes", "0")
     printed = run(tmp_path, "-c", decibels)

@@ -6,6 +6,7 @@ the card by a builder of the zoo: `config.json` is compared and looked through, 
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -131,8 +132,9 @@ def _fetch(address: str, repository: str, revision: str | None, file: str, most:
         raise WeightsError(
             f"{address} needs huggingface_hub: pip install 'asykeras[hub]'"
         ) from None
+    server = os.environ.get("HF_ENDPOINT") or None  # also where it is set after the import
     try:
-        url = huggingface_hub.hf_hub_url(repository, file, revision=revision)
+        url = huggingface_hub.hf_hub_url(repository, file, revision=revision, endpoint=server)
         size = huggingface_hub.get_hf_file_metadata(url).size or 0
         if size > most:
             raise WeightsError(f"{file} of {address} has {size} bytes, more than {most}")
@@ -140,6 +142,7 @@ def _fetch(address: str, repository: str, revision: str | None, file: str, most:
             repository,
             file,
             revision=revision,
+            endpoint=server,
             library_name="asykeras",
             library_version=__version__,
         )
