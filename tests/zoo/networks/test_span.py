@@ -37,6 +37,7 @@ class TestSPAN(BuilderContract):
         (4, 52, 28 * 52 + 19 * 52 * 469 + 52 * 209 + 48 * 469),
     ],
 )
+@pytest.mark.once
 def test_the_networks_have_the_published_number_of_parameters(scale, channels, parameters):
     assert SPAN(scale, channels=channels).count_params() == parameters
 
@@ -95,6 +96,7 @@ def test_tiles_equal_the_whole():
     np.testing.assert_allclose(tiled, run(model, image[None])[0][0], atol=1e-5)
 
 
+@pytest.mark.once
 def test_a_keras_file_opens_where_only_keras_is_imported(tmp_path):
     assert_opens_with_keras_alone(SPAN(2), images(7, 9, 3), tmp_path)
 
