@@ -74,6 +74,16 @@ def test_the_network_is_the_published_one(scale, channels):
     np.testing.assert_allclose(run(model, image)[0], written_out(model, image, scale), atol=1e-4)
 
 
+def test_random_features_keep_their_size_from_block_to_block():
+    image = np.random.default_rng(0).random((1, 24, 24, 3), "float32")
+    for seed in range(4):
+        keras.utils.set_random_seed(seed)
+        model = zoo.SPAN(2)
+        features = [model.get_layer(name).output for name in ("head", "block6")]
+        first, last = (np.std(each) for each in keras.Model(model.input, features)(image))
+        assert 0.3 < last / first < 3
+
+
 def test_others_left_out_the_mean_and_keep_the_size():
     model = SPAN(1, channels=8, image_channels=4, centred=False)
     image = images(5, 6, 4)
