@@ -30,6 +30,7 @@ from zoo.pictures.tiff import (
     TiffKind,
     TiffMetadata,
     check_segments,
+    no_data,
     tiff_kind,
     tiff_metadata,
 )
@@ -393,15 +394,18 @@ def _tiff(path: Path) -> Photo:
     orientation = number(tags, 274, 1)
     orientation = orientation if orientation in TURNS else 1
     metadata, lost = tiff_metadata(path, tags, orientation)
+    picture = _picture(path, mode, upright(size, orientation), dtype)
+    gap = no_data(tags, picture.dtype)
     remarks = (
         f"of {path} only the first picture is kept" if several else "",
         f"of {path} only {mode} is kept, not its other channels" if kind.others > 0 else "",
         "" if mode == "P" else _deepened(path, kind.bits),
+        f"{path} has a value for no data, {gap}, which is restored like any other" if gap else "",
     )
     return Photo(
         path=path,
         format="TIFF",
-        picture=_picture(path, mode, upright(size, orientation), dtype),
+        picture=picture,
         stored=_STORED.get(mode, ""),
         orientation=orientation,
         deep=deep,
