@@ -18,7 +18,7 @@ END = "<!-- end of weights -->"
 def table() -> str:
     """Return one line for each weight, with the first test of its card, in Markdown."""
     lines = [
-        "| weight | parameters | file | PSNR in dB | published | SHA-256 |",
+        "| weight | parameters | file | first test, PSNR in dB | published | SHA-256 |",
         "|---|---|---|---|---|---|",
     ]
     for name in list_weights():
