@@ -23,7 +23,7 @@ PROGRAM = re.compile(r"(?:KERAS_BACKEND=\w+ )?(asykeras|python -m (recipes[\w.]*
 
 
 def blocks(page, slow):
-    """Return the Python of a page as one program; without the blocks that are marked slow, or all."""
+    """Return the Python of a page as one program, with or without what is marked slow."""
     found = BLOCK.findall(page.read_text())
     return "\n".join(code for mark, code in found if slow or not mark)
 
@@ -127,7 +127,8 @@ COMMANDS = sorted({(name(page), line) for page in PAGES for line in commands(pag
 def test_a_command_is_understood(line, capsys):
     words = shlex.split(line, comments=True)
     program = PROGRAM.match(line)
-    words = words[words.index("asykeras") + 1 :] if not program[2] else words[words.index("-m") + 2 :]
+    first = words.index("-m") + 2 if program[2] else 1
+    words = words[first:]
     try:
         parser_of(program[2]).parse_args(words)
     except SystemExit as end:

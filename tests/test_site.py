@@ -86,9 +86,12 @@ def test_a_browser_shows_it_and_finds_a_loss(address, tmp_path):
                 assert page.locator("article img").evaluate_all(broken) == 0
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(address)
+        page.wait_for_load_state("networkidle")
         page.keyboard.press("Control+k")
-        page.keyboard.type("AsyMSE")
-        page.get_by_role("link", name="AsyMSE").first.wait_for(timeout=20_000)
+        page.locator("dialog input").wait_for()
+        page.locator("dialog input").fill("AsyMSE")
+        found = page.locator("dialog a[href*='api/asykeras/#asykeras.AsyMSE']")
+        found.first.wait_for(timeout=20_000)
         page.screenshot(path=pictures / "search.png")
         browser.close()
     assert not errors

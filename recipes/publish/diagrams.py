@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 from zoo.app.command import Work, command
@@ -89,7 +90,7 @@ def row(*boxes: tuple[str, str, str], at: float = 0, first: float = 0) -> list[B
 
 def chain(*names: str) -> list[Arrow]:
     """Return straight arrows from each to the next."""
-    return [Arrow(a, b) for a, b in zip(names, names[1:], strict=False)]
+    return [Arrow(a, b) for a, b in pairwise(names)]
 
 
 def _srcnn() -> tuple[list[Box], list[Arrow]]:
@@ -305,7 +306,8 @@ def svg(name: str) -> str:
     boxes = {box.name: box for box in listed}
     corners = {arrow: points(arrow, boxes) for arrow in arrows}
     right = max(box.x + box.half[0] for box in listed) + BORDER
-    bottom = max([y for line in corners.values() for _, y in line] + [b.y + b.half[1] for b in listed])
+    lowest = [y for line in corners.values() for _, y in line]
+    bottom = max(lowest + [box.y + box.half[1] for box in listed])
     size = f"{right:.0f} {bottom + BORDER:.0f}"
     width, height = size.split()
     return "\n".join(
@@ -325,7 +327,9 @@ def svg(name: str) -> str:
 
 def _line(corners: Sequence[Point]) -> str:
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in corners)
-    return f'<path d="M{path}" fill="none" stroke="#333" stroke-width="1.3" marker-end="url(#head)"/>'
+    return (
+        f'<path d="M{path}" fill="none" stroke="#333" stroke-width="1.3" marker-end="url(#head)"/>'
+    )
 
 
 def _box(box: Box) -> str:

@@ -10,7 +10,7 @@ import griffe
 CHANGES = {"Example:": "Examples:", "Call arguments:": "Args: Call arguments:"}
 
 
-class Sections(griffe.Extension):  # type: ignore[misc]
+class Sections(griffe.Extension):
     """Gives sections of docstrings the names that griffe knows."""
 
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 import zoo
 from asykeras import plots
-from recipes.plug_and_play.classical import Problem, restore
+from recipes.plug_and_play.classical import restore
 from recipes.plug_and_play.degraded import Options, schedule_of, simulate
 from recipes.plug_and_play.record import Record, Tuned
 from recipes.plug_and_play.rows import OURS, methods_of, nearest_row, problem_of, settings_of
