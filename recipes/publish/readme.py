@@ -18,19 +18,19 @@ END = "<!-- end of weights -->"
 def table() -> str:
     """Return one line for each weight, with the first test of its card, in Markdown."""
     lines = [
-        "| weight | parameters | file | first test, PSNR in dB | published | SHA-256 |",
-        "|---|---|---|---|---|---|",
+        "| weight | first test | PSNR in dB | published | parameters | file | SHA-256 |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in list_weights():
         card = published_card(name)
         test = card.tests[0]
-        beside = f"{test.published:.2f}" if test.published else ""
         cells = [
             f"`{name}`",
+            str(test),
+            f"{test.psnr:.2f}",
+            f"{test.published:.2f}" if test.published else "",
             f"{card.parameters:,}",
             f"{card.bytes / 1024:,.0f} KiB",
-            f"{test}: {test.psnr:.2f}",
-            beside,
             f"`{card.sha256[:8]}`",
         ]
         lines.append("| " + " | ".join(cells) + " |")
