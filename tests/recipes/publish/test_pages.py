@@ -129,3 +129,17 @@ def test_faults_of_a_site_are_found(tmp_path, monkeypatch, capsys):
     ]
     assert site.main([str(tmp_path)]) == 1
     assert "zoo.gone is not documented" in capsys.readouterr().out
+
+
+def test_a_page_that_is_out_of_date_is_named(tmp_path, monkeypatch, capsys):
+    for name, value in {"ROOT": tmp_path, "DOCS": tmp_path / "docs"}.items():
+        monkeypatch.setattr(pages, name, value)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    page = tmp_path / "docs/a.md"
+    page.write_text(f"<!-- table: csv a.csv -->\n{pages.END}\n")
+    assert pages.main(["--check"]) == 1
+    assert "docs/a.md is not up to date" in capsys.readouterr().out
+    assert pages.main([]) == 0
+    assert "| 1 |" in page.read_text()
+    assert pages.main(["--check"]) == 0
