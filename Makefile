@@ -1,6 +1,7 @@
 # Commands for a fresh clone. All make their own environment in .venv first.
 #   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
 #   make test   run the tests, on TensorFlow and on JAX
+#   make docs   build the site from the guides: build/site/index.html
 #   make fuzz   damage, kill and starve what must survive it
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
 	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test test-jax test-tensorflow fuzz
+.PHONY: demo test test-jax test-tensorflow docs fuzz
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -24,6 +25,13 @@ test-jax:
 test-tensorflow:
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
 
+# Fails where a table is not up to date, a link leads nowhere, or a public name is not documented.
+docs: .venv/docs
+	$(BIN)/python -m recipes.publish.pages --check
+	$(BIN)/python -m recipes.publish.stage build/docs
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python -m recipes.publish.site build/site
+
 # Kills every command that writes, 20 times each, at random moments; restores images and reads weights,
 # checkpoints and cubes that are changed at random; minutes.
 fuzz: .venv/ready
@@ -35,4 +43,8 @@ fuzz: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # the first that knows --group
 	$(BIN)/python -m pip install --quiet --editable ".[plots]" --group dev
+	touch $@
+
+.venv/docs: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@
