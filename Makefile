@@ -1,6 +1,7 @@
 # Commands for a fresh clone. All make their own environment in .venv first.
 #   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
 #   make test   run the tests, on TensorFlow and on JAX
+#   make docs   build the site from the guides: build/site/index.html
 #   make fuzz   damage, kill and starve what must survive it
 #   make test-lowest  run part of them with the lowest versions that are allowed
 #   make wheel  build the wheel and try it in an empty environment
@@ -13,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
 	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test test-jax test-tensorflow test-lowest fuzz wheel
+.PHONY: demo test test-jax test-tensorflow test-lowest docs fuzz wheel
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -35,6 +36,13 @@ test-lowest:
 	.venv/lowest/bin/python -m pytest -q tests/asykeras/test_losses.py tests/asykeras/test_metrics.py \
 		tests/asykeras/test_resize.py $(addprefix tests/zoo/,exports networks pictures restoring runtimes store)
 
+# Fails where a table is not up to date, a link leads nowhere, or a public name is not documented.
+docs: .venv/docs
+	$(BIN)/python -m recipes.publish.pages --check
+	$(BIN)/python -m recipes.publish.stage build/docs
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python -m recipes.publish.site build/site
+
 # Kills every command that writes, 20 times each, at random moments; restores images and reads weights,
 # checkpoints and cubes that are changed at random; minutes.
 fuzz: .venv/ready
@@ -49,4 +57,8 @@ wheel: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # the first that knows --group
 	$(BIN)/python -m pip install --quiet --editable ".[plots]" --group dev
+	touch $@
+
+.venv/docs: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@

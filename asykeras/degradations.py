@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 
 from asykeras.configured import not_negative, positive
 from asykeras.eager import check_range
-from asykeras.layout import may_be_equal
+from asykeras.layout import check_channels_last, may_be_equal
 from asykeras.poisson import poisson
 from asykeras.resize import (
     bicubic_resize,
@@ -64,6 +64,7 @@ class _Degradation(keras.Layer):
             raise ValueError(f"images must have shape (B, H, W, C). Received: {shape=}")
         if "float" not in dtype:
             raise TypeError(f"images must be floating point in [0, 1]. Received: {dtype=}")
+        check_channels_last(shape)
 
 
 class RandomDegradation(_Degradation):

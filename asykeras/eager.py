@@ -1,7 +1,7 @@
 """What can be checked of the values of a tensor: only those that are there, not those being traced.
 
-A compiled step holds no values while it is traced, and to look at them in every step would cost
-time on the device. So these checks see what runs eagerly, and nothing in compiled code.
+A compiled step holds no values while it is traced. So these checks see what runs eagerly, and
+nothing in compiled code, which has no error to raise either: there `alarm` makes a number NaN.
 """
 
 import keras
@@ -44,3 +44,19 @@ def check_range(values: Tensor, low: float, high: float, expected: str) -> None:
     margin = MARGIN * (high - low)
     if least < low - margin or most > high + margin:
         raise ValueError(f"{expected}. Received: {least=:g}, {most=:g}")
+
+
+def alarm(values: Tensor, low: float, high: float) -> Tensor:
+    """Return NaN for each value that `check_range` would refuse, else 0; constant for gradients.
+
+    Added to a loss it lets the loss be seen to fail where nothing can be raised, in compiled code,
+    and leaves the gradient, and so the network, as they are.
+
+    Args:
+        values: Tensor, any shape.
+        low: Lowest value of the range.
+        high: Highest value of the range.
+    """
+    middle, reach = (low + high) / 2, (0.5 + MARGIN) * (high - low)
+    outside = keras.ops.abs(values - middle) > reach
+    return keras.ops.stop_gradient(keras.ops.where(outside, float("nan"), 0.0))

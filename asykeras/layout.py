@@ -44,3 +44,22 @@ def standardize_data_format(data_format: str | None) -> str:
             f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format=}"
         )
     return data_format
+
+
+def check_channels_last(shape: Shape) -> None:
+    """Refuse images that can only be channels first, where that is the setting of Keras.
+
+    Layers of images take channels last under any setting; they would filter across the channels.
+
+    Args:
+        shape: Of the images, `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: if the setting is channels first, and so are the channels of grey or colour.
+    """
+    first = keras.config.image_data_format() == "channels_first"
+    if first and len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3):
+        raise ValueError(
+            "images must be channels last, also where keras.config says channels_first: transpose "
+            f"them. Received: {shape=}"
+        )

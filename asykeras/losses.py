@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from asykeras.eager import eager_values
+from asykeras.eager import alarm, eager_values
 from asykeras.errors import Charbonnier, Huber, absolute_error, squared_error
 from asykeras.layout import known_shape, may_be_equal, standardize_data_format
 from asykeras.types import Config, DType, LabelWeights, PixelError, Tensor, ToneCurve, Value
-from asykeras.weighting import Quartile, Reciprocal, stretched
+from asykeras.weighting import Quartile, Reciprocal, check_labels, stretched
 
 ERRORS: dict[str, PixelError] = {
     "mse": squared_error,
@@ -92,8 +92,8 @@ class AsymmetricLoss(keras.losses.Loss):
         ValueError: for unknown names, and for options of weights where there are none; at the call,
             for shapes that differ and for integer labels where the weighting expects a range; when
             running eagerly, also for labels that are not finite or far outside that range. Compiled
-            code has no values that could be checked: `loss(label, label)` on one batch before `fit`
-            does it.
+            code, as that of `fit`, cannot raise: there the loss of such labels is NaN (the gradient
+            is not), and `loss(label, label)` on one batch says why.
 
     Example:
         One pixel, label 0.5, prediction 0.7: M = 0.98201, so AsyMSE gives 0.98201 * 0.04 = 0.03928
@@ -158,6 +158,10 @@ class AsymmetricLoss(keras.losses.Loss):
         """Return the weighted error averaged over the channels: `(batch, ...)`."""
         if self._channels_first(y_true):
             y_true, y_pred = ops.moveaxis(y_true, 1, -1), ops.moveaxis(y_pred, 1, -1)
+        return self._errors(y_true, y_pred) + self._alarm(y_true, y_pred.dtype)
+
+    def _errors(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return the weighted error of images whose channels are last, averaged over them."""
         weighting = self.weighting
         weights = None if weighting is None else self._weights(weighting, y_true, y_pred)
         dtype = y_pred.dtype
@@ -173,6 +177,13 @@ class AsymmetricLoss(keras.losses.Loss):
             # One weight for all channels of a pixel: averaging first leaves less to multiply.
             return ops.squeeze(weights, axis=-1) * _channel_mean(errors, y_true)
         return _channel_mean(weights * errors, y_true)
+
+    def _alarm(self, y_true: Tensor, dtype: DType) -> Tensor | float:
+        """Return NaN for pixels whose labels the weighting is not made for, else 0."""
+        limits = self._declared()
+        if limits is None or eager_values(y_true) is not None:  # these have been refused
+            return 0.0
+        return ops.mean(alarm(ops.cast(y_true, dtype), *limits), axis=-1)
 
     def weights(self, y_true: Tensor, y_pred: Tensor = None) -> Tensor:
         """Return M, the weights that this loss gives to the pixels of a label.
@@ -203,6 +214,8 @@ class AsymmetricLoss(keras.losses.Loss):
     def _weights(self, weighting: LabelWeights, y_true: Tensor, y_pred: Tensor = None) -> Tensor:
         """Return the weights of images whose channels are last, as every weighting takes them."""
         image = label = ops.cast(y_true, "float32")
+        if not self.normalize:
+            check_labels(weighting, label)
         if self.reference == "prediction":
             image = ops.stop_gradient(ops.cast(y_pred, "float32"))
         if self.normalize:
@@ -217,8 +230,12 @@ class AsymmetricLoss(keras.losses.Loss):
 
     def _label_range(self, label: Tensor) -> tuple[Tensor, Tensor]:
         """Return what a prediction is clipped to before its weights are taken."""
-        declared = (0.0, 1.0) if self.normalize else getattr(self.weighting, "label_range", None)
+        declared = (0.0, 1.0) if self.normalize else self._declared()
         return declared or (ops.minimum(ops.min(label), 0.0), ops.maximum(ops.max(label), 1.0))
+
+    def _declared(self) -> tuple[float, float] | None:
+        """Return the range that the weighting expects of the labels as they are given."""
+        return None if self.normalize else getattr(self.weighting, "label_range", None)
 
     def _channels_first(self, y_true: Tensor) -> bool:
         return self.data_format == "channels_first" and len(y_true.shape) > 2
@@ -273,7 +290,7 @@ class AsymmetricLoss(keras.losses.Loss):
                 f"{self.name}: images need a batch axis and at least one more. Received: {shape=}"
             )
         dtype = keras.backend.standardize_dtype(y_true.dtype)
-        limits = None if self.normalize else getattr(self.weighting, "label_range", None)
+        limits = self._declared()
         if limits and limits[1] <= 1 and ("int" in dtype or dtype == "bool"):
             raise ValueError(
                 f"{self.name}: labels must be floats in [0, 1]; divide 8-bit images by 255 or pass "

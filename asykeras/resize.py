@@ -14,6 +14,7 @@ from typing import Unpack
 import keras
 import numpy as np
 
+from asykeras.layout import check_channels_last
 from asykeras.types import Config, LayerOptions, Shape, Tensor
 
 # What `scale` and `size` accept: one value for both axes (scale only), or (rows, columns).
@@ -120,6 +121,7 @@ class BicubicResize(keras.Layer):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the resized images; shapes as in `bicubic_resize`."""
+        check_channels_last(tuple(images.shape))
         return bicubic_resize(images, self.scale, size=self.size)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

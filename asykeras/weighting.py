@@ -25,7 +25,7 @@ from asykeras.color import grey
 from asykeras.configured import Configured, not_negative, positive
 from asykeras.curves import Curve
 from asykeras.eager import check_range
-from asykeras.types import Config, Tensor
+from asykeras.types import Config, LabelWeights, Tensor
 
 
 def normalize(image: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Weighting(Configured):
     Attributes:
         label_range: Lowest and highest value of a label, such as `(0, 1)`, or None. Labels beyond
             it by more than half of the range are refused when running eagerly; noise and overshoot
-            stay within. Compiled code has no values that could be checked.
+            stay within. Compiled code cannot raise: there a loss of such labels is NaN.
         black: What darker values count as; None: they keep their value.
 
     Example:
@@ -107,13 +107,7 @@ class Weighting(Configured):
             ValueError: when running eagerly, for labels far outside `label_range`.
         """
         label = ops.cast(y_true, "float32")
-        if self.label_range:
-            low, high = self.label_range
-            check_range(
-                label, low, high,
-                f"{type(self).__name__} expects labels in [{low:g}, {high:g}]: divide 8-bit images "
-                "by 255, or give the loss normalize=True",
-            )  # fmt: skip
+        check_labels(self, label)
         if len(label.shape) > 2:
             label = grey(label)
         return self.weigh(label if self.black is None else ops.maximum(label, self.black))
@@ -121,6 +115,22 @@ class Weighting(Configured):
     def weigh(self, grey: Tensor) -> Tensor:
         """Return the weight of each grey value, same shape."""
         raise NotImplementedError
+
+
+def check_labels(weighting: LabelWeights, label: Tensor) -> None:
+    """Refuse eager labels far outside of the range that a weighting declares, if it does.
+
+    Raises:
+        ValueError: with what the weighting expects.
+    """
+    limits = getattr(weighting, "label_range", None)
+    if limits:
+        low, high = limits
+        check_range(
+            label, low, high,
+            f"{type(weighting).__name__} expects labels in [{low:g}, {high:g}]: divide 8-bit "
+            "images by 255, or give the loss normalize=True",
+        )  # fmt: skip
 
 
 @keras.saving.register_keras_serializable(package="asykeras")

@@ -7,7 +7,7 @@ initial weights on the same samples of `zoo/samples/train`; scores both and bicu
 on `zoo/samples/test`; exports the AsyMSE network as a SavedModel, which is compared with it. About
 3 minutes on 2 CPU cores; needs no GPU and downloads nothing.
 
-The folder OUT then holds `demo.png`, what the published weights of EDSR and DnCNN make of the
+The folder OUT then holds `demo.png`, what the published weights of EDSR and FFDNet make of the
 photographs in `showcase.png`, the scores in `scores.csv`, the work folders `mse` and
 `asy_mse` (`zoo.load` takes them), `savedmodel`, and `demo.json` with what was done. They appear
 when everything has succeeded, and replace those of an earlier demo.

@@ -39,6 +39,7 @@ class SpanSettings(Settings):
     descent: Descent = Descent(steps=300_000, learning_rate=5e-4)
     scale: int = option(2, "upsampling factor: 2, 3 or 4; the patch is a multiple of it")
     channels: int = option(48, "filters of each convolution: 28, 48 or 52")
+    composed: bool = option(False, "train each 3x3 kernel as several that are merged afterwards")
     photo: bool = option(False, "of blurred, noisy JPEG photographs instead of clean small images")
 
 
@@ -68,6 +69,7 @@ def recipe(settings: SpanSettings) -> Recipe:
         settings.scale,
         degradation,
         settings.samples.patch,
+        composed=settings.composed,
         channels=settings.channels,
     )
 

@@ -17,6 +17,15 @@ def pytest_configure(config):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items):
+    """Run on TensorFlow alone what both backends would only repeat."""
+    if keras.backend.backend() == "jax":
+        skip = pytest.mark.skip(reason="tested on TensorFlow: it does not depend on the backend")
+        for item in items:
+            if item.get_closest_marker("once"):
+                item.add_marker(skip)
+
+
 @pytest.fixture
 def data() -> Path:
     """Folder with set5, set14, set14_pairs, ...; named by the variable ASYKERAS_DATA."""

@@ -259,8 +259,9 @@ def _stretched(path: Path, values: np.ndarray, ignored: np.ndarray | None = None
     width = span_of(path, low, high)
     unit = np.empty(values.shape, np.float32)
     for band in range(values.shape[-1]):  # one at a time: as float64 a whole cube may not fit
-        unit[..., band] = (values[..., band].astype(np.float64) - low) / width
+        stretched = (values[..., band].astype(np.float64) - low) / width
         if ignored is not None and ignored[..., band].any():
-            gaps = ignored[..., band]
-            unit[gaps, band] = unit[~gaps, band].mean() if not gaps.all() else 0
+            gaps = ignored[..., band]  # whose value may be beyond float32 when it is stretched
+            stretched[gaps] = stretched[~gaps].mean() if not gaps.all() else 0
+        unit[..., band] = stretched
     return Volume(path, unit, low, low + width, values.dtype, ignored=ignored)

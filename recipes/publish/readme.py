@@ -16,20 +16,24 @@ END = "<!-- end of weights -->"
 
 
 def table() -> str:
-    """Return one line for each test of each weight, in Markdown."""
+    """Return one line for each weight, with the first test of its card, in Markdown."""
     lines = [
-        "| weight | parameters, file | test | PSNR / SSIM | published | SHA-256 |",
-        "|---|---|---|---|---|---|",
+        "| weight | first test | PSNR in dB | published | parameters | file | SHA-256 |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in list_weights():
         card = published_card(name)
-        first = [f"`{name}`", f"{card.parameters:,}, {card.bytes / 1024:,.0f} KiB"]
-        digest = f"`{card.sha256[:8]}`"
-        for test in card.tests:
-            scores = f"{test.psnr:.2f} / {test.ssim:.4f}"
-            cells = [*first, str(test), scores, test.beside(), digest]
-            lines.append("| " + " | ".join(cells) + " |")
-            first, digest = ["", ""], ""
+        test = card.tests[0]
+        cells = [
+            f"`{name}`",
+            str(test),
+            f"{test.psnr:.2f}",
+            f"{test.published:.2f}" if test.published else "",
+            f"{card.parameters:,}",
+            f"{card.bytes / 1024:,.0f} KiB",
+            f"`{card.sha256[:8]}`",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

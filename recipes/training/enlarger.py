@@ -16,6 +16,8 @@ def enlarger(
     scale: int,
     degradation: Callable[[], keras.layers.Layer],
     patch: int,
+    *,
+    composed: bool = False,
     **arguments: Argument,
 ) -> Recipe:
     """Return how such a network is trained.
@@ -25,6 +27,7 @@ def enlarger(
         scale: Upsampling factor.
         degradation: See `Recipe`.
         patch: Side of the clean patches.
+        composed: See `Recipe`.
         arguments: Others of the builder.
 
     Raises:
@@ -46,4 +49,5 @@ def enlarger(
         publish=rebuilt(build),
         task=SuperResolution(scale),
         ratio=scale,
+        composed=composed,
     )

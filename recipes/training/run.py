@@ -31,6 +31,7 @@ from recipes.training.checkpoints import (
     steps_there,
     versions,
 )
+from recipes.training.composed import composed, merge
 from recipes.training.curves import draw_curves
 from recipes.training.devices import (
     Devices,
@@ -92,6 +93,7 @@ class Recipe:
         artefacts: Of JPEG to remove, instead of `degradation`.
         slow_layers: See `recipes.training.objective.LayerwiseSGD`.
         trained: Arguments of the builder that differ between `build` and what is published.
+        composed: Whether kernels are trained as several: see `recipes.training.composed`.
     """
 
     build: Callable[[], keras.Model]
@@ -106,6 +108,7 @@ class Recipe:
     artefacts: Artefacts | None = None
     slow_layers: tuple[str, ...] = ()
     trained: dict[str, Argument] = field(default_factory=dict)
+    composed: bool = False
 
 
 def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.Model]:
@@ -387,6 +390,7 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
             said = start_from(network, settings.start.init, recipe.card)
             if not settings.run.quiet:
                 print(said, flush=True)
+        network = composed(network) if recipe.composed else network
         pairs = settings.samples.degraded or recipe.artefacts
         degradation = None if pairs else recipe.degradation()
         images = resident(patches, settings.run.cut)
@@ -509,11 +513,17 @@ def averaged(model: Restorer) -> list[np.ndarray]:
 
 
 def averaged_network(recipe: Recipe, model: Restorer) -> keras.Model:
-    """Return the network with its averaged weights, in float32, on this process alone."""
+    """Return the network with its averaged weights, in float32, on this process alone.
+
+    It is the one that the recipe builds: composed kernels are merged.
+    """
     weights = averaged(model)
     with alone(), computing_in("float32"):
         network = recipe.build()
-        network.set_weights(weights)
+        trained = composed(network) if recipe.composed else network
+        trained.set_weights(weights)
+        if recipe.composed:
+            merge(trained, network)
         return network
 
 

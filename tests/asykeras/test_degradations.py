@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from asykeras.degradations import BicubicDegrade, BicubicDownscale, Blur, GaussianNoise, Mask
-from asykeras.resize import bicubic_resize
+from asykeras.resize import BicubicResize, bicubic_resize
 
 LAYERS = [
     GaussianNoise((0.1, 0.2), seed=3, return_sigma=True, name="noise"),
@@ -434,6 +434,26 @@ def test_wrong_images_are_refused(layer):
         layer(np.ones((1, 4, 4, 3), "uint8"))
     with pytest.raises(ValueError, match=r"shape \(B, H, W, C\). Received: shape=\(4, 4, 3\)"):
         layer(np.ones((4, 4, 3), "float32"))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        BicubicResize(2),
+        BicubicDownscale(2),
+        BicubicDegrade(2),
+        Blur(np.ones((3, 3)) / 9),
+        GaussianNoise(0.1),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_channels_first_are_refused_and_channels_last_taken_under_any_setting(layer):
+    last = images(2, 6, 8, 3)
+    expected = layer(last).shape
+    keras.config.set_image_data_format("channels_first")
+    assert layer(last).shape == expected
+    with pytest.raises(ValueError, match="must be channels last, also where keras.config says"):
+        layer(np.moveaxis(last, -1, 1))
 
 
 @pytest.mark.data

@@ -355,6 +355,25 @@ def test_labels_in_another_range_are_refused(weighting, factor, shift):
         model.evaluate(label, label, verbose=0)
 
 
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("options", [{}, {"reference": "prediction"}, {"weighting": "quartile"}])
+def test_a_compiled_loss_of_labels_in_another_range_is_nan_and_trains_on(jit, options):
+    if not jit and keras.backend.backend() == "jax":
+        pytest.skip("JAX runs eagerly without jit")
+    label = np.linspace(0, 1, 36, dtype="float32").reshape(3, 4, 3, 1)
+    model = keras.Sequential([keras.layers.Conv2D(1, 1)])
+    model.compile(keras.optimizers.SGD(1e-9), AsyMSE(**options), jit_compile=jit)
+    losses = {}
+    for factor in (255, 1):
+        fitted = model.fit(label * factor, label * factor, batch_size=2, verbose=0)
+        losses[factor] = fitted.history["loss"][0]
+    assert np.isnan(losses[255])
+    assert np.isfinite(losses[1])
+    assert all(np.isfinite(each).all() for each in model.get_weights())
+    with pytest.raises(ValueError, match=r"expects labels in \[0, 1\]"):
+        AsyMSE(**options)(label * 255, label)
+
+
 @pytest.mark.parametrize(
     "loss", [AsyMSE(normalize=True), AsyMSE(Level(1.0)), AsyMSE(lambda y_true: y_true)]
 )

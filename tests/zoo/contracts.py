@@ -59,6 +59,7 @@ class BuilderContract:
     def output_shapes(self, height: int, width: int) -> list[tuple[int, ...]]:
         return [(2, self.scale * height, self.scale * width, self.channels)]
 
+    @pytest.mark.once
     def test_it_has_the_published_number_of_parameters(self):
         assert self.builder().count_params() == self.parameters
 

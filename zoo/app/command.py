@@ -113,14 +113,17 @@ def ended_by_signals() -> Iterator[None]:
 
     Later ones change nothing, but that a second Ctrl-C ends the block where it is. A signal that is
     ignored stays so (`nohup`), and in another thread than the first nothing is done: who runs the
-    threads handles signals.
+    threads handles signals. A library written in C may lose what a handler raised and fail of
+    something else: that is then the signal's doing and raised as such.
     """
+    arrived: list[Ended] = []
 
     def end(number: int, frame: Any) -> None:
         for each in before:
             again = signal.default_int_handler if each == signal.SIGINT else signal.SIG_IGN
             signal.signal(each, again)
-        deliver(Ended(number))
+        arrived.append(Ended(number))
+        deliver(arrived[0])
 
     before = {each: signal.getsignal(each) for each in _ENDING}
     before = {each: old for each, old in before.items() if old not in (None, signal.SIG_IGN)}
@@ -131,6 +134,10 @@ def ended_by_signals() -> Iterator[None]:
         before = {}
     try:
         yield
+    except Exception as error:
+        if arrived:
+            raise arrived[0] from error
+        raise
     finally:
         for each, old in before.items():
             signal.signal(each, old)

@@ -12,6 +12,9 @@ from zoo.networks.layers import convolution
 SCALES = (1, 2, 3, 4, 5, 6, 7, 8)
 BLOCKS = 6
 GREY = 0.43  # about the mean of all images, where the output begins
+# Features begin with a deviation of 2 to 5, where the sigmoid is nearly 0 or 1 and a block almost
+# linear. It makes small features, of 1 and less, ever smaller from block to block.
+LARGE = 12.0
 
 
 def SPAN(
@@ -55,8 +58,9 @@ def SPAN(
         ValueError: for any other argument; for weights that do not fit.
 
     Differs from the authors' code: every 3x3 is one convolution, where theirs is trained as several
-    that are merged afterwards. Theirs multiplies what is left of the image by 255, since a block
-    makes small features much smaller; here the first random weights are as large as that needs.
+    that are merged afterwards (also by `recipes.span --composed`). Theirs multiplies what is left
+    of the image by 255, since a block makes small features much smaller; here the first random
+    weights are as large as that needs.
     Weights of the authors' PixelShuffle need their channels reordered: theirs are (channel,
     row, column), those here (row, column, channel).
 
@@ -78,7 +82,7 @@ def SPAN(
     image = keras.Input((None, None, image_channels), name="image")
     # Layers and operations of Keras alone, so that a `.keras` file needs nothing else.
     x = ops.subtract(image, np.array(MEANS[3], "float32")) if centred else image
-    head = _convolution(channels, "head", gain=4.0)(x)
+    head = _convolution(channels, "head", gain=LARGE)(x)
     x, blocks, inner = head, [], []
     for number in range(1, BLOCKS + 1):
         first, x = _block(x, f"block{number}")
@@ -88,7 +92,7 @@ def SPAN(
     x = layers.Concatenate(name="gathered")([head, last, blocks[0], inner[-1]])
     x = _convolution(channels, "fusion", size=1)(x)
     # The last layer computes in float32 under every policy: images in half precision show steps.
-    x = _convolution(image_channels * scale**2, "tail", gain=0.1, bias=GREY, dtype="float32")(x)
+    x = _convolution(image_channels * scale**2, "tail", gain=0.03, bias=GREY, dtype="float32")(x)
     restored = ops.depth_to_space(x, scale, data_format="channels_last") if scale > 1 else x
     model = keras.Model(image, restored, name=name or f"span_{channels}_x{scale}")
     return with_weights(model, weights)
@@ -99,7 +103,7 @@ def _block(x: Tensor, name: str) -> tuple[Tensor, Tensor]:
     channels = x.shape[-1]
     first = _convolution(channels, f"{name}_conv1", gain=2**0.5, activation="silu")(x)
     second = _convolution(channels, f"{name}_conv2", gain=2**0.5, activation="silu")(first)
-    third = _convolution(channels, f"{name}_conv3", gain=2.5)(second)
+    third = _convolution(channels, f"{name}_conv3", gain=2.0)(second)
     attention = ops.sigmoid(third) - 0.5
     total = layers.Add(name=f"{name}_sum")([third, x])
     return first, layers.Multiply(name=name)([total, attention])

@@ -28,6 +28,7 @@ EXTRA = "pip install 'asykeras[heic]'"
 # Brands of the container that HEIC and AVIF share, at byte 8 after the word `ftyp`.
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF = (b"avif", b"avis")
+_HEAD = 2**16  # bytes in which the boxes before the pixels are looked for
 
 
 def kind_in_boxes(path: Path, head: bytes) -> str:
@@ -55,6 +56,18 @@ def kind_in_boxes(path: Path, head: bytes) -> str:
             raise ImageError(f"{path} is AVIF, which this build of Pillow cannot read")
         return "AVIF"
     return ""
+
+
+def avif_bits(path: Path) -> int:
+    """Return the bits per channel that an AVIF file holds; Pillow keeps 8, and says nothing.
+
+    Reference: AOM, "AV1 Codec ISO Media File Format Binding", Sec. 2.3.3 (the box `av1C`: marker
+    and version, profile and level, then flags, of which the second is for 10 bit, the third 12).
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    flags = head[head.find(b"av1C\x81") :][6:7] if b"av1C\x81" in head else b"\0"
+    return {0x40: 10, 0x60: 12}.get(flags[0] & 0x60, 8) if flags else 8
 
 
 def _register_heif() -> bool:

@@ -21,7 +21,7 @@ from zoo.pictures.claims import BMP_RUNS, BOXES, WEBP_LOSSLESS, WEBP_LOSSY, chec
 from zoo.pictures.directory import Tags, number, numbers, read_directories
 from zoo.pictures.errors import ImageError, refusing
 from zoo.pictures.exif import TURNS, reset_orientation, upright
-from zoo.pictures.formats import kind_in_boxes
+from zoo.pictures.formats import avif_bits, kind_in_boxes
 from zoo.pictures.jpeg import LONGEST, jpeg_parts
 from zoo.pictures.picture import Picture
 from zoo.pictures.png import SIGNATURE, Chunks, PngParts, png_parts
@@ -30,6 +30,7 @@ from zoo.pictures.tiff import (
     TiffKind,
     TiffMetadata,
     check_segments,
+    no_data,
     tiff_kind,
     tiff_metadata,
 )
@@ -320,15 +321,20 @@ def _heif(path: Path) -> Photo:
         check_length(path, image.size, path.stat().st_size * BOXES)
         several, bits = getattr(image, "n_frames", 1) > 1, int(image.info.get("bit_depth", 8))
         remark = f"of {path} only the first picture is kept" if several else ""
-        lost = [f"{bits - 8} of {bits} bit"] if bits > 8 else []
-        return replace(_of_pillow(path, "HEIF", image, remark, lost), bits=bits)
+        return replace(_of_pillow(path, "HEIF", image, remark, _beyond_8(bits)), bits=bits)
 
 
 def _avif(path: Path) -> Photo:
     with lenient(), Image.open(path, formats=("AVIF",)) as image:
         check_length(path, image.size, path.stat().st_size * BOXES)
         _check_frames(path, getattr(image, "n_frames", 1))
-        return _of_pillow(path, "AVIF", image)
+        bits = avif_bits(path)
+        return replace(_of_pillow(path, "AVIF", image, lost=_beyond_8(bits)), bits=bits)
+
+
+def _beyond_8(bits: int) -> list[str]:
+    """Return what Pillow drops of deeper values, in words."""
+    return [f"{bits - 8} of {bits} bit"] if bits > 8 else []
 
 
 def _of_pillow(
@@ -388,15 +394,18 @@ def _tiff(path: Path) -> Photo:
     orientation = number(tags, 274, 1)
     orientation = orientation if orientation in TURNS else 1
     metadata, lost = tiff_metadata(path, tags, orientation)
+    picture = _picture(path, mode, upright(size, orientation), dtype)
+    gap = no_data(tags, picture.dtype)
     remarks = (
         f"of {path} only the first picture is kept" if several else "",
         f"of {path} only {mode} is kept, not its other channels" if kind.others > 0 else "",
         "" if mode == "P" else _deepened(path, kind.bits),
+        f"{path} has a value for no data, {gap}, which is restored like any other" if gap else "",
     )
     return Photo(
         path=path,
         format="TIFF",
-        picture=_picture(path, mode, upright(size, orientation), dtype),
+        picture=picture,
         stored=_STORED.get(mode, ""),
         orientation=orientation,
         deep=deep,

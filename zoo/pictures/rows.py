@@ -186,7 +186,7 @@ def _pillow_band(photo: Photo, image: Image.Image, start: int, stop: int) -> np.
         wanted = {"L": "LA", "RGB": "RGBA"}.get(wanted, wanted)
     values = np.asarray(band if band.mode == wanted else band.convert(wanted))
     values = values.astype(picture.dtype, copy=False)
-    if photo.bits == 12:
+    if photo.bits == 12 and picture.dtype == np.uint16:  # of HEIC and AVIF Pillow gives 8
         values = ((values.astype(np.uint32) * 65535 + 2047) // 4095).astype(np.uint16)
     if photo.inverted:
         values = (picture.white - values).astype(picture.dtype)

@@ -45,6 +45,7 @@ _LOST = {330, 37724, 33920, 33921, 50844}
 # GeoTIFF: size of a pixel; points of the picture and where they lie; matrix; what a number stands
 # for, which is the middle of a pixel where the key 1025 is 2.
 _SCALE, _POINTS, _MATRIX, _KEYS = 33550, 33922, 34264, 34735
+_NO_DATA = 42113
 _GEO = {_SCALE: 3, _POINTS: 6, _MATRIX: 16}  # and of how many numbers they are
 
 
@@ -205,6 +206,19 @@ def tiff_metadata(path: Path, tags: Tags, orientation: int) -> tuple[TiffMetadat
 
 def _upright(tag: int, values: bytes | Sequence[float]) -> bytes | Sequence[float]:
     return upright_xmp(values) if tag == _XMP and isinstance(values, bytes) else values
+
+
+def no_data(tags: Tags, dtype: np.dtype[np.generic]) -> str:
+    """Return the value that stands for no data, as GDAL notes it, where a pixel can have it."""
+    values = tags.get(_NO_DATA, (2, b""))[1]
+    text = values.partition(b"\0")[0].decode("latin-1").strip() if isinstance(values, bytes) else ""
+    try:
+        value = float(text)
+    except ValueError:
+        return ""
+    if dtype.kind == "u" and not (0 <= value <= 2 ** (8 * dtype.itemsize) - 1 and value % 1 == 0):
+        return ""
+    return text
 
 
 def enlarged(metadata: TiffMetadata, picture: Picture, scale: int) -> TiffMetadata:

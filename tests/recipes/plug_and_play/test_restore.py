@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 
 import h5py
 import numpy as np
@@ -401,6 +402,22 @@ def test_a_value_for_no_data_is_not_stretched_and_stays(tmp_path):
     gaps = (values == -9999).repeat(2, axis=0).repeat(2, axis=1)
     assert (again[gaps] == -9999).all()
     assert again[~gaps].min() > 900
+
+
+@pytest.mark.parametrize("text", ["-3.4028235e+38", "-3.40282346638529e+38", "nan"])
+def test_a_value_for_no_data_may_be_any_float(text, tmp_path):
+    values = rng.random((4, 5, 3)).astype("f4")
+    values[:2, :2] = np.float32(text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        volume = read_volume(envi_file(tmp_path / "a.hdr", values, **{"data ignore value": text}))
+    known = values[2:]
+    seen = values[~volume.ignored]
+    assert (volume.low, volume.high) == (seen.min(), seen.max())
+    assert volume.ignored[:2, :2].all()
+    assert volume.ignored.sum() == 12
+    unit = (known.astype(float) - volume.low) / (volume.high - volume.low)
+    np.testing.assert_allclose(volume.values[2:], unit, atol=1e-6)
 
 
 @pytest.mark.parametrize(

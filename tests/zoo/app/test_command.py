@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ def test_a_signal_that_is_ignored_stays_ignored():
             os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_what_fails_because_a_library_lost_the_signal_is_the_signals_doing(capsys):
+    def work(options):
+        with suppress(Ended):  # as a callback of HDF5 does, which then finds its data damaged
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise TypeError("not defined for data type class")
+
+    assert started(work) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "tidy: stopped\n"
 
 
 TALKER = """

@@ -41,6 +41,7 @@ class TestLargeDPHSIR(DPHSIRContract):
     parameters = 14_278_451
 
 
+@pytest.mark.once
 def test_the_large_network_has_its_number_of_parameters():
     assert DPHSIR(channels=1).count_params() == TestLargeDPHSIR.parameters
 

@@ -37,6 +37,7 @@ class TestSmallEDSR(BuilderContract):
         ("full", 4, 43_089_923),
     ],
 )
+@pytest.mark.once
 def test_the_networks_have_the_published_number_of_parameters(variant, scale, parameters):
     assert EDSR(scale, variant=variant).count_params() == parameters
 
@@ -75,6 +76,7 @@ def test_the_network_is_the_published_one(scale, residual_scale):
     np.testing.assert_allclose(run(model, image)[0], expected, atol=1e-5)
 
 
+@pytest.mark.once
 def test_the_full_network_scales_its_branches_by_a_tenth():
     assert EDSR(2, variant="full", blocks=1, filters=4).get_layer("block1_scale").scale == 0.1
 

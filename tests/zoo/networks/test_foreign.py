@@ -4,7 +4,6 @@ import io
 import json
 import zipfile
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,9 +16,7 @@ from zoo.networks import foreign
 from zoo.networks.importers import import_weights
 
 # What a file holds does not depend on the backend, and JAX compiles each network anew.
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="files are tested on TensorFlow alone"
-)
+pytestmark = pytest.mark.once
 MEAN = np.array([0.4488, 0.4371, 0.4040])
 
 

@@ -16,6 +16,8 @@ from zoo.scoring.evaluate import evaluate, mean
 from zoo.scoring.tasks import Denoising, SuperResolution
 from zoo.store.claims import ContentError
 
+pytestmark = pytest.mark.once
+
 rng = np.random.default_rng(0)
 
 

@@ -6,6 +6,8 @@ import pytest
 
 import zoo
 
+pytestmark = pytest.mark.once
+
 BUILDERS = [zoo.SRCNN, zoo.EDSR, zoo.MDSR, zoo.SPAN, zoo.DnCNN, zoo.DPHSIR, zoo.FFDNet]
 WITH_SCALE = (zoo.SRCNN, zoo.EDSR, zoo.SPAN)
 

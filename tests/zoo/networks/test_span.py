@@ -37,6 +37,7 @@ class TestSPAN(BuilderContract):
         (4, 52, 28 * 52 + 19 * 52 * 469 + 52 * 209 + 48 * 469),
     ],
 )
+@pytest.mark.once
 def test_the_networks_have_the_published_number_of_parameters(scale, channels, parameters):
     assert SPAN(scale, channels=channels).count_params() == parameters
 
@@ -73,6 +74,16 @@ def test_the_network_is_the_published_one(scale, channels):
     np.testing.assert_allclose(run(model, image)[0], written_out(model, image, scale), atol=1e-4)
 
 
+def test_random_features_keep_their_size_from_block_to_block():
+    image = np.random.default_rng(0).random((1, 24, 24, 3), "float32")
+    for seed in range(4):
+        keras.utils.set_random_seed(seed)
+        model = zoo.SPAN(2)
+        features = [model.get_layer(name).output for name in ("head", "block6")]
+        first, last = (np.std(each) for each in keras.Model(model.input, features)(image))
+        assert 0.3 < last / first < 3
+
+
 def test_others_left_out_the_mean_and_keep_the_size():
     model = SPAN(1, channels=8, image_channels=4, centred=False)
     image = images(5, 6, 4)
@@ -95,6 +106,7 @@ def test_tiles_equal_the_whole():
     np.testing.assert_allclose(tiled, run(model, image[None])[0][0], atol=1e-5)
 
 
+@pytest.mark.once
 def test_a_keras_file_opens_where_only_keras_is_imported(tmp_path):
     assert_opens_with_keras_alone(SPAN(2), images(7, 9, 3), tmp_path)
 

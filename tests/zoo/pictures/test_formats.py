@@ -67,14 +67,35 @@ def test_files_of_phones_are_restored_upright_with_their_profile(save, format, t
     assert np.abs(read_image(path) - upright).mean() < 2
 
 
-def test_a_heic_file_of_10_bit_is_said_to_lose_two(tmp_path):
+@pytest.mark.parametrize(("bits", "lost"), [(10, 2), (12, 4)])
+def test_a_deep_heic_file_is_said_to_lose_what_pillow_drops(bits, lost, tmp_path, monkeypatch):
     heif = pytest.importorskip("pillow_heif")
-    values = np.full((32, 48, 3), 4 * 257, np.uint16)
-    file = heif.from_bytes("RGB;16", (48, 32), values.tobytes())
-    file.save(tmp_path / "deep.heic", quality=90)
-    assert read_header(tmp_path / "deep.heic").remark == (
-        f"of {tmp_path}/deep.heic this is not kept: 2 of 10 bit"
-    )
+    monkeypatch.setattr(heif.options, "SAVE_HDR_TO_12_BIT", bits == 12)
+    path, values = tmp_path / "deep.heic", np.full((32, 48, 3), 200 * 257, np.uint16)
+    values[:, :24] = 90 * 257
+    heif.from_bytes("RGB;16", (48, 32), values.tobytes()).save(path, quality=-1)
+    said = f"of {path} this is not kept: {lost} of {bits} bit"
+    assert read_header(path).remark == said
+    np.testing.assert_allclose(read_image(path), values / 257, atol=2)
+    image, remark = restored(path, tmp_path / "new.heic", scale=1)
+    assert remark == said
+    np.testing.assert_allclose(np.asarray(image).astype(int), values / 257, atol=4)
+
+
+@pytest.mark.parametrize(("bits", "lost"), [(8, 0), (10, 2), (12, 4)])
+def test_a_deep_avif_file_is_said_to_lose_what_pillow_drops(bits, lost, tmp_path):
+    if not features.check("avif"):
+        pytest.skip("this build of Pillow has no AVIF")
+    pyvips, path = pytest.importorskip("pyvips"), tmp_path / "deep.avif"
+    values = np.linspace(0, 65535, 32 * 48 * 3).reshape(32, 48, 3).astype(np.uint16)
+    image = pyvips.Image.new_from_array(values, interpretation="rgb16")
+    try:
+        image.heifsave(str(path), compression="av1", bitdepth=bits, lossless=True)
+    except pyvips.Error:
+        pytest.skip("this build of libvips writes no AVIF")
+    said = f"of {path} this is not kept: {lost} of {bits} bit" if lost else ""
+    assert read_header(path).remark == said
+    np.testing.assert_allclose(read_image(path), values / 257, atol=2)
 
 
 def test_heic_without_its_extra_is_one_sentence(tmp_path, monkeypatch):

@@ -291,6 +291,27 @@ def test_a_map_that_is_turned_loses_its_place_and_says_so(tmp_path):
     assert 33550 not in geo_tags(new)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "text", "said"),
+    [
+        ("uint8", "0", True),
+        ("uint8", "-9999", False),  # which no pixel can have
+        ("uint8", "nan", False),
+        ("uint8", "none", False),
+        ("uint16", "65535", True),
+        ("float32", "-9999 ", True),
+    ],
+)
+def test_a_value_for_no_data_is_said_to_be_restored(dtype, text, said, tmp_path):
+    path = tmp_path / "old.tif"
+    tifffile.imwrite(path, np.ones((9, 6), dtype), extratags=[(42113, 2, 0, text, True)])
+    new, remark = restored(path)
+    sentence = f"{path} has a value for no data, {text.strip()}, which is restored like any other"
+    assert remark == (sentence if said else "")
+    with tifffile.TiffFile(new) as file:
+        assert file.pages[0].tags[42113].value.strip() == text.strip()
+
+
 def test_other_tags_are_kept_and_layers_said_to_be_lost(tmp_path):
     path = tmp_path / "old.tif"
     kept = {

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import keras
 import pytest
 
 import zoo
@@ -15,14 +14,15 @@ from zoo.scoring.verify import SAMPLES, verify
 from zoo.store.weight import PUBLISHED, published_card
 
 README = Path(__file__).parents[3] / "README.md"
-# JAX compiles GRUNet for each size of the samples: a minute.
-ON_JAX_SLOW = {"dphsir-small"} if keras.backend.backend() == "jax" else set()
+# JAX compiles a network for each size of the samples; one of a family is enough there, and GRUNet
+# takes a minute.
+ON_JAX = {"srcnn-955-x3", "edsr-baseline-x4", "dncnn-gray-25", "ffdnet-color", "span-x2"}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name in ON_JAX_SLOW else ())
+        pytest.param(name, marks=() if name in ON_JAX else pytest.mark.once)
         for name in zoo.list_weights()
     ],
 )
@@ -95,6 +95,7 @@ def non_local_means(images, sigma):
 
 
 @pytest.mark.parametrize("name", DENOISING)
+@pytest.mark.once
 def test_a_denoiser_beats_non_local_means_at_its_best_strength(name):
     task = parse(samples_of(name).task)
     grey = "grey" in published_card(name).use.colours

@@ -81,7 +81,7 @@ def test_what_is_no_job(job):
 
 
 def test_the_published_weights():
-    """What README promises of them."""
+    """What the guide promises of them (docs/restore.md)."""
     assert best_weight("rgb", scale=2) == best_weight("grey", scale=2) == "edsr-baseline-x2"
     assert best_weight("cmyk", scale=4) == "edsr-baseline-x4"
     assert best_weight("rgb", scale=3) == "srcnn-955-x3"

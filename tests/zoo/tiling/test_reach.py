@@ -285,6 +285,7 @@ def test_interpolation_that_knows_no_border_enlarges(interpolation, factor):
     assert lit(network) <= reach(network).margin <= lit(network) + 1
 
 
+@pytest.mark.once
 def test_growth_is_a_whole_number():
     assert growth(zoo.EDSR(4, blocks=1, filters=4)) == 4
     assert growth(small_grunet(1)) == 1
