@@ -27,7 +27,7 @@ from recipes.scale.worker import Orders, Row, Worker
 from zoo.app.command import UsageError, Work, command
 from zoo.app.folder import LOCK
 from zoo.machine.dtype import PRECISIONS
-from zoo.machine.failures import printable
+from zoo.machine.failures import printable, reason
 from zoo.machine.files import make_folder
 from zoo.machine.locks import locked
 from zoo.restoring.network import open_network
@@ -135,8 +135,10 @@ def _ray() -> Any:
     try:
         import ray
         import ray.data
-    except ImportError:
+    except ModuleNotFoundError:
         raise UsageError("restoring on a cluster needs Ray: pip install 'asykeras[ray]'") from None
+    except ImportError as error:  # of what Ray itself needs
+        raise UsageError(f"Ray cannot be used: {reason(error)}") from None
     return ray
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from zoo.exports.page import page
+from zoo.exports.hub_page import page
 from zoo.machine.files import sha256
 from zoo.networks.foreign import Foreign
 from zoo.networks.plain import has_own_layers, plain

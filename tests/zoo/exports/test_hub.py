@@ -159,7 +159,7 @@ def test_the_page_has_every_number_as_the_hub_reads_it(made):
 
 @pytest.mark.parametrize("licence", ["", "CC-BY-NC-4.0"])
 def test_a_licence_that_the_hub_does_not_know_is_told_by_its_name(tmp_path, licence):
-    from zoo.exports.page import page
+    from zoo.exports.hub_page import page
 
     card = card_of({"builder": "SRCNN", "arguments": {}, "licence": licence or "unknown"})
     text = page("mine", card, own_layers=False)
