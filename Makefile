@@ -3,6 +3,8 @@
 #   make test   run the tests, on TensorFlow and on JAX
 #   make docs   build the site from the guides: build/site/index.html
 #   make fuzz   damage, kill and starve what must survive it
+#   make test-lowest  run part of them with the lowest versions that are allowed
+#   make wheel  build the wheel and try it in an empty environment
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
 	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test test-jax test-tensorflow docs fuzz
+.PHONY: demo test test-jax test-tensorflow test-lowest docs wheel fuzz
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -32,12 +34,24 @@ docs: .venv/docs
 	$(BIN)/zensical build --strict --clean
 	$(BIN)/python -m recipes.publish.site build/site
 
+# With the lowest versions that pyproject.toml allows of what the packages and the exports need.
+test-lowest:
+	$(PYTHON) -m pip install --quiet uv
+	$(PYTHON) -m uv venv --quiet --python 3.11 .venv/lowest
+	$(PYTHON) -m uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct \
+		-r pyproject.toml $(addprefix --extra ,jax onnx openvino litert hub) "pytest>=8.3" "scikit-image>=0.24" "scipy>=1.11"
+	.venv/lowest/bin/python -m pytest -q tests/asykeras/test_losses.py tests/asykeras/test_metrics.py \
+		tests/asykeras/test_resize.py $(addprefix tests/zoo/,exports networks pictures restoring runtimes store)
+
 # Kills every command that writes, 20 times each, at random moments; restores images and reads weights,
 # checkpoints and cubes that are changed at random; minutes.
 fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz.kill
 	$(BIN)/python -m tests.fuzz.images --minutes 10
 	$(BIN)/python -m tests.fuzz.weights --minutes 10
+
+wheel: .venv/ready
+	$(BIN)/python -m tests.wheel
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -29,8 +29,12 @@ FLOORS = [
     {"app"},
 ]
 # The rooms of recipes: what people type, and what that is made of.
-COMMANDS = {"demo", "dncnn", "dphsir", "edsr", "evaluate", "ffdnet", "plan", "span", "srcnn"}
-ROOMS = {"benchmark", "compare", "data", "datasets", "gpu", "plug_and_play", "publish", "training"}
+COMMANDS = {
+    *("demo", "dncnn", "dphsir", "edsr", "evaluate", "ffdnet", "plan", "restore_ray", "span"),
+    *("srcnn", "train"),
+}
+ROOMS = {"benchmark", "compare", "data", "datasets", "gpu", "plug_and_play", "publish", "scale"}
+ROOMS |= {"training"}
 
 
 def modules(package):

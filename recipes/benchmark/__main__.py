@@ -4,6 +4,7 @@ import argparse
 
 import keras
 
+from recipes.benchmark.cluster import benchmark_ray
 from recipes.benchmark.data import benchmark_data
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
@@ -33,6 +34,7 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         "data": 0,
         "gru": 30,
         "import": 30,
+        "ray": 3,
         "noise": 0,
         "sensor": 0,
     }
@@ -94,6 +96,7 @@ def measure(options: argparse.Namespace) -> None:
             "plug": benchmark_plug,
             "gru": benchmark_gru,
             "import": benchmark_import,
+            "ray": benchmark_ray,
         }
         without_data[options.what](options.rounds)
 

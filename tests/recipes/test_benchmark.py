@@ -1,14 +1,26 @@
 """The benchmarks' arithmetic and what they print; no time is asserted."""
 
 import io
+import os
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from recipes.benchmark import __main__, noise, picture, pictures, ratios, restore, train, turns
+from recipes.benchmark import (
+    __main__,
+    cluster,
+    noise,
+    picture,
+    pictures,
+    ratios,
+    restore,
+    train,
+    turns,
+)
 from recipes.benchmark.noise import benchmark_noise
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.benchmark.train import CASES, Way, row
@@ -339,3 +351,26 @@ def test_a_line_of_the_table_of_levels():
     assert line.split() == "sky 25 26.00 24.00 28.00 1/2 20.50 20.00 21.00".split()
     assert len(line) == len(noise.HEADER)
     assert [noise.allowed(level) for level in (0, 2, 14.9, 15, 50)] == [2, 1.5, 1.5, 1.5, 5]
+
+
+def test_the_ways_of_a_cluster_take_turns_and_starts_do_not_count(monkeypatch, capsys):
+    asked = []
+
+    def run(words, **given):
+        source, out = Path(words[-5 if "-o" in words else -4]), Path(words[-3])
+        asked.append(words[2])
+        seconds = {"recipes.train": 1.0, "1": 4.0, "2": 2.0}[
+            "recipes.train" if "-o" in words else words[words.index("--workers") + 1]
+        ]
+        out.mkdir()
+        for number, path in enumerate(sorted(source.iterdir())):
+            (out / path.name).touch()
+            os.utime(out / path.name, (0, 1000 + seconds * number))
+
+    monkeypatch.setattr(cluster.subprocess, "run", run)
+    cluster.benchmark_ray(2)
+    assert asked == ["recipes.train", "recipes.restore_ray", "recipes.restore_ray"] * 2
+    printed = capsys.readouterr().out
+    assert "1 worker of 1 core               0.25 pictures/s  (0.25, 0.25)" in printed
+    assert "2 workers over 1: 2.00, 2.00" in printed
+    assert "2 workers over the command: 0.50, 0.50" in printed

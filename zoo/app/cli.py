@@ -14,6 +14,7 @@ from zoo.app.folder import find_jobs, restore_files
 from zoo.app.page import serve
 from zoo.app.preview import preview_file, write_preview
 from zoo.app.progress import Progress
+from zoo.exports.export import TARGETS, describe, export
 from zoo.machine.dtype import PRECISIONS
 from zoo.networks.importers import MODELS, import_weights
 from zoo.pictures.errors import ImageError
@@ -24,7 +25,6 @@ from zoo.restoring.network import Network, open_network
 from zoo.restoring.remarks import remark_on_level
 from zoo.restoring.stabilized import level_of, sensor_of, stabilized
 from zoo.runtimes.engines import ENGINES
-from zoo.runtimes.formats import FORMATS
 from zoo.store.card import WeightsError
 from zoo.store.choice import (
     best_weight,
@@ -35,10 +35,19 @@ from zoo.store.choice import (
 )
 from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
+Add = Callable[..., argparse.ArgumentParser]  # of a command, as argparse's `add_parser`
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: see `zoo.app.command.run`."""
-    return run(_parser(), lambda options: int(options.run(options)), arguments)
+
+def main(
+    arguments: Sequence[str] | None = None, more: Callable[[Add], None] = lambda add: None
+) -> int:
+    """Run the command line; return the exit code: see `zoo.app.command.run`.
+
+    Args:
+        arguments: Words of the command line; those of the process by default.
+        more: Adds commands from above this package.
+    """
+    return run(_parser(more), lambda options: int(options.run(options)), arguments)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -230,8 +239,6 @@ def _level(text: str) -> Level:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from zoo.exports.export import describe, export
-
     report = export(
         options.name,
         options.out,
@@ -249,7 +256,7 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_demo(add: Add) -> None:
     command = add("demo", help="a page in the browser that restores pictures")
     command.add_argument(
         "--weights", nargs="+", metavar="NAME", help="names, files or work folders to choose from"
@@ -259,19 +266,22 @@ def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.set_defaults(run=_demo)
 
 
-def _add_export(add: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_export(add: Add) -> None:
     command = add("export", help="write a network for another runtime")
-    command.add_argument("name", metavar="NAME", help="published name, file or work folder")
+    command.add_argument("name", metavar="NAME", help="published name, file, folder, hf://...")
     command.add_argument("out", metavar="OUT", help="folder, or file.onnx, file.tflite, file.xml")
     command.add_argument(
-        "--format", choices=FORMATS, default="savedmodel", help="default: savedmodel, a folder"
+        "--format",
+        choices=TARGETS,
+        default="savedmodel",
+        help="default: savedmodel, a folder; hub: a folder for the Hugging Face hub",
     )
     command.add_argument("--int8", action="store_true", help="litert in 8-bit integers")
     command.add_argument("--overwrite", action="store_true", help="replace an earlier export")
     command.set_defaults(run=_export)
 
 
-def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_restore(add: Add) -> None:
     command = add("restore", help="restore files and folders of pictures")
     command.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures"
@@ -290,8 +300,8 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "share of the restored picture in the result, 0 to 1; the rest is the input (default: 1)"
     command.add_argument("--strength", type=float, default=1.0, metavar="S", help=text)
     text = (
-        "instead of the best: published name, file (.pth, .safetensors) or work folder; several "
-        "with commas between, one after the other"
+        "instead of the best: published name, file (.pth, .safetensors), work folder or "
+        "hf://owner/name; several with commas between, one after the other"
     )
     command.add_argument("--weights", metavar="NAME", help=text)
     text = (
@@ -318,7 +328,7 @@ def _add_restore(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.set_defaults(run=_restore)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(more: Callable[[Add], None]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="asykeras", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -350,6 +360,7 @@ def _parser() -> argparse.ArgumentParser:
         "--transposed", action="store_true", help="SRCNN kernels that are stored row by row"
     )
     command.set_defaults(run=_import)
+    more(commands.add_parser)
     for command in commands.choices.values():  # there, too: people add it to the end of a line
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
     return parser

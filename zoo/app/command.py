@@ -84,8 +84,8 @@ def command(
         module: Name of the module, where it is not the one of `describe`.
 
     Returns:
-        A function of the words of the command line, those of the process by default, to the exit
-        code; see `run`.
+        A function of the words of the command line, those of the process by default, and perhaps
+        another name of the program, to the exit code; see `run`.
 
     Example:
         >>> @command
@@ -96,9 +96,9 @@ def command(
     source = sys.modules[module or describe.__module__]
     name = source.__spec__.name if source.__spec__ else source.__name__
 
-    def main(arguments: Sequence[str] | None = None) -> int:
+    def main(arguments: Sequence[str] | None = None, program: str = "") -> int:
         parser = argparse.ArgumentParser(
-            prog=f"python -m {name.removesuffix('.__main__')}",
+            prog=program or f"python -m {name.removesuffix('.__main__')}",
             description=source.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

@@ -3,6 +3,8 @@
 import importlib
 import json
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -10,6 +12,7 @@ import keras
 
 from asykeras import __version__
 from zoo.exports.check import Check, check
+from zoo.exports.hub import HUB, write_folder
 from zoo.exports.samples import LEVELS, calibration, task_of, use_of
 from zoo.machine.files import flush, sha256
 from zoo.machine.parts import part_folder
@@ -21,6 +24,8 @@ from zoo.runtimes.errors import ExportError, in_one_sentence
 from zoo.runtimes.formats import FORMATS, Format
 from zoo.runtimes.precision import in_float32
 from zoo.runtimes.signatures import input_specs
+
+TARGETS = {**FORMATS, HUB.name: HUB}
 
 
 class Checksum(TypedDict):
@@ -62,6 +67,7 @@ def export(
     | `"onnx"` | `*.onnx` | ONNX Runtime | `onnx` |
     | `"litert"` | `*.tflite` | LiteRT | `litert` |
     | `"openvino"` | `*.xml`, and `*.bin` beside it | OpenVINO | `openvino` |
+    | `"hub"` | a folder for the Hugging Face hub | Keras alone, `keras.saving.load_model` | |
 
     Every file takes `image`, float32 `(batch, height, width, channels)` in [0, 1], and returns the
     network's output, unclipped float32; batch, height and width are free. FFDNet and GRUNet take
@@ -73,7 +79,10 @@ def export(
     - `restore` (super-resolution): uint8 RGB, low resolution -> uint8 RGB, `scale` times larger:
       `zoo.restore` as a whole. `restore_grey` does the same with one channel.
 
-    GRUNet for many bands, or for any number, has a loop: it can be a SavedModel alone.
+    GRUNet for many bands, or for any number, has a loop: it can be a SavedModel, or a folder for
+    the hub. That is written by Keras on any backend. It holds layers and operations of Keras alone
+    (GRUNet's own are known after `import zoo`), the weights, our card and a page with all of its
+    numbers; it needs weights that have a card.
 
     The file is written under a temporary name, read by its runtime on the CPU, and compared with
     the network on sample photographs at two sizes, and by its PSNR on all four of them. A float
@@ -118,6 +127,8 @@ def export(
             f"model must be a name, a path or a keras.Model. Received: model={model!r}"
         )
     weight = None if isinstance(model, keras.Model) else find_weight(model)
+    if chosen is HUB:
+        chosen = replace(HUB, write=partial(write_folder, weight))
     network = _network(build(weight) if weight else model, chosen)
     card = weight.card if weight else None
     use = use_of(network, card, scale)
@@ -172,22 +183,22 @@ def describe(report: Report, out: str | os.PathLike[str]) -> str:
 
 
 def _format(name: str, int8: bool) -> Format:
-    if keras.backend.backend() != "tensorflow":
+    if name not in TARGETS:
+        raise ExportError(f"format must be one of {', '.join(TARGETS)}. Received: format={name!r}")
+    if TARGETS[name].needs_tensorflow and keras.backend.backend() != "tensorflow":
         raise ExportError(
             f"export needs Keras on TensorFlow. Received: KERAS_BACKEND={keras.backend.backend()}"
         )
-    if name not in FORMATS:
-        raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: format={name!r}")
-    if int8 and not FORMATS[name].quantizes:
+    if int8 and not TARGETS[name].quantizes:
         raise ExportError(f"int8 needs the format litert. Received: format={name!r}")
-    return FORMATS[name]
+    return TARGETS[name]
 
 
 def _names(chosen: Format, target: Path, overwrite: bool) -> list[str]:
     """Return the names to write beside each other, the report last; refuse a bad target."""
     ending = target.suffix.lower()
     if ending != chosen.ending and (
-        chosen.ending or ending in {f.ending for f in FORMATS.values()}
+        chosen.ending or ending in {f.ending for f in TARGETS.values()}
     ):
         wanted = f"must end with {chosen.ending}" if chosen.ending else "is a folder"
         raise ExportError(
@@ -202,7 +213,7 @@ def _names(chosen: Format, target: Path, overwrite: bool) -> list[str]:
         raise ExportError(f"{there[0]} exists already; --overwrite replaces it")
     for path in there:
         folder = chosen.ending == "" and path == target
-        if not (path / "saved_model.pb" if folder else path).is_file():
+        if not (path / chosen.mark if folder else path).is_file():
             raise ExportError(f"{path} is not what an export left there, and is not overwritten")
     return names
 
@@ -215,7 +226,7 @@ def _network(network: keras.Model, chosen: Format) -> keras.Model:
             "the network must turn an image, or an image and sigma, into one image; of MDSR export "
             f"one scale, zoo.networks.mdsr.at_scale(network, 3). Received: model={network.name}"
         )
-    if network.inputs[0].shape[-1] is None and chosen.name != "savedmodel":
+    if network.inputs[0].shape[-1] is None and not chosen.mark:
         raise ExportError(
             f"the format {chosen.name} needs a fixed number of channels, as in "
             f"zoo.DPHSIR(channels=3). Received: model={network.name}"
@@ -234,7 +245,8 @@ def _checksums(folder: Path) -> dict[str, Checksum]:
 
 def _versions(chosen: Format) -> dict[str, str]:
     # Asked of the modules: the package may be tensorflow-cpu or onnxruntime-gpu.
-    modules = {name: importlib.import_module(name) for name in ("tensorflow", *chosen.packages)}
+    names = ("tensorflow" if chosen.needs_tensorflow else keras.backend.backend(), *chosen.packages)
+    modules = {name: importlib.import_module(name) for name in names}
     found = {name: getattr(module, "__version__", "") for name, module in modules.items()}
     return {"asykeras": __version__, "keras": keras.__version__, **found}
 

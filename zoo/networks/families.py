@@ -80,7 +80,9 @@ def load(name: str | os.PathLike[str], **arguments: Argument) -> keras.Model:
 
     Args:
         name: A published weight, a `.weights.h5` file with its card beside it, the work folder of a
-            finished recipe, or a `.pth`, `.pt` or `.safetensors` file of SPAN or Compact.
+            finished recipe, a `.pth`, `.pt` or `.safetensors` file of SPAN or Compact, a folder
+            that `export` wrote with `format="hub"`, or its address on the Hugging Face hub,
+            `hf://owner/name` or `hf://owner/name@revision`.
         **arguments: Of the builder, instead of those of the card, where the same weights serve:
             `padding="valid"` of SRCNN.
 
@@ -91,6 +93,7 @@ def load(name: str | os.PathLike[str], **arguments: Argument) -> keras.Model:
     Example:
         >>> network = zoo.load("srcnn-955-x3")
         >>> without_border = zoo.load("srcnn-955-x3", padding="valid")
+        >>> of_someone = zoo.load("hf://owner/name")  # needs asykeras[hub]
     """
     return build(find_weight(name), **arguments)
 

@@ -18,6 +18,7 @@ from zoo.machine.failures import reason
 from zoo.machine.files import sha256
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
+from zoo.store.hub import is_address
 from zoo.store.tensors import SUFFIXES, Arrays, read_tensors
 from zoo.store.weight import Weight, check_values, find
 
@@ -107,7 +108,7 @@ def find_weight(name: str | os.PathLike[str]) -> Weight:
     Raises:
         WeightsError: see `find`; if such a file cannot be read or holds no such network.
     """
-    if Path(name).suffix.lower() not in SUFFIXES:
+    if is_address(os.fspath(name)) or Path(name).suffix.lower() not in SUFFIXES:
         return find(name)
     path = Path(name)
     try:

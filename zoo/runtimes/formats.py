@@ -24,6 +24,8 @@ class Format:
         packages: Names to import -> names to install.
         companions: Endings of more files beside it.
         quantizes: Whether it has int8.
+        mark: Of a folder, the file that shows that an export wrote it.
+        needs_tensorflow: Whether it is written from Keras on TensorFlow alone.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Format:
     packages: dict[str, str] = field(default_factory=dict)
     companions: tuple[str, ...] = ()
     quantizes: bool = False
+    mark: str = ""
+    needs_tensorflow: bool = True
 
     def missing(self) -> str:
         """Return which packages are not installed and how to install them, or nothing."""
@@ -41,7 +45,7 @@ class Format:
 
 
 _ALL = (
-    Format("savedmodel", "", savedmodel.write, savedmodel.read),
+    Format("savedmodel", "", savedmodel.write, savedmodel.read, mark="saved_model.pb"),
     Format(
         "onnx",
         ".onnx",

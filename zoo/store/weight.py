@@ -2,7 +2,7 @@
 
 A weight is a `.weights.h5` file and a card beside it, a JSON file of the same name. Published ones
 lie in `zoo/published`; the file of a card that has a `url` may lie in the cache. A recipe writes
-the same pair into its work folder.
+the same pair into its work folder, and a folder of the Hugging Face hub holds it, too.
 """
 
 import math
@@ -24,6 +24,7 @@ from zoo.store.card import Card, WeightsError, read_card
 from zoo.store.claims import ContentError
 from zoo.store.download import DownloadError, cache_folder, fetch
 from zoo.store.hdf5 import child, open_hdf5, read_array
+from zoo.store.hub import CONFIG, WEIGHTS, check_folder, fetch_folder, is_address, is_folder
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 SUFFIX = ".weights.h5"
@@ -83,13 +84,14 @@ def published_card(name: str) -> Card:
 
 
 def find(name: str | os.PathLike[str]) -> Weight:
-    """Return a weight by its name, its file or the work folder of a recipe.
+    """Return a weight by its name, its file, its folder or its address on the hub.
 
     A published file that does not come with the package is downloaded into the cache, once.
 
     Args:
-        name: A published name, a `.weights.h5` file with its card beside it, or the work folder of
-            a finished recipe.
+        name: A published name, a `.weights.h5` file with its card beside it, the work folder of a
+            finished recipe, a folder that `export` wrote with `format="hub"`, or the address of
+            such a folder on the Hugging Face hub, `hf://owner/name` or `hf://owner/name@revision`.
 
     Raises:
         WeightsError: if there is no such thing, its card cannot be read, its file not be fetched,
@@ -100,8 +102,9 @@ def find(name: str | os.PathLike[str]) -> Weight:
         card = published_card(name)
         file = _published_file(card)
     else:
-        file = _own_file(name)
+        file = _own_file(str(fetch_folder(name)) if is_address(name) else name)
         card = read_card(json_beside(file))
+        check_folder(file.parent, card)
     found = _hash(file) if file.is_file() else "no file"
     if found != card.sha256:
         raise WeightsError(
@@ -215,7 +218,14 @@ def _own_file(name: str) -> Path:
     """Return the weights file of a path or a work folder."""
     path = Path(name)
     if path.is_dir():
-        path = path / f"network{SUFFIX}"
+        if (path / CONFIG).is_file() and not is_folder(path):
+            raise WeightsError(
+                f"{path} has no card, so asykeras does not know it: open it by "
+                "keras.saving.load_model"
+            )
+        if is_folder(path) and not (path / WEIGHTS).is_file():
+            raise WeightsError(f"{path} has a card and lacks {WEIGHTS}")
+        path = path / (WEIGHTS if is_folder(path) else f"network{SUFFIX}")
     if not path.is_file() or not path.name.endswith(SUFFIX):
         whole = path.suffix in (".keras", ".h5") and not path.name.endswith(SUFFIX)
         hint = "; of your own model give what keras.models.load_model returns, after `import zoo`"

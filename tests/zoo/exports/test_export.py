@@ -20,7 +20,7 @@ import zoo
 from tests.zoo.contracts import images
 from zoo.exports import check, samples
 from zoo.exports import export as export_module
-from zoo.exports.export import describe, export
+from zoo.exports.export import TARGETS, describe, export
 from zoo.exports.samples import photographs
 from zoo.networks.layers import QuasiRecurrentUnit
 from zoo.networks.mdsr import at_scale
@@ -555,7 +555,7 @@ def test_a_file_that_computes_something_else_is_not_kept(
         serve = right.read(path)["serve"]
         return {"serve": lambda inputs: wrong(serve(inputs))}
 
-    monkeypatch.setitem(FORMATS, "savedmodel", dataclasses.replace(right, read=read))
+    monkeypatch.setitem(TARGETS, "savedmodel", dataclasses.replace(right, read=read))
     monkeypatch.setattr(check, "SIZES", ((1, 48, 72),))
     with pytest.raises(ExportError, match=message):
         export(zoo.EDSR(2, blocks=1, filters=8), tmp_path / "network", overwrite=True)

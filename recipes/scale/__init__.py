@@ -1,0 +1,1 @@
+"""Restoration of very many pictures, on several machines."""
