@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from zoo.exports.hub import write_folder
 from zoo.store.card import Card, Use, read_card
 from zoo.store.weight import Weight, find, published_card, save
 
+ROOT = Path(__file__).parents[3]
+GUIDE, OURS = (ROOT / "docs/hub.md").read_text(), "OWNER/edsr-baseline-x2"
 ADDRESS = f"hf://{NAME}"
 ARGUMENTS = {"scale": 2, "blocks": 1, "filters": 8}
 # Arguments: a folder for the results, then places of models. Neither asykeras nor zoo can be found.
@@ -223,6 +226,28 @@ def test_published_weights_for_keras_alone(name, tmp_path):
     both = [given, np.full((1, 1), 0.1, np.float32)]
     expected = network.predict(both if len(network.inputs) == 2 else given, verbose=0)
     np.testing.assert_array_equal(np.load(tmp_path / "0.npy"), expected)
+
+
+@pytest.mark.slow
+def test_the_blocks_of_the_guide_run(made, tmp_path):
+    pytest.importorskip("huggingface_hub")
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    assert len(blocks) == 2
+    shutil.copytree(made, tmp_path / "exports/edsr-baseline-x2")
+    with serving(made) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", "\n".join(blocks).replace(OURS, NAME).replace("@v1", "@main")],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "HF_ENDPOINT": server,
+                "HF_HOME": str(tmp_path / "home"),
+                "PYTHONPATH": str(ROOT),
+            },
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.usefixtures("hub")
