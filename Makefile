@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
 	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test test-jax test-tensorflow test-lowest docs fuzz wheel
+.PHONY: demo test test-jax test-tensorflow test-lowest docs wheel fuzz
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -27,6 +27,13 @@ test-jax:
 test-tensorflow:
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
 
+# Fails where a table is not up to date, a link leads nowhere, or a public name is not documented.
+docs: .venv/docs
+	$(BIN)/python -m recipes.publish.pages --check
+	$(BIN)/python -m recipes.publish.stage build/docs
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python -m recipes.publish.site build/site
+
 # With the lowest versions that pyproject.toml allows of what the packages and the exports need.
 test-lowest:
 	$(PYTHON) -m pip install --quiet uv
@@ -35,13 +42,6 @@ test-lowest:
 		-r pyproject.toml $(addprefix --extra ,jax onnx openvino litert hub) "pytest>=8.3" "scikit-image>=0.24" "scipy>=1.11"
 	.venv/lowest/bin/python -m pytest -q tests/asykeras/test_losses.py tests/asykeras/test_metrics.py \
 		tests/asykeras/test_resize.py $(addprefix tests/zoo/,exports networks pictures restoring runtimes store)
-
-# Fails where a table is not up to date, a link leads nowhere, or a public name is not documented.
-docs: .venv/docs
-	$(BIN)/python -m recipes.publish.pages --check
-	$(BIN)/python -m recipes.publish.stage build/docs
-	$(BIN)/zensical build --strict --clean
-	$(BIN)/python -m recipes.publish.site build/site
 
 # Kills every command that writes, 20 times each, at random moments; restores images and reads weights,
 # checkpoints and cubes that are changed at random; minutes.

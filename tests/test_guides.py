@@ -5,6 +5,7 @@ import importlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -12,25 +13,27 @@ from pathlib import Path
 
 import keras
 import pytest
+from PIL import Image
 
 from recipes import train
 from zoo.app import cli, command
+from zoo.store.weight import find, json_beside
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"(<!-- (?:slow|run by \S+) -->\n)?```python\n(.*?)```", re.DOTALL)
-MARK = r"<!-- run by (\S+) -->"
+MARK = re.compile(r"<!-- tested by (.*) -->")
+BLOCK = re.compile(r"(<!-- (?:slow|tested by [^\n]*) -->\n)?```python\n(.*?)```", re.DOTALL)
 PROGRAM = re.compile(r"(?:KERAS_BACKEND=\w+ )?(asykeras|python -m (recipes[\w.]*))(?: |$)")
 
 
 def blocks(page, slow):
     """Return the Python of a page as one program, with or without what is marked slow.
 
-    What is marked as run by another test is left out.
+    What needs a server or pictures has a test of its own, which the page names.
     """
-    found = BLOCK.findall(page.read_text())
-    return "\n".join(code for mark, code in found if not mark or (slow and "slow" in mark))
+    kept = [(mark, code) for mark, code in BLOCK.findall(page.read_text()) if not MARK.match(mark)]
+    return "\n".join(code for mark, code in kept if slow or not mark)
 
 
 def name(page):
@@ -60,11 +63,35 @@ def test_the_slow_blocks_run_too(page, tmp_path, monkeypatch):
     run(page, True, tmp_path, monkeypatch)
 
 
-def test_what_is_run_by_another_test_is_read_there():
-    marks = {(page, test) for page in PAGES for test in re.findall(MARK, page.read_text())}
-    assert len(marks) >= 3
-    for page, test in marks:
-        assert name(page) in (ROOT / test).read_text()
+def test_blocks_that_are_tested_elsewhere_name_the_test():
+    named = {mark for page in PAGES for mark in MARK.findall(page.read_text())}
+    assert len(named) == 3
+    assert all((ROOT / path).is_file() for path in named)
+
+
+def test_the_programs_of_the_guide_to_train_run(tmp_path, monkeypatch, capsys):
+    """On small pictures; what the training makes of them is measured in the guide."""
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    with Image.open(ROOT / "zoo/samples/train/tea-gardens.jpg") as photo:
+        for number in range(52):
+            left = 4 * number
+            photo.crop((left, 0, left + 41, 30)).save(f"photos/{number:02}.jpg")
+    pairs, decibels = (
+        code for _, code in BLOCK.findall((ROOT / "docs/train-your-own.md").read_text())
+    )
+    exec(compile(pairs, "pairs.py", "exec"), {})
+    parts = ("train/clean", "train/small", "test/clean", "test/small")
+    assert [len(list(Path("pairs", part).iterdir())) for part in parts] == [50, 50, 2, 2]
+    Path("runs/mine").mkdir(parents=True)
+    weight = find("span-x2").file
+    shutil.copy(weight, "runs/mine/network.weights.h5")
+    shutil.copy(json_beside(weight), "runs/mine/network.json")
+    exec(compile(decibels, "decibels.py", "exec"), {})
+    first, second = (line.split(": ") for line in capsys.readouterr().out.splitlines())
+    assert (first[0], second[0]) == ("span-x2", "runs/mine")
+    assert first[1] == second[1]
+    assert 20 < float(first[1].removesuffix(" dB")) < 50
 
 
 def test_the_examples_of_the_readme_run(tmp_path):
@@ -114,10 +141,18 @@ def parser_of(module):
     return parser
 
 
+def read(line):
+    """Return what reads a command, and the words that it gets."""
+    words, module = shlex.split(line, comments=True), PROGRAM.match(line)[2]
+    words = words[words.index("-m") + 2 if module else 1 :]
+    if not module and words[:1] == ["train"] and words[1:]:
+        words, module = words[2:], f"recipes.{words[1]}"
+    return parser_of(module), words
+
+
 def commands(page):
     """Yield the commands that stand on lines of their own, as words."""
-    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-    text = re.sub(r"\\\n\s+", "", text)
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL).replace("\\\n", "")
     for line in re.findall(r"^    (\S.*)$", text, re.MULTILINE):
         for part in line.split(" && "):
             if PROGRAM.match(part):
@@ -138,14 +173,9 @@ COMMANDS = sorted({(name(page), line) for page in PAGES for line in commands(pag
 
 @pytest.mark.parametrize("line", sorted({line for _, line in COMMANDS}))
 def test_a_command_is_understood(line, capsys):
-    words = shlex.split(line, comments=True)
-    program = PROGRAM.match(line)
-    first = words.index("-m") + 2 if program[2] else 1
-    words, module = words[first:], program[2]
-    if module is None and words[0] == "train":
-        module, words = f"recipes.{words[1]}", words[2:]
+    parser, words = read(line)
     try:
-        parser_of(module).parse_args(words)
+        parser.parse_args(words)
     except SystemExit as end:
         pytest.fail(f"{line}: {capsys.readouterr().err}", pytrace=bool(end.code is None))
 
@@ -160,11 +190,9 @@ def test_options_in_the_text_exist(page):
     """Of commands between backquotes, which may be cut short, and of options alone."""
     texts = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
     for text in texts:
-        if program := PROGRAM.match(text):
-            recipe = re.match(r"asykeras train (\w+)", text)
-            module = f"recipes.{recipe[1]}" if recipe else program[2]
+        if PROGRAM.match(text):
             given = set(re.findall(r"(?<= )--[a-z0-9-]+", text))
-            assert given <= flags(parser_of(module)), f"{name(page)}: {text}"
+            assert given <= flags(read(text)[0]), f"{name(page)}: {text}"
 
 
 @pytest.mark.slow
