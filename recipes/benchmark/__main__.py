@@ -6,6 +6,7 @@ import keras
 
 from recipes.benchmark.cluster import benchmark_ray
 from recipes.benchmark.data import benchmark_data
+from recipes.benchmark.denoise import benchmark_denoise
 from recipes.benchmark.gru import benchmark_gru
 from recipes.benchmark.imports import benchmark_import
 from recipes.benchmark.loss import benchmark_loss
@@ -37,6 +38,7 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         "ray": 3,
         "noise": 0,
         "sensor": 0,
+        "denoise": 0,
     }
     for name, rounds in rounds_of.items():
         command = commands.add_parser(name)
@@ -46,10 +48,13 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         if name in ("train", "data"):
             text = "folder of training images (default: the samples)"
             command.add_argument("--data", default="zoo/samples/train", help=text)
-    sensor = commands.choices["sensor"]
-    sensor.add_argument("--data", required=True, help="folder of test images")
     text = "of the square that is restored in the middle of each (default: 256)"
-    sensor.add_argument("--side", type=int, default=256, help=text)
+    for name in ("sensor", "denoise"):
+        command = commands.choices[name]
+        command.add_argument("--data", required=True, help="folder of test images")
+        command.add_argument("--side", type=int, default=256, help=text)
+    text = "published denoisers, for grey or for colour"
+    command.add_argument("--weights", nargs="+", metavar="NAME", required=True, help=text)
     data, train = commands.choices["data"], commands.choices["train"]
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
     restore = commands.choices["restore"]
@@ -79,6 +84,8 @@ def measure(options: argparse.Namespace) -> None:
     if options.what == "train":
         way = Way(options.data, options.rounds, options.compile, options.one_thread)
         benchmark_train(options.network, options.precision, way)
+    elif options.what == "denoise":
+        benchmark_denoise(options.data, options.weights, options.side)
     elif options.what == "restore" and options.weights:
         cells = Cells(options.megapixels, options.engines, options.precision, options.seconds)
         benchmark_pictures(options.weights, cells)
