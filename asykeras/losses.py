@@ -92,8 +92,9 @@ class AsymmetricLoss(keras.losses.Loss):
         ValueError: for unknown names, and for options of weights where there are none; at the call,
             for shapes that differ and for integer labels where the weighting expects a range; when
             running eagerly, also for labels that are not finite or far outside that range. Compiled
-            code, as that of `fit`, cannot raise: there the loss of such labels is NaN (the gradient
-            is not), and `loss(label, label)` on one batch says why.
+            code, as that of `fit`, cannot raise: there the loss of labels outside the range, looked
+            for in every eighth row and column, is NaN (the gradient is not), and
+            `loss(label, label)` on one batch says why.
 
     Example:
         One pixel, label 0.5, prediction 0.7: M = 0.98201, so AsyMSE gives 0.98201 * 0.04 = 0.03928

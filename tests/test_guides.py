@@ -5,7 +5,6 @@ import importlib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from functools import cache
@@ -13,11 +12,9 @@ from pathlib import Path
 
 import keras
 import pytest
-from PIL import Image
 
 from recipes import train
 from zoo.app import cli, command
-from zoo.store.weight import find, json_beside
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -67,31 +64,6 @@ def test_blocks_that_are_tested_elsewhere_name_the_test():
     named = {mark for page in PAGES for mark in MARK.findall(page.read_text())}
     assert len(named) == 3
     assert all((ROOT / path).is_file() for path in named)
-
-
-def test_the_programs_of_the_guide_to_train_run(tmp_path, monkeypatch, capsys):
-    """On small pictures; what the training makes of them is measured in the guide."""
-    monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    with Image.open(ROOT / "zoo/samples/train/tea-gardens.jpg") as photo:
-        for number in range(52):
-            left = 4 * number
-            photo.crop((left, 0, left + 41, 30)).save(f"photos/{number:02}.jpg")
-    pairs, decibels = (
-        code for _, code in BLOCK.findall((ROOT / "docs/train-your-own.md").read_text())
-    )
-    exec(compile(pairs, "pairs.py", "exec"), {})
-    parts = ("train/clean", "train/small", "test/clean", "test/small")
-    assert [len(list(Path("pairs", part).iterdir())) for part in parts] == [50, 50, 2, 2]
-    Path("runs/mine").mkdir(parents=True)
-    weight = find("span-x2").file
-    shutil.copy(weight, "runs/mine/network.weights.h5")
-    shutil.copy(json_beside(weight), "runs/mine/network.json")
-    exec(compile(decibels, "decibels.py", "exec"), {})
-    first, second = (line.split(": ") for line in capsys.readouterr().out.splitlines())
-    assert (first[0], second[0]) == ("span-x2", "runs/mine")
-    assert first[1] == second[1]
-    assert 20 < float(first[1].removesuffix(" dB")) < 50
 
 
 def test_the_examples_of_the_readme_run(tmp_path):

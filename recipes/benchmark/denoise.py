@@ -3,18 +3,21 @@ r"""Published denoisers beside non-local means and BM3D, with the same noise, at
     python -m recipes.benchmark denoise --data CBSD68 --weights ffdnet-color dphsir-small
     python -m recipes.benchmark denoise --data BSD68 --weights ffdnet-gray dncnn-gray-25
 
-Non-local means are scikit-image's, with the best of 20 settings for each level on photographs of
-the zoo's training samples. BM3D is that of its authors (`pip install bm3d`), told the level; its
-licence allows research alone, so nothing here asks for it, and its column is empty without it.
+Non-local means are scikit-image's, tuned for each level on photographs of the zoo's training
+samples by the search of `recipes.plug_and_play.tune`. BM3D is that of its authors (`pip install
+bm3d`), told the level; its licence allows research alone, so nothing here asks for it, and its
+column is empty without it.
 """
 
 import importlib
-import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from skimage.restoration import denoise_nl_means
 
+from recipes.data.middle import middle
+from recipes.plug_and_play.classical import Method, Problem, classical, restore
+from recipes.plug_and_play.degraded import Options, make_task
+from recipes.plug_and_play.search import Settings, search
 from zoo.pictures.images import find_images, read_image, to_channels
 from zoo.scoring.evaluate import evaluate, evaluate_with, mean
 from zoo.scoring.tasks import Denoising
@@ -22,8 +25,6 @@ from zoo.scoring.verify import SAMPLES
 from zoo.store.weight import published_card
 
 LEVELS = (5, 15, 25, 50)  # grey levels of 255
-STRENGTHS = (0.4, 0.5, 0.6, 0.7, 0.9)
-PATCHES, DISTANCES = (5, 7), (6, 10)
 TUNED_ON = 2  # sample photographs
 SIDE = 128  # of their middle, in pixels
 
@@ -82,31 +83,32 @@ def tuned_means(images: Sequence[np.ndarray], sigma: float) -> Denoiser:
     Args:
         images: uint8, grey or RGB.
         sigma: Deviation of the noise in image units.
+
+    Raises:
+        ImportError: if scikit-image is not installed.
     """
-    task = Denoising(sigma)
+    task, method = Denoising(sigma), classical("denoise")["non-local means"]
 
-    def score(settings: tuple[float, int, int]) -> float:
-        return mean(evaluate_with(non_local_means(sigma, *settings), images, task))["psnr"]
+    def score(settings: Settings) -> float:
+        return mean(evaluate_with(denoiser(method, sigma, settings), images, task))["psnr"]
 
-    best = max(itertools.product(STRENGTHS, PATCHES, DISTANCES), key=score)
-    return non_local_means(sigma, *best)
+    return denoiser(method, sigma, search(score, method.ladders, method.begin).settings)
 
 
-def non_local_means(sigma: float, strength: float, patch: int, distance: int) -> Denoiser:
-    """Return scikit-image's non-local means for noise of a level.
+def denoiser(method: Method, sigma: float, settings: Settings) -> Denoiser:
+    """Return a classical method for noise of a level, as a function of one picture.
 
     Args:
+        method: Of `classical("denoise")`.
         sigma: Deviation of the noise in image units.
-        strength: Of the filter, as a multiple of it.
-        patch: Side of the patches that are compared, in pixels.
-        distance: How far they lie apart at the most, in pixels.
+        settings: Of the method.
     """
+    options = Options(noise=sigma)
 
     def denoise(noisy: np.ndarray) -> np.ndarray:
-        found: np.ndarray = denoise_nl_means(
-            noisy, patch, distance, strength * sigma, sigma=sigma, channel_axis=-1
-        )
-        return found
+        task = make_task("denoise", noisy.shape, options)
+        problem = Problem("denoise", task, noisy[None], options.kernel, sigma)
+        return restore(method, problem, settings)[0]
 
     return denoise
 
@@ -124,9 +126,3 @@ def bm3d(sigma: float) -> Denoiser | None:
         return np.asarray(authors.bm3d(noisy[..., 0], sigma)).reshape(noisy.shape)
 
     return denoise
-
-
-def middle(image: np.ndarray, side: int) -> np.ndarray:
-    """Return the square in the middle of an image, or all of what is smaller."""
-    top, left = (max(length - side, 0) // 2 for length in image.shape[:2])
-    return image[top : top + side, left : left + side]

@@ -11,6 +11,7 @@ import numpy as np
 import zoo
 from asykeras.metrics import psnr
 from recipes.compare.light import sensor_noise
+from recipes.data.middle import middle
 from zoo.pictures.images import find_images, read_image, to_channels
 
 ELECTRONS = (10, 50, 250)  # that are white
@@ -28,7 +29,7 @@ def benchmark_sensor(data: str, side: int) -> None:
         side: Of the square in their middle that is restored, in pixels.
     """
     images = [to_channels(read_image(path), "rgb") / 255.0 for path in find_images(data)]
-    crops = [_middle(image, side) for image in images]
+    crops = [middle(image, side) for image in images]
     print(f"{WEIGHT}, {len(crops)} images, the middle {side} x {side} pixels, read noise 2/255")
     print("| electrons of white | noisy | at its estimated level | stabilized | images ahead |")
     print("|---|---|---|---|---|")
@@ -57,8 +58,3 @@ def estimated_level(noisy: np.ndarray) -> float:
     even = noisy[: len(noisy) // 2 * 2, : noisy.shape[1] // 2 * 2]
     detail = (even[::2, ::2] - even[1::2, ::2] - even[::2, 1::2] + even[1::2, 1::2]) / 2
     return float(np.median(np.abs(detail)) / MEDIAN)
-
-
-def _middle(image: np.ndarray, side: int) -> np.ndarray:
-    top, left = ((length - side) // 2 for length in image.shape[:2])
-    return image[max(top, 0) :, max(left, 0) :][:side, :side]

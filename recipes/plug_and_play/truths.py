@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.data.middle import middle
 from recipes.data.volumes import read_volume
 
 
@@ -21,11 +22,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def read_truth(path: Path, options: argparse.Namespace) -> np.ndarray:
     """Return a file in [0, 1], `(height, width, bands)`, cut as the options say."""
     values = read_volume(path, options.bands_axis, options.variable).values
-    for axis in (0, 1) if options.crop else ():
-        start = max(0, (values.shape[axis] - options.crop) // 2)
-        values = np.take(
-            values, range(start, min(start + options.crop, values.shape[axis])), axis=axis
-        )
+    if options.crop:
+        values = middle(values, options.crop)
     if 0 < options.bands < values.shape[2]:
         spread = np.linspace(0, values.shape[2] - 1, options.bands).round().astype(int)
         values = values[..., spread]

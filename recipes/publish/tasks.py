@@ -15,6 +15,7 @@ import numpy as np
 
 import zoo
 from asykeras import plots
+from recipes.data.middle import middle
 from recipes.plug_and_play.classical import restore
 from recipes.plug_and_play.degraded import Options, schedule_of, simulate
 from recipes.plug_and_play.record import Record, Tuned
@@ -63,8 +64,7 @@ STRIPS = (
 def crop(photograph: str) -> np.ndarray:
     """Return the middle of a sample, float32 in [0, 1]."""
     image = zoo.read_image(SAMPLES / "test" / f"{photograph}.jpg")
-    top, left = ((side - SIDE) // 2 for side in image.shape[:2])
-    return image[top : top + SIDE, left : left + SIDE].astype(np.float32) / 255
+    return middle(image, SIDE).astype(np.float32) / 255
 
 
 def restored(strip: Strip) -> tuple[Task, np.ndarray, np.ndarray, np.ndarray]:

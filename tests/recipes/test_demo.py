@@ -4,7 +4,6 @@ import csv
 import json
 import sys
 
-import keras
 import pytest
 from PIL import Image
 
@@ -16,9 +15,6 @@ from zoo.scoring.evaluate import Evaluation
 from zoo.store.weight import save
 
 pytest.importorskip("matplotlib")
-tensorflow_only = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="the longest run on the default backend alone"
-)
 
 
 @pytest.fixture
@@ -82,7 +78,7 @@ def test_the_summary_is_the_mean_difference_and_claims_nothing():
     )
 
 
-@tensorflow_only
+@pytest.mark.once
 def test_the_exported_network_is_compared_and_named_without_a_folder(tmp_path):
     write_network(tmp_path)
     report = demo.export(tmp_path)
@@ -150,7 +146,7 @@ def test_a_training_that_fails_leaves_nothing(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@tensorflow_only
+@pytest.mark.once
 def test_a_short_demo_leaves_all_its_results(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert demo.main(["--out", "out", "--steps", "2"]) == 0

@@ -1,11 +1,13 @@
 """Denoisers beside classical methods: the same noise, settings that are best elsewhere."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from recipes.benchmark import denoise
+from recipes.plug_and_play.classical import classical
 from zoo.pictures.images import read_image
 from zoo.scoring.tasks import Denoising
 from zoo.scoring.verify import SAMPLES
@@ -14,12 +16,15 @@ PHOTO = read_image(SAMPLES / "test/casa-mila.jpg")[100:132, 100:140]
 
 
 def test_non_local_means_get_their_best_settings(monkeypatch):
-    monkeypatch.setattr(denoise, "STRENGTHS", (0.01, 0.6, 9.0))
-    monkeypatch.setattr(denoise, "PATCHES", (5,))
-    monkeypatch.setattr(denoise, "DISTANCES", (6,))
+    ladders = {"h": (0.01, 0.6, 9.0), "patch": (5,), "distance": (6,)}
+    means = replace(classical("denoise")["non-local means"], ladders=ladders)
+    monkeypatch.setattr(denoise, "classical", lambda task: {"non-local means": means})
     task = Denoising(25 / 255)
     tuned = denoise.psnr(denoise.tuned_means([PHOTO], task.sigma), [PHOTO], task)
-    each = [denoise.non_local_means(task.sigma, s, 5, 6) for s in (0.01, 0.6, 9.0)]
+    each = [
+        denoise.denoiser(means, task.sigma, {"h": h, "patch": 5, "distance": 6})
+        for h in (0.01, 0.6, 9.0)
+    ]
     assert tuned == max((denoise.psnr(one, [PHOTO], task) for one in each), key=float)
     assert float(tuned) > float(denoise.psnr(lambda noisy: noisy, [PHOTO], task)) + 2
 
