@@ -199,6 +199,8 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
     """Draw the training: validation PSNR of each loss, and asymmetric minus plain over the steps.
 
     Where nothing was validated, it is the PSNR of the training samples, which are the same for all.
+    A run that was killed between a checkpoint and its line in the log lacks that step, and the
+    means there are of the others.
 
     Args:
         logs: From a loss to the logs of its seeds, with `step`, `psnr` and `validation_psnr`.
@@ -210,16 +212,17 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
     page = plots.page(11, 4.2)
     page.suptitle(title, fontsize=plots.TEXT + 1)
     left, right = page.subplots(1, 2)
-    values = {name: np.array([log[key] for log in seeds]) for name, seeds in logs.items()}
+    steps = np.unique(np.concatenate([log["step"] for seeds in logs.values() for log in seeds]))
+    values = {name: _at(steps, seeds, key) for name, seeds in logs.items()}
     for name, seeds in values.items():
-        _seeds(left, logs[name][0]["step"], seeds, name, f"{name}, mean of {len(seeds)} seeds")
+        _seeds(left, steps, seeds, name, f"{name}, mean of {len(seeds)} seeds")
     # The first pieces would leave no room for the others.
-    late = np.concatenate([seeds[:, len(seeds[0]) // 5 :].ravel() for seeds in values.values()])
+    late = np.concatenate([seeds[:, len(steps) // 5 :].ravel() for seeds in values.values()])
     left.set_ylim(_roomy(late))
     for plain in ("MAE", "MSE"):
         if {plain, f"Asy_{plain}"} <= {*values}:
             change = values[f"Asy_{plain}"] - values[plain]
-            _seeds(right, logs[plain][0]["step"], change, plain, f"Asy_{plain} minus {plain}")
+            _seeds(right, steps, change, plain, f"Asy_{plain} minus {plain}")
     right.axhline(0, color="black", linewidth=1)
     for axes, text in ((left, label), (right, f"difference of {label}")):
         axes.set_xlabel("step", fontsize=plots.TEXT)
@@ -230,12 +233,19 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
     return page
 
 
+def _at(steps: np.ndarray, logs: Sequence[Mapping[str, np.ndarray]], key: str) -> np.ndarray:
+    """Return a column of logs at some steps, `(logs, steps)`; NaN where a log lacks the step."""
+    found = [dict(zip(log["step"], log[key], strict=True)) for log in logs]
+    return np.array([[each.get(step, np.nan) for step in steps] for each in found])
+
+
 def _seeds(axes: plots.Axes, x: np.ndarray, seeds: np.ndarray, name: str, label: str) -> None:
     """Draw every seed as a thin line, and their mean in the style of a loss."""
     colour, dashes, marker = STYLES[name]
     axes.plot(x, seeds.T, color=colour, linewidth=0.6, alpha=0.6)
+    mean = np.ma.masked_invalid(seeds).mean(axis=0).filled(np.nan)
     axes.plot(
-        x, seeds.mean(axis=0), label=label, color=colour, linestyle=dashes, marker=marker,
+        x, mean, label=label, color=colour, linestyle=dashes, marker=marker,
         markersize=4,
     )  # fmt: skip
 

@@ -156,7 +156,7 @@ def round_of(
     assert not (running if number == signal.SIGKILL else left), f"after {code} it left {left}"
     kept = {path: path.stat().st_mtime_ns for path in kill_cases.kept(folder)}
     again = finish(start(case, folder))
-    assert again == 0 or (again == 1 and code == 0), f"the second start ended with {again}"
+    assert again == 0 or (again == 1 and code == 0), f"second start: {again}, {_last_lines(folder)}"
     found = _plain(case.results(folder))
     _check_subset(found, expected)
     assert not expected.keys() - found.keys(), f"missing: {expected.keys() - found.keys()}"

@@ -17,6 +17,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
+from zoo.app.command import Ended
 from zoo.exports.samples import photographs
 
 MODULES = (
@@ -213,10 +214,20 @@ def published(folder: Path) -> dict[str, Any]:
 
 def in_one_process(folder: Path) -> dict[str, Any]:
     """Let the runs of a comparison be in its process: to start TensorFlow takes longer."""
-    from recipes.compare import cell
     from recipes.compare.cells import run_cells
 
-    return {"recipes.compare.__main__.run_cells": partial(run_cells, start=cell.run)}
+    return {"recipes.compare.__main__.run_cells": partial(run_cells, start=run_of_cell)}
+
+
+def run_of_cell(folder: Path, minutes: float) -> int:
+    """Run a cell here; a signal, which then reaches the training alone, ends the command too."""
+    from recipes.compare import cell
+    from recipes.training.progress import Stopped
+
+    try:
+        return cell.run(folder, minutes)
+    except Stopped as stop:
+        raise Ended(stop.code - 128) from stop
 
 
 def compare(folder: Path) -> list[str]:

@@ -93,6 +93,17 @@ def test_without_validation_the_curves_are_those_of_the_training_samples():
     assert change.get_ydata() == pytest.approx(np.full(10, -0.2))
 
 
+def test_a_run_that_lacks_a_step_of_its_log_is_left_out_of_the_mean_there():
+    killed = {key: np.delete(column, 4) for key, column in logs(0.2).items()}
+    runs = {"MSE": [logs(0), killed], "Asy_MSE": [logs(0.1), logs(0.3)]}
+    left, right = figures.curves(runs, "title").get_axes()
+    mean = next(line for line in left.lines if "MSE, mean of 2" in line.get_label()).get_ydata()
+    expected = 20 + np.log(np.arange(1, 11) * 10) + np.insert(np.full(9, 0.1), 4, 0)
+    assert mean == pytest.approx(expected)
+    change = next(line for line in right.lines if line.get_label() == "Asy_MSE minus MSE")
+    assert change.get_ydata() == pytest.approx(np.full(10, 0.1))
+
+
 def test_step_times_are_in_milliseconds():
     page = figures.step_times({"x2": {"MSE": [10, 11], "Asy_MSE": [10, 12]}}, "title")
     assert "milliseconds per step" in labels(page)

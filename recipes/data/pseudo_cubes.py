@@ -1,0 +1,161 @@
+"""Cubes of many bands made of photographs, to train on where there are few real ones.
+
+    python -m recipes.data.pseudo_cubes PHOTOS,MORE_PHOTOS --out DATA/pseudo-cubes --count 80
+
+A part of each photograph, in linear light and half its size, is divided by its hues into a few
+materials. Each material spreads red, green and blue over the bands by random smooth non-negative
+curves and reflects by one of its own, and one more curve is the light on all of them. So
+neighbouring bands are alike, as in real cubes, distant ones may be opposite, and no pixel's
+spectrum is more than a sum of smooth curves. What real cubes have beside that is not here: narrow
+absorption lines, blur that grows with the wavelength, dead lines.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from keras.ops import convert_to_numpy
+
+from asykeras.curves import SRGB
+from zoo.app.command import UsageError, Work, command
+from zoo.machine.files import make_folder, replacing
+from zoo.pictures.images import find_images, read_image, to_channels
+
+MATERIALS = (3, 10)  # least and most in one cube
+SOFTNESS = 0.3  # distance over which one material becomes another, in mean distances to the nearest
+BUMPS = (1, 4)  # least and most in one curve
+WIDTHS = (0.04, 0.4)  # of a bump, in parts of the range of bands
+ROUNDS = 8  # of clustering
+BRIGHT = 0.998  # quantile of the values that becomes white
+EXPONENTS = (0.6, 1.0)  # of the values at last: cubes of sensors are more or less dark
+
+
+def curves(rng: np.random.Generator, count: int, bands: int) -> np.ndarray:
+    """Return random smooth non-negative curves, `(count, bands)`, each of mean 1.
+
+    Sums of a few Gaussian bumps and a constant.
+    """
+    place = np.linspace(0, 1, bands)
+    made = np.empty((count, bands))
+    for row in made:
+        bumps = int(rng.integers(*BUMPS, endpoint=True))
+        centres, widths = rng.uniform(-0.1, 1.1, bumps), rng.uniform(*WIDTHS, bumps)
+        heights = rng.uniform(0.2, 1, bumps)
+        shape = np.exp(-0.5 * ((place - centres[:, None]) / widths[:, None]) ** 2)
+        row[:] = heights @ shape + rng.uniform(0, 0.2)
+    return made / made.mean(axis=1, keepdims=True)
+
+
+def materials(light: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how much of each pixel is of each material, by the hue alone.
+
+    Args:
+        light: `(pixels, 3)`, in linear light.
+        count: Of materials, at least 2.
+        rng: Chooses the pixels that begin as their centres.
+
+    Returns:
+        `(pixels, count)`, 0 or more, with a sum of 1 for each pixel.
+    """
+    hues = (light + 0.01) / (light + 0.01).sum(axis=1, keepdims=True)
+    centres = hues[rng.choice(len(hues), count, replace=False)]
+    for _ in range(ROUNDS):
+        nearest = _distances(hues, centres).argmin(axis=1)
+        centres = np.stack(
+            [hues[nearest == k].mean(axis=0) if (nearest == k).any() else centres[k]
+             for k in range(count)]
+        )  # fmt: skip
+    far = _distances(hues, centres)
+    unit = max(float(far.min(axis=1).mean()), 1e-6) * SOFTNESS
+    share = np.exp(-(far - far.min(axis=1, keepdims=True)) / unit)
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
+
+
+def _distances(hues: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.norm(hues[:, None] - centres, axis=2))
+
+
+def spread(image: np.ndarray, bands: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a colour image as a cube.
+
+    Args:
+        image: `(height, width, 3)`, sRGB in [0, 1].
+        bands: Of the cube.
+        rng: Draws materials and curves.
+
+    Returns:
+        uint16 `(height, width, bands)`, the brightest values 65535.
+
+    Example:
+        >>> spread(image, 31, np.random.default_rng(0)).shape  # image: (96, 96, 3)
+        (96, 96, 31)
+    """
+    height, width, _ = image.shape
+    light = convert_to_numpy(SRGB().inverse(image.reshape(-1, 3))).astype(np.float64)
+    count = int(rng.integers(*MATERIALS, endpoint=True))
+    share = materials(light, count, rng)
+    lamp = curves(rng, 1, bands)[0]
+    cube = np.zeros((len(light), bands))
+    for k in range(count):
+        three, own = curves(rng, 3, bands), curves(rng, 1, bands)[0]
+        cube += share[:, k : k + 1] * (light @ three) * own
+    cube *= lamp
+    cube /= max(float(np.quantile(cube, BRIGHT)), 1e-6)
+    values = np.floor(np.minimum(cube, 1) ** rng.uniform(*EXPONENTS) * 65535 + 0.5)
+    return values.astype(np.uint16).reshape(height, width, bands)
+
+
+def part(image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a random square of an image at half its size, `(side, side, 3)`, in [0, 1].
+
+    Halved, because the files of photographs have the noise of their compression in single pixels.
+    What is smaller than the square stays whole.
+    """
+    height, width = (length // 2 * 2 for length in image.shape[:2])
+    small = image[:height, :width].reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
+    top, left = (int(rng.integers(max(length - side, 0) + 1)) for length in small.shape[:2])
+    return np.asarray(small[top : top + side, left : left + side] / 255)
+
+
+def make(folders: list[Path], out: Path, count: int, bands: int, side: int, seed: int) -> None:
+    """Write the cubes as `.npy`, `0000.npy` and so on, from the images in turn.
+
+    Raises:
+        UsageError: for numbers that make no cube.
+        ImageError: if an image cannot be read.
+    """
+    for name, value, least in (("count", count, 1), ("bands", bands, 2), ("side", side, 16)):
+        if value < least:
+            raise UsageError(f"--{name} must be {least} or more. Received: {value}")
+    paths = [path for folder in folders for path in find_images(folder)]
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(paths))
+    make_folder(out)
+    for number in range(count):
+        image = to_channels(read_image(paths[order[number % len(paths)]]), "rgb")
+        cube = spread(part(image, side, rng), bands, rng)
+        with replacing(out / f"{number:04}.npy") as written, open(written, "wb") as file:
+            np.save(file, cube, allow_pickle=False)
+
+
+@command
+def main(parser: argparse.ArgumentParser) -> Work:
+    """Add the options; return what is done with them."""
+    parser.add_argument("photographs", metavar="FOLDERS", help="with commas between")
+    parser.add_argument("--out", required=True, metavar="DIR", type=Path)
+    parser.add_argument("--count", type=int, default=80, help="of cubes")
+    parser.add_argument("--bands", type=int, default=31)
+    parser.add_argument("--side", type=int, default=160, help="of a cube in pixels, at most")
+    parser.add_argument("--seed", type=int, default=0)
+    return lambda options: make(
+        [Path(each) for each in options.photographs.split(",")],
+        options.out,
+        options.count,
+        options.bands,
+        options.side,
+        options.seed,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
