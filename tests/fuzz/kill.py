@@ -167,8 +167,9 @@ def round_of(
 
 
 def _last_lines(folder: Path) -> str:
-    """Return what a command said at last."""
-    return " / ".join((folder / "log.txt").read_text().splitlines()[-5:])
+    """Return what a command said at last; nothing where it was killed before it could."""
+    log = folder / "log.txt"
+    return " / ".join(log.read_text().splitlines()[-5:]) if log.exists() else ""
 
 
 def leftovers(folder: Path) -> list[str]:
