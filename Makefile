@@ -1,6 +1,7 @@
 # Commands for a fresh clone. All make their own environment in .venv first.
 #   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
 #   make test   run the tests, on TensorFlow and on JAX
+#   make test-slow  run those that take more than a few seconds each
 #   make docs   build the site from the guides: build/site/index.html
 #   make fuzz   damage, kill and starve what must survive it
 #   make test-lowest  run part of them with the lowest versions that are allowed
@@ -14,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play store/test_weight.py) \
 	tests/recipes/training/test_devices.py tests/recipes/training/test_resident.py
 
-.PHONY: demo test test-jax test-tensorflow test-lowest docs wheel fuzz
+.PHONY: demo test test-jax test-tensorflow test-slow test-lowest docs wheel fuzz
 
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
@@ -26,6 +27,10 @@ test-jax:
 
 test-tensorflow:
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
+
+test-slow: .venv/ready
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto -m slow tests/asykeras $(ON_JAX)
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto -m slow
 
 # Fails where a table is not up to date, a link leads nowhere, or a public name is not documented.
 docs: .venv/docs

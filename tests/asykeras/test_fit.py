@@ -177,6 +177,7 @@ def test_batches_of_changing_sizes(mode):
     np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_weighted_metrics(mode):
     label = rng.random((5, 12, 13, 1), dtype=np.float32)
@@ -191,6 +192,7 @@ def test_weighted_metrics(mode):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 2), (5, 2, 2, 2, 3)])
 def test_any_number_of_axes(shape):
     label = rng.random(shape, dtype=np.float32)

@@ -412,6 +412,7 @@ def test_large_images_keep_their_digits_when_compiled():
     np.testing.assert_allclose(values["psnr"], 20.0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_fit_reports_training_and_validation(dtype):
     clean, noisy = image_pair(4, 16, 16, 3)
@@ -438,6 +439,7 @@ def test_weighted_metric_takes_sample_weights_in_evaluate():
     np.testing.assert_allclose(values["rmse"], (3 * 0.1 + 1 * 0.5) / 4, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_sizes_may_be_unknown_in_a_graph():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("only TensorFlow traces unknown sizes")
@@ -450,6 +452,7 @@ def test_sizes_may_be_unknown_in_a_graph():
         np.testing.assert_allclose(traced(*pair), ssim(*pair, border=1, luma=True), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric_class", "bigger_is_better"),
     [(PSNR, True), (SSIM, True), (RMSE, False), (NRMSE, False)],

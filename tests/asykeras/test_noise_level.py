@@ -36,6 +36,7 @@ def test_noise_alone(side, level):
     assert np.mean(found) == pytest.approx(level * GREY, rel=0.05 if side < 64 else 0.03)
 
 
+@pytest.mark.slow
 def test_noise_on_photographs():
     image = sample("casa-mila", slice(300))
     assert estimate_noise(image) < 2 * GREY

@@ -56,6 +56,7 @@ def test_blur_noise_and_quality_are_drawn_apart():
     assert abs(correlation) < 4 / np.sqrt(40)
 
 
+@pytest.mark.slow
 def test_another_call_draws_anew_and_a_seed_draws_the_same():
     images = smooth()
     layers = [PhotoDownscale(2, seed=1) for _ in range(2)]

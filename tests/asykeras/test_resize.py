@@ -182,6 +182,7 @@ def test_nan_stays_near():
     np.testing.assert_array_equal(touched, range(7, 15))  # the eight pixels with a tap on pixel 5
 
 
+@pytest.mark.slow
 def test_unknown_sizes_in_tf_data():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("tf.data maps TensorFlow functions only")

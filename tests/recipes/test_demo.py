@@ -78,6 +78,7 @@ def test_the_summary_is_the_mean_difference_and_claims_nothing():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_the_exported_network_is_compared_and_named_without_a_folder(tmp_path):
     write_network(tmp_path)

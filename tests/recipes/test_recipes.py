@@ -56,7 +56,10 @@ def arguments(name, photos, workdir, *more):
     return ["--data", str(photos), "--workdir", str(workdir), *SMALL[name], *few, *more]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [n if n in ("srcnn", "dncnn") else pytest.param(n, marks=pytest.mark.slow) for n in RECIPES],
+)
 def test_a_run_publishes_a_network_that_loads(name, photos, tmp_path):
     workdir, deep = tmp_path / "run", name in ("edsr", "span")  # which take long to compile
     more = [] if deep else ["--precision", "bfloat16", "--validation", str(photos)]
@@ -89,6 +92,7 @@ def test_a_patch_that_the_scale_does_not_divide_is_refused(photos, tmp_path, cap
     assert "--patch must be a multiple of the scale 2. Received: 25" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_init_starts_from_the_weights_of_another_run(photos, tmp_path):
     assert srcnn.main(arguments("srcnn", photos, tmp_path / "first")) == 0
     more = ["--init", str(tmp_path / "first"), "--learning-rate", "0"]
@@ -107,6 +111,7 @@ def test_the_weights_of_grunet_restore_any_number_of_bands(photos, tmp_path):
         assert zoo.restore(network, noisy, sigma=25 / 255).shape == (9, 7, bands)
 
 
+@pytest.mark.slow
 def test_a_run_can_be_cut_by_time(photos, tmp_path, capsys):
     whole = arguments("srcnn", photos, tmp_path / "whole")
     cut = arguments("srcnn", photos, tmp_path / "cut", "--minutes", "1e-9")
@@ -131,6 +136,7 @@ def partners(photos, folder, ratio):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ratio"), [("srcnn", 2), ("edsr", 2), ("dncnn", 1)])
 def test_a_run_on_pairs(name, ratio, photos, tmp_path):
     degraded = partners(photos, tmp_path / "degraded", ratio)
@@ -154,6 +160,7 @@ def test_pairs_that_do_not_fit_are_one_sentence(photos, tmp_path, capsys):
     assert not workdir.exists()
 
 
+@pytest.mark.slow
 def test_a_run_on_jpeg_artefacts_ends_with_the_same_bits(photos, tmp_path, monkeypatch):
     if keras.backend.backend() == "tensorflow":
         pytest.importorskip("keras_cv")

@@ -33,6 +33,7 @@ def pairs(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_programs_make_pairs_and_measure_networks(pairs):
     parts = ("train/clean", "train/small", "test/clean", "test/small")
     assert [len(list((pairs / "pairs" / part).iterdir())) for part in parts] == [50, 50, 2, 2]

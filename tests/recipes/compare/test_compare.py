@@ -46,6 +46,7 @@ def evaluation(workdir, name):
     return json.loads((workdir / "cells" / name / "evaluation.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_report_holds_tables_figures_and_the_check_of_the_start(finished):
     report = finished / "report"
     text = (report / "report.md").read_text()
@@ -61,6 +62,7 @@ def test_a_report_holds_tables_figures_and_the_check_of_the_start(finished):
     assert str(finished) not in text  # no path of this machine
 
 
+@pytest.mark.slow
 def test_a_report_can_show_other_pictures_than_it_is_scored_on(finished, tmp_path, monkeypatch):
     drawn = []
     regions = sections.figures.regions
@@ -82,6 +84,7 @@ def test_a_report_can_show_other_pictures_than_it_is_scored_on(finished, tmp_pat
     assert "| shapes5 |" in text  # the table is of the test images as before
 
 
+@pytest.mark.slow
 def test_the_table_is_the_mean_of_the_evaluations(finished):
     rows = list(csv.reader((finished / "report/table-x2.csv").open()))
     assert rows[0] == ["image", "bicubic", "MSE", "Asy_MSE"]
@@ -91,6 +94,7 @@ def test_the_table_is_the_mean_of_the_evaluations(finished):
     assert float(row[3].split("/")[0]) == pytest.approx(wanted, abs=5.1e-4)
 
 
+@pytest.mark.slow
 def test_losses_begin_alike_and_end_apart(finished):
     plain, ours = (evaluation(finished, f"srcnn-x2-{n}-seed0") for n in ("mse", "asy_mse"))
     other = evaluation(finished, "srcnn-x2-mse-seed1")
@@ -100,6 +104,7 @@ def test_losses_begin_alike_and_end_apart(finished):
     assert plain["images"] != ours["images"]
 
 
+@pytest.mark.slow
 def test_the_same_command_trains_nothing_again(finished, monkeypatch):
     monkeypatch.setattr(cell, "train", None)  # calling it would fail
     before = (finished / "report/report.md").read_text()
@@ -107,6 +112,7 @@ def test_the_same_command_trains_nothing_again(finished, monkeypatch):
     assert (finished / "report/report.md").read_text() == before
 
 
+@pytest.mark.slow
 def test_a_report_is_computed_again_without_runs_or_images(finished, tmp_path, monkeypatch):
     report = shutil.copytree(finished / "report", tmp_path / "report")
     before = (report / "report.md").read_text()
@@ -118,18 +124,21 @@ def test_a_report_is_computed_again_without_runs_or_images(finished, tmp_path, m
     assert "undecided (2 seeds)" in (report / "statistics.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_report_of_other_runs_is_not_computed_again(finished, tmp_path, capsys):
     report = shutil.copytree(finished / "report", tmp_path / "report")
     assert compare.main([*FEW, "--seeds", "1", "--recompute", str(report)]) == 1
     assert "which these options do not plan" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_other_steps_in_the_same_folder_are_refused(finished, capsys):
     assert compare.main([*FEW, "--steps", "6", "--workdir", str(finished)]) == 1
     error = capsys.readouterr().err
     assert "holds another run: its steps is 4, not 6; choose another --workdir" in error
 
 
+@pytest.mark.slow
 def test_more_seeds_and_an_ablation_add_runs(finished, tmp_path, monkeypatch):
     started = []
 
@@ -169,6 +178,7 @@ def one_cell(tmp_path, **changes):
     return folder
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_cut_goes_on_to_the_same_network(finished, tmp_path):
     folder = one_cell(tmp_path)
     assert cell.run(folder, 1e-9) == cell.CUT
@@ -191,6 +201,7 @@ def test_a_cell_is_held_by_one_process(tmp_path):
     assert not (folder / "run.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "low", "high"),
     [
@@ -289,6 +300,7 @@ def test_the_smoke_run_with_processes_of_their_own(tmp_path, monkeypatch, capsys
     assert Path(shown.splitlines()[-1].removeprefix("wrote ")).is_file()
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_the_process_that_started_it(tmp_path):
     os.mkfifo(tmp_path / "cell.json")  # it waits for its settings
     words = [sys.executable, "-m", "recipes.compare.cell", str(tmp_path), "--child"]

@@ -45,6 +45,7 @@ def test_a_section_is_put_before_the_protocol_and_replaced(tmp_path):
     assert "".join(split(report.read_text()).values()) == report.read_text()
 
 
+@pytest.mark.slow
 def test_a_weight_of_the_zoo_by_its_name(tmp_path, capsys):
     (tmp_path / "set14").mkdir()
     images = [rng.integers(0, 256, (24, 30, 3), np.uint8) for _ in SET14_TEN]

@@ -14,7 +14,8 @@ def rng():
 
 def test_curves_are_smooth_and_not_negative():
     made = pseudo_cubes.curves(rng(), 200, 31)
-    assert made.shape == (200, 31) and made.min() >= 0
+    assert made.shape == (200, 31)
+    assert made.min() >= 0
     np.testing.assert_allclose(made.mean(axis=1), 1)
     # The steepest part of the narrowest bump, width w of the range: exp(-1/2) / w a range.
     steepest = np.exp(-0.5) / pseudo_cubes.WIDTHS[0] / 30
@@ -37,7 +38,8 @@ def test_a_spectrum_is_of_the_pixel_alone_and_brighter_light_is_more_of_it():
     picture = rng().uniform(0.2, 0.9, (40, 40, 3))
     picture[3:6, 5:9] = picture[20:23, 30:34] = (0.5, 0.3, 0.2)
     cube = pseudo_cubes.spread(picture, 31, rng())
-    assert cube.dtype == np.uint16 and cube.shape == (40, 40, 31)
+    assert cube.dtype == np.uint16
+    assert cube.shape == (40, 40, 31)
     assert cube.max() == 65535
     np.testing.assert_array_equal(cube[3:6, 5:9], cube[20:23, 30:34])
     grey = np.repeat(np.linspace(0.1, 0.6, 40)[:, None, None], 40, axis=1) * np.ones(3)
@@ -73,7 +75,7 @@ def test_the_command_writes_cubes_that_the_recipes_read(tmp_path, capsys):
     assert read_cube(made["a"][0]).shape == (24, 24, 7)
 
 
-@pytest.mark.parametrize("option, least", [("count", 1), ("bands", 2), ("side", 16)])
+@pytest.mark.parametrize(("option", "least"), [("count", 1), ("bands", 2), ("side", 16)])
 def test_numbers_that_make_no_cube_are_refused(tmp_path, capsys, option, least):
     words = [str(tmp_path), "--out", str(tmp_path / "out"), f"--{option}", str(least - 1)]
     assert pseudo_cubes.main(words) == 2

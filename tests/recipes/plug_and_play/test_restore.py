@@ -64,6 +64,7 @@ def test_every_task_restores_scores_and_draws_a_photograph(task, photo, tmp_path
     assert all(np.isfinite(list(row.values())).all() for row in table.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["denoise", "deblur", "sr"])
 def test_baselines_stand_beside_it(task, photo, tmp_path, capsys):
     words = ("--task", task, "--simulate", "--baselines", "--noise", "5")
@@ -74,6 +75,7 @@ def test_baselines_stand_beside_it(task, photo, tmp_path, capsys):
     assert f"mean of 1                {names[task]}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_tuned_settings_are_those_of_the_nearest_row(photo, tmp_path, monkeypatch):
     row = nearest_row("deblur", Options(noise=1.4 / 255))
     assert row.label == "deblurring, Gaussian 8x8 of sigma 3, noise 2"
@@ -464,6 +466,7 @@ def test_a_photograph_is_turned_and_keeps_what_it_had(tmp_path):
         assert found.info["icc_profile"] == profile
 
 
+@pytest.mark.slow
 def test_alpha_and_sixteen_bit_are_kept(tmp_path):
     values = (rng.random((9, 11, 4)) * 65535).astype("u2")
     values[:4, :4, 3] = 0

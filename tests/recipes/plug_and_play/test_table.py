@@ -27,6 +27,7 @@ def run(photo, out, *words):
     return restoration_table.main(given)
 
 
+@pytest.mark.slow
 def test_every_task_is_scored_once_and_not_again(photo, tmp_path, capsys, monkeypatch):
     rows = ROWS[::2]  # every task at one level of noise
     monkeypatch.setattr(restoration_table, "ROWS", rows)
@@ -79,6 +80,7 @@ def test_the_middle_is_cut_out(photo, tmp_path, monkeypatch):
     np.testing.assert_allclose(seen[0], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_files_of_one_shape_go_together_and_have_the_cells_that_they_have_alone(photo, tmp_path):
     truths = [rng.random((8, 8, 3)).astype("float32") for _ in range(2)]
     row = next(row for row in ROWS if row.task == "inpaint")
@@ -90,6 +92,7 @@ def test_files_of_one_shape_go_together_and_have_the_cells_that_they_have_alone(
             assert cell["scores"][name] == pytest.approx(scores, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_other_settings_are_restored_again(photo, tmp_path, monkeypatch):
     rows = [row for row in ROWS if row.label == "deblurring, Gaussian 8x8 of sigma 3, noise 2"]
     monkeypatch.setattr(restoration_table, "ROWS", rows)

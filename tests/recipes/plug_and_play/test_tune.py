@@ -40,6 +40,7 @@ def one_try(score, ladders, begin):
     return tune.Found({name: ladder[-1] for name, ladder in ladders.items()}, 1.0, 1)
 
 
+@pytest.mark.slow
 def test_what_is_tuned_is_what_the_table_uses(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tune, "search", one_try)
     words = ["--crop", "16", "--denoiser", "tv", "--out"]
@@ -65,6 +66,7 @@ def test_what_is_tuned_is_what_the_table_uses(tmp_path, monkeypatch, capsys):
     assert "a.png is scored here and was tuned on" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_second_start_searches_what_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(tune, "search", one_try)
     words = [photo(tmp_path, "a.png"), "--crop", "16", "--denoiser", "tv", "--out"]

@@ -28,6 +28,7 @@ def run(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_the_averaged_weights_are_kept_in_the_form_that_is_trained(run, tmp_path, capsys):
     assert snapshot.main(["dncnn", str(run), "--name", "mine", "--out", str(tmp_path)]) == 0
     assert "wrote" in capsys.readouterr().out

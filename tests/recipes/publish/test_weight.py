@@ -32,6 +32,7 @@ def published(run, *words):
     return publish.main([str(run), "--name", "mine", "--data", str(run), *words])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "dtype"), [((), "float32"), (("--half",), "float16")])
 def test_the_card_is_that_of_the_file(words, dtype, run, tmp_path):
     folder, network = run
@@ -53,6 +54,7 @@ def test_the_card_is_that_of_the_file(words, dtype, run, tmp_path):
     assert (samples["data"], samples["task"], samples["images"]) == ("samples", "x2", 4)
 
 
+@pytest.mark.slow
 def test_float16_that_costs_too_much_is_refused(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(publish, "CHANGE_BY_HALVES", 0.0)
     assert published(run[0], "--half") == 1

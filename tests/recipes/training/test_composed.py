@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from scipy.signal import correlate2d
 
 import zoo
@@ -55,6 +56,7 @@ def test_bfloat16_rounds_the_sum_and_not_its_parts():
     np.testing.assert_allclose(found, keras.ops.cast(plain(image)[0], "float32"), atol=0.02)
 
 
+@pytest.mark.slow
 def test_training_ends_with_a_plain_network(tmp_path):
     few = {"data": "zoo/samples/train", "batch": 2, "patch": 24, "steps": 2, "every": 2}
     settings = SpanSettings.of(**few, channels=8, composed=True, quiet=True)

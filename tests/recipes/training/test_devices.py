@@ -88,6 +88,7 @@ def arrays(path):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="one device on PyTorch")
 def test_two_devices_take_the_steps_of_one(tmp_path):
     photographs(tmp_path / "photos")

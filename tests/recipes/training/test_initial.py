@@ -89,6 +89,7 @@ def test_the_same_scale_is_loaded_whole(trained):
     assert same(again.get_weights(), two.get_weights())
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_form_that_another_was_trained_in(tmp_path):
     """What DnCNN publishes has lost its batch normalisation."""
     (tmp_path / "photos").mkdir()

@@ -53,6 +53,7 @@ def test_four_pieces_end_where_one_does(tmp_path):
     assert abs(psnr(path) - whole) < 0.05
 
 
+@pytest.mark.slow
 def test_the_samples_go_on_at_the_step(tmp_path, monkeypatch):
     steps, batch = [], Patches.numpy_batch
 

@@ -105,6 +105,7 @@ def test_a_run_on_the_device_takes_the_steps_of_one_on_the_host(tmp_path, monkey
         np.testing.assert_allclose(second, first, rtol=0, atol=1000 * 2**-24 * moved)
 
 
+@pytest.mark.slow
 def test_a_run_of_the_host_goes_on_on_the_device(tmp_path, monkeypatch):
     monkeypatch.setattr(calls, "accelerated", lambda: True)
     whole = trained(tmp_path / "whole", monkeypatch, cut="device")
@@ -116,6 +117,7 @@ def test_a_run_of_the_host_goes_on_on_the_device(tmp_path, monkeypatch):
         np.testing.assert_allclose(second, first, rtol=0, atol=1000 * 2**-24)
 
 
+@pytest.mark.slow
 def test_the_images_are_not_saved(tmp_path, monkeypatch):
     sizes = {}
     for way in ("host", "device"):

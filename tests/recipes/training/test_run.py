@@ -98,6 +98,7 @@ def fit_settings(tmp_path, **changes):
     return settings(tmp_path, **{"steps": 10_000, "fit": True, "minutes": 1.0, **changes})
 
 
+@pytest.mark.slow
 def test_a_fitted_run_is_the_run_with_these_steps(tmp_path, monkeypatch):
     """The measuring, which is real but short, leaves no trace in the bits."""
     monkeypatch.setattr(training, "fitting_steps", lambda *left: 6)
@@ -111,6 +112,7 @@ def test_a_fitted_run_is_the_run_with_these_steps(tmp_path, monkeypatch):
     assert run == json.loads((tmp_path / "settings/run/run.json").read_text())["settings"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_the_steps_that_were_chosen(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "fitting_steps", lambda *left: 6)
     with pytest.raises(KeyboardInterrupt):
@@ -149,6 +151,7 @@ def test_what_cannot_be_fitted_is_refused_before_work(tmp_path, changes, message
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_another_seed_ends_elsewhere(tmp_path):
     first, second = (noisy_run(settings(tmp_path / str(s), seed=s)) for s in (0, 1))
     assert (first[0] != second[0]).any()
@@ -186,6 +189,7 @@ def test_a_checkpoint_tells_settings_seed_and_versions(tmp_path):
     assert facts["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_other_versions_are_told(tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt):
         noisy_run(settings(tmp_path), stop_after=1)
@@ -213,6 +217,7 @@ def test_a_signal_inside_a_piece_leaves_a_checkpoint_and_no_trace_in_the_bits(tm
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
     """A limit on the size of files stands for the full disk: HDF5 meets the same OSError."""
     with pytest.raises(KeyboardInterrupt):
@@ -231,6 +236,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path):
     noisy_run(settings(tmp_path, resume=True))
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_scalars_and_validation_images(photos, tmp_path):
     pytest.importorskip("tensorboardX")
     if keras.backend.backend() != "tensorflow":
@@ -259,6 +265,7 @@ def test_tensorboard_that_is_not_installed_is_one_sentence(photos, tmp_path, cap
     assert "pip install 'asykeras[tensorboard]'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_curves_are_drawn(tmp_path):
     noisy_run(settings(tmp_path))
     with Image.open(tmp_path / "run/curves.png") as figure:
@@ -421,6 +428,7 @@ def test_the_recipe_writes_a_network_that_loads(photos, tmp_path):
     assert 0 < float(rows[-1]["validation_psnr"]) < 60
 
 
+@pytest.mark.slow
 def test_a_card_names_the_start_of_a_run_and_no_path(photos, tmp_path):
     assert srcnn.main([*command(photos, tmp_path / "first"), "--quiet"]) == 0
     more = ["--init", str(tmp_path / "first"), "--quiet"]

@@ -73,6 +73,7 @@ def test_the_kernels_of_the_gpu_count_and_not_what_the_host_does():
     assert kernel_times(iter(events[4:])) == ("CPU threads", {"dot": 100.0})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="no profiler that is read here")
 def test_a_profile_names_kernels_and_trains_nothing(tmp_path, capsys):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)

@@ -402,6 +402,7 @@ run([sys.argv[1]], sys.argv[2])
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_is_finished_by_the_next(tmp_path):
     for number in range(4):
         save(tmp_path / f"in/{number}.png")

@@ -79,6 +79,7 @@ def test_what_is_no_picture_is_refused(tmp_path):
     assert not (tmp_path / "b.png").exists()
 
 
+@pytest.mark.slow
 def test_what_is_not_chosen_is_asked_for(picture, tmp_path):
     gradio = pytest.importorskip("gradio")
     page = build_page([WEIGHT], tmp_path)
@@ -201,6 +202,7 @@ def test_a_browser_restores_and_downloads_a_picture(address, picture, tmp_path):
     assert {host for host in hosts if host} == {"127.0.0.1"}  # fonts and counters stay out
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_one_sentence(capsys):
     pytest.importorskip("gradio")
     with socket.socket() as taken:

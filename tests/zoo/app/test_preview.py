@@ -58,6 +58,7 @@ def run(folder, *words, source="a.png"):
     return cli.main(["restore", str(folder / source), "--preview", *words])
 
 
+@pytest.mark.slow
 def test_every_suitable_weight_shows_what_restore_writes(published, tmp_path, capsys, monkeypatch):
     Image.fromarray(VALUES).save(tmp_path / "a.png")
     monkeypatch.chdir(tmp_path)

@@ -205,6 +205,7 @@ def test_ffdnet_takes_an_image_of_any_size_and_a_level(format, channels, tmp_pat
         np.testing.assert_allclose(serve([image, level]), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_ffdnet_in_integers_knows_all_levels(tmp_path):
     """Levels that it was not calibrated on would be cut off: 60 would be taken for 25."""
@@ -281,6 +282,7 @@ def test_denoisers_have_no_signature_restore(exported_once):
     assert report["task"] == "sigma25"
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_a_savedmodel_runs_where_keras_cannot_be_imported(tmp_path, exported_once):
     network, _, _ = exported_once("SRCNN", "savedmodel")
@@ -343,7 +345,9 @@ def test_a_litert_file_is_resized_by_resize_tensor_input(tmp_path, exported_once
 
 
 @on_tensorflow
-@pytest.mark.parametrize("name", ["SRCNN", "EDSR", "DnCNN merged"])
+@pytest.mark.parametrize(
+    "name", ["DnCNN merged", *(pytest.param(n, marks=pytest.mark.slow) for n in ("SRCNN", "EDSR"))]
+)
 def test_int8_states_what_it_costs_and_computes_in_integers(name, tmp_path):
     need("litert")
     from ai_edge_litert.interpreter import Interpreter
@@ -388,6 +392,7 @@ def test_a_loop_over_the_bands_is_refused_in_one_sentence(format, tmp_path):
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.slow
 @on_tensorflow
 @EVERY_FORMAT
 def test_mixed_precision_is_exported_in_float32(format, tmp_path):
@@ -467,6 +472,7 @@ def test_openvino_has_two_files_and_a_report(tmp_path, exported_once):
     assert left_in(tmp_path) == ["network.bin", "network.xml", "network.xml.json"]
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_a_published_weight_scores_what_its_card_says(tmp_path, whole_photographs):
     report = export("srcnn-955-x3", tmp_path / "x3")
@@ -507,6 +513,7 @@ def test_int8_of_grunet_is_refused(tmp_path):
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize("format", ["savedmodel", "onnx"])
 def test_what_is_there_is_replaced_only_when_that_is_asked_for(format, tmp_path, exported_once):

@@ -87,6 +87,7 @@ def ask(address, name, body):
         return np.array(json.load(answer)["predictions"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", [("srcnn", "srcnn-955-x3")], indirect=True)
 def test_the_program_of_the_guide_gets_what_restore_gives(served, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -256,7 +256,8 @@ def test_training_gives_the_same(bands, direction, dtype):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX compiles with XLA anyway")
-@pytest.mark.parametrize("bands", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("bands", [1, 3])
 def test_few_bands_train_as_a_whole_under_xla(bands):
     found = []
     for jit in (False, True):

@@ -26,6 +26,7 @@ def test_the_full_network_has_the_published_number_of_parameters():
     assert MDSR(variant="full").count_params() == 7_953_987
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "scale"), KEYS.items())
 def test_one_scale_is_part_of_the_whole(key, scale):
     model = MDSR()

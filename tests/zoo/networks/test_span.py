@@ -106,6 +106,7 @@ def test_tiles_equal_the_whole():
     np.testing.assert_allclose(tiled, run(model, image[None])[0][0], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_a_keras_file_opens_where_only_keras_is_imported(tmp_path):
     assert_opens_with_keras_alone(SPAN(2), images(7, 9, 3), tmp_path)

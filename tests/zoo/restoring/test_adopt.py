@@ -163,6 +163,7 @@ def test_a_u_net_restores_odd_sizes(attention, shape):
         np.testing.assert_allclose(restore(network, picture, tile=4), found, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_deep_u_net_and_one_of_another_multiple():
     deep = model_of(lambda x: pooled(x, attention=True, depth=4))
     assert restore(deep, PHOTO, scale=1).shape == PHOTO.shape

@@ -60,6 +60,7 @@ def test_tiles_of_a_chain_equal_the_whole(colour, tile):
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_tiles_of_a_network_that_knows_their_place_behind_one_that_enlarges():
     keras.utils.set_random_seed(0)
     networks = [enlarger(), open_network(small_grunet(3)), enlarger(3)]
@@ -145,6 +146,7 @@ def test_a_file_whose_name_has_a_comma_is_a_file(tmp_path):
     assert not open_network(str(tmp_path / "a,b.weights.h5")).parts
 
 
+@pytest.mark.slow
 def test_the_command_takes_names_with_commas_between(tmp_path, capsys):
     image = rng.integers(0, 256, (20, 16, 3), dtype=np.uint8)
     Image.fromarray(image).save(tmp_path / "a.png")

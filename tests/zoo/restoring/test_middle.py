@@ -32,6 +32,7 @@ def srcnn():
     return open_network(zoo.SRCNN(3, variant="9-1-5"), scale=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [denoiser, srcnn, edsr, of_two])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_the_middle_is_that_of_the_whole(make, alpha):

@@ -67,6 +67,7 @@ def test_a_denoiser_of_nothing_gives_back_nearly_what_was_given():
     assert zoo.restore(network, (image * 255).astype("uint8")).dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_it_beats_the_same_denoiser_told_one_level():
     grey = np.linspace(0.02, 1, 64)[None, :, None] * np.ones((48, 1, 1))
     noisy = 0.02 * rng.poisson(grey / 0.02) + rng.normal(0, 2 / 255, grey.shape)
@@ -77,6 +78,7 @@ def test_it_beats_the_same_denoiser_told_one_level():
     assert errors[2] < errors[1] < errors[0]
 
 
+@pytest.mark.slow
 def test_a_network_that_takes_the_level_is_told_it():
     noisy = 0.1 * rng.poisson(0.5 / 0.1, (24, 24, 3)).astype(float)
     for gain in (0.1, 0.002):  # above the levels of the network, and within

@@ -28,6 +28,7 @@ NETWORKS = [
 ]
 
 
+@pytest.mark.slow
 @on_tensorflow
 @OTHERS
 @pytest.mark.parametrize(("build", "sigma"), NETWORKS)
@@ -56,7 +57,9 @@ def test_an_engine_takes_tiles_of_any_size_and_number(engine):
 
 @on_tensorflow
 @OTHERS
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"]
+)
 @pytest.mark.parametrize("sigma", [None, 0.1])
 def test_models_of_other_policies_are_run_in_float32(engine, policy, sigma):
     def build():
@@ -117,6 +120,7 @@ def test_what_an_engine_cannot_do_is_refused(options, message):
         open_network("srcnn-955-x2", **options)
 
 
+@pytest.mark.slow
 @on_tensorflow
 @OTHERS
 def test_networks_with_loops_are_refused(engine):

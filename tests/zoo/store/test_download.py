@@ -190,6 +190,7 @@ def test_a_read_only_cache_is_told(server, tmp_path):
         fetch(f"{server}/file", tmp_path / "cache/w", HASH)
 
 
+@pytest.mark.slow
 def test_two_processes_may_fetch_at_once(server, tmp_path):
     code = (
         "import sys; from pathlib import Path; from zoo.store.download import fetch;"

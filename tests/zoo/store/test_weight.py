@@ -307,6 +307,7 @@ def test_an_unknown_name_lists_the_known():
         published_card("edsr")
 
 
+@pytest.mark.slow
 def test_networks_for_several_scales_share_a_file(tmp_path):
     model = MDSR(channels=1)
     for scale in (2, 3):
@@ -347,6 +348,7 @@ def test_a_keras_file_under_another_name_is_refused(tmp_path, network):
         load_into(network, str(tmp_path / "stranger.weights.h5"))
 
 
+@pytest.mark.slow
 def test_two_processes_may_load_the_same_weight_at_once(saved):
     code = "import sys, zoo; zoo.load(sys.argv[1])"
     both = [subprocess.Popen([sys.executable, "-c", code, str(saved)]) for _ in range(2)]

@@ -286,6 +286,7 @@ def test_the_self_ensemble_is_the_mean_over_eight_symmetries():
     )
 
 
+@pytest.mark.slow
 def test_the_self_ensemble_of_a_u_net_does_not_depend_on_the_tiles():
     keras.utils.set_random_seed(0)
     network = small_grunet(3)
