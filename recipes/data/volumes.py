@@ -14,16 +14,6 @@ import numpy as np
 from keras.ops import convert_to_numpy
 
 from asykeras.resize import bicubic_resize
-from recipes.data.cubes import (
-    LAYOUT,
-    Cube,
-    mat_arrays,
-    open_cube,
-    read_values,
-    span_of,
-    write_mat_like,
-)
-from recipes.data.cubes import SUFFIXES as CUBES
 from recipes.data.envi import Header, changed, header_of, read_envi, write_envi
 from zoo.machine.files import replacing
 from zoo.pictures.images import ImageError
@@ -32,6 +22,16 @@ from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
 from zoo.restoring.channels import without_hidden
 from zoo.store.claims import ContentError, check_memory
+from zoo.store.cubes import (
+    LAYOUT,
+    Cube,
+    mat_arrays,
+    open_cube,
+    read_values,
+    span_of,
+    write_mat_like,
+)
+from zoo.store.cubes import SUFFIXES as CUBES
 
 ENVI = ".hdr"
 CENTRES = ("wavelengths", "wavelength", "bands")  # names of the field in MATLAB files

@@ -19,6 +19,7 @@ from keras.ops import convert_to_numpy
 
 from asykeras import PoissonGaussianNoise
 from asykeras.types import Tensor
+from recipes.data.cubes import Windows, cube_part
 from recipes.data.image_set import ImageSet
 from recipes.data.jpeg import Artefacts
 from recipes.data.patches import Patches
@@ -176,7 +177,7 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         settings = _settled(settings)
         _seed(settings.start.seed, recipe)  # refuses wrong arguments before any image is read
         patches = _patches(settings, recipe, devices)
-        images = [read_image(path) for path in _validation(settings.run)]
+        images = _validation(settings.run, recipe.channels)
         if settings.run.fit:
             settings = _fitted(settings, recipe, devices, patches, images, started)
         model = compiled(settings, recipe, devices, patches)
@@ -232,12 +233,14 @@ def step_rate(settings: Settings, recipe: Recipe, seconds: float) -> Speed:
         return measure(model, model_batches(model, patches, 0, ENDLESS, devices), seconds)
 
 
-def _validation(run: Run) -> list[Path]:
-    """Return the files of the validation images, and say what else is in their folder."""
+def _validation(run: Run, channels: Channels) -> list[np.ndarray]:
+    """Return the validation images, or windows of cubes, and say what else is in their folder."""
     if not run.validation:
         return []
+    if isinstance(channels, Windows):
+        return list(cube_part(run.validation, channels).read())
     tell = (lambda remark: None) if run.quiet else (lambda remark: print(printable(remark)))
-    return find_images(run.validation, tell)
+    return [read_image(path) for path in find_images(run.validation, tell)]
 
 
 def _settled(settings: Settings) -> Settings:
@@ -539,7 +542,7 @@ class Validation:
 
     Args:
         recipe: Of the run.
-        images: Originals, uint8.
+        images: Originals, uint8, or windows of cubes, uint16.
     """
 
     def __init__(self, recipe: Recipe, images: Sequence[np.ndarray]) -> None:
@@ -561,6 +564,7 @@ class Validation:
             found = list(evaluate(self.network, self.images, self.recipe.task))
         shown = [each.restored for each in found[:PICTURES]] if report.board else []
         pictures = [image if image.dtype == np.uint8 else to_uint8(image) for image in shown]
+        pictures = [image[..., :3] for image in pictures]  # of cubes the first bands
         return mean(found)["psnr"], pictures
 
 

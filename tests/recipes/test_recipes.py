@@ -12,6 +12,7 @@ from PIL import Image
 
 import zoo
 from recipes import dncnn, dphsir, edsr, ffdnet, span, srcnn
+from recipes.training.curves import read_log
 from recipes.training.settings import TrainingError
 from zoo.networks.dncnn import DnCNN
 
@@ -183,9 +184,13 @@ def test_wrong_qualities_are_one_sentence(text):
 def test_a_run_on_cubes(tmp_path):
     cube = rng.integers(0, 4000, (12, 40, 44), dtype=np.uint16)
     np.save(tmp_path / "cube.npy", cube)
-    words = ["--bands", "5", "--bands-axis", "first", "--patch", "16"]
-    run = arguments("dphsir", tmp_path / "cube.npy", tmp_path / "run", *words)
+    words = ["--bands", "5", "--bands-axis", "first", "--patch", "16", "--variant", "small"]
+    seen = ["--validation", str(tmp_path / "seen")]
+    (tmp_path / "seen").mkdir()
+    np.save(tmp_path / "seen/other.npy", rng.integers(0, 4000, (6, 17, 18), dtype=np.uint16))
+    run = arguments("dphsir", tmp_path / "cube.npy", tmp_path / "run", *words, *seen)
     assert dphsir.main(run) == 0
+    assert np.isfinite(read_log(tmp_path / "run")["validation_psnr"]).all()
     noisy = np.zeros((1, 16, 16, 7), np.float32)
     restored = zoo.load(str(tmp_path / "run"))([noisy, np.full((1, 1), 0.1, np.float32)])
     assert restored.shape == noisy.shape

@@ -16,7 +16,7 @@ class Evaluation(NamedTuple):
     """One image of an evaluation.
 
     Attributes:
-        reference: What is scored against, uint8.
+        reference: What is scored against, uint8, of cubes uint16.
         restored: What came out: uint8 of super-resolution, else floating point in [0, 1].
         scores: PSNR in dB, SSIM, RMSE on [0, 1] and NRMSE.
     """
@@ -37,7 +37,7 @@ def evaluate(
         model: As `zoo.restore` takes it; None: no network, but what a table has as its baseline,
             such as bicubic enlargement.
         images: Originals, uint8, `(height, width, 1 or 3)`; colour images are made grey for a
-            denoiser of one channel.
+            denoiser of one channel. For one of any number of bands also cubes, uint16.
         task: Of `zoo.scoring.tasks`, `parse("x3")` for example.
 
     Raises:

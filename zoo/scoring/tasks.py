@@ -163,7 +163,7 @@ class Denoising(_OfOneSize):
         """Return the picture with noise, float64, neither clipped nor rounded."""
         # One generator per image: a picture keeps its noise whatever stands before it.
         random = np.random.default_rng([NOISE_SEED, number])
-        return reference / 255 + random.normal(0, self.sigma, reference.shape)
+        return unit_range(reference) + random.normal(0, self.sigma, reference.shape)
 
     def protocol(self) -> str:
         """Return the line that stands beside every number."""
@@ -240,8 +240,9 @@ def parse(text: str) -> Task:
 
 
 def unit_range(image: np.ndarray) -> np.ndarray:
-    """Return an image, uint8 or in [0, 1], as float64 in [0, 1]."""
-    return image / 255 if image.dtype == np.uint8 else image.astype(np.float64)
+    """Return an image, of integers or in [0, 1], as float64 in [0, 1]."""
+    whole = image.dtype.kind == "u"
+    return image / np.iinfo(image.dtype).max if whole else image.astype(np.float64)
 
 
 def _scores(

@@ -1,13 +1,17 @@
 """Recompute the numbers of a card from its weights and the images of the test sets."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.pictures.images import find_images, read_image
+import numpy as np
+
+from zoo.pictures.images import find_files, find_images, read_image
 from zoo.restoring.network import Network, open_network
 from zoo.scoring.evaluate import evaluate, mean
 from zoo.scoring.tasks import Scores, parse
 from zoo.store.card import Test
+from zoo.store.cubes import SUFFIXES, read_cube
 from zoo.store.weight import find
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -37,8 +41,8 @@ def verify(name: str, data: str | None = None, engine: str = "keras") -> list[Ve
 
     Args:
         name: A published weight, file or work folder.
-        data: Folder with the test sets, each a folder named as on the card (`set5` or `Set5`). The
-            sample photographs come with the package.
+        data: Folder with the test sets, each a folder named as on the card (`set5` or `Set5`), or a
+            file (`hsi/cave.mat`). The sample photographs come with the package.
         engine: What runs the network, as in `open_network`.
 
     Raises:
@@ -54,18 +58,34 @@ def verify(name: str, data: str | None = None, engine: str = "keras") -> list[Ve
     return rows
 
 
-def measure(network: Network, folder: Path, task: str) -> Scores:
-    """Score a network on a folder of images, all of which are the mean."""
-    images = (read_image(path) for path in find_images(folder))
-    return mean(evaluate(network, images, parse(task)))
+def measure(network: Network, place: Path, task: str) -> Scores:
+    """Score a network on a test set, all of which is the mean."""
+    return mean(evaluate(network, originals(place), parse(task)))
+
+
+def originals(place: Path) -> Iterator[np.ndarray]:
+    """Yield the pictures of a test set: the images of a folder, or of one file; or one cube.
+
+    Raises:
+        ImageError: if there is none, or one cannot be read.
+    """
+    for path in files_of(place):
+        yield read_cube(path) if path.suffix.lower() in SUFFIXES else read_image(path)
+
+
+def files_of(place: Path) -> list[Path]:
+    """Return the files of a test set; see `originals`."""
+    cube = place.is_file() and place.suffix.lower() in SUFFIXES
+    return find_files(place, SUFFIXES, "cube") if cube else find_images(place)
 
 
 def test_folder(name: str, data: str | None) -> Path | None:
-    """Return the folder of a test set, whatever the case of its name; None if it is not there."""
+    """Return the folder of a test set, or its file, whatever the case; None if it is not there."""
     if name == "samples":
         return SAMPLES / "test"
     root = Path(data) if data else None
     for part in name.split("/"):
-        found = [p for p in root.iterdir() if p.name.lower() == part] if root else []
-        root = next((path for path in found if path.is_dir()), None)
+        inside = root.iterdir() if root and root.is_dir() else ()
+        found = [path for path in inside if path.name.lower() == part]
+        root = next(iter(found), None)
     return root

@@ -15,7 +15,6 @@ import keras
 import numpy as np
 
 import zoo
-from recipes.data.cubes import open_cube, read_cube, read_values
 from recipes.data.envi import read_envi
 from recipes.data.volumes import Volume, read_volume, write_volume
 from recipes.training.checkpoints import FOLDER, load_newest, open_workdir, steps_there
@@ -30,6 +29,7 @@ from tests.zoo.examples import card_of
 from zoo.machine.failures import printable
 from zoo.networks.importers import import_weights
 from zoo.pictures.images import ImageError
+from zoo.store.cubes import open_cube, read_cube, read_values
 from zoo.store.weight import LARGEST, WeightsError, load_into
 
 LONGEST = 1500  # letters of a sentence

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from recipes.data import pseudo_cubes
-from recipes.data.cubes import read_cube
+from zoo.store.cubes import read_cube
 
 
 def rng():

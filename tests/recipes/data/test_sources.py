@@ -13,12 +13,13 @@ from PIL import Image
 from scipy import io
 
 from recipes.data import image_set
-from recipes.data.cubes import Windows, open_cube, read_cube
+from recipes.data.cubes import Windows
 from recipes.data.image_set import ImageSet, in_words
 from recipes.data.sources import folder_name, open_images, open_pairs
 from tests.zoo.examples import abandoned
 from zoo.machine.memory import available_memory
 from zoo.pictures.images import ImageError, read_image, to_channels
+from zoo.store.cubes import open_cube, read_cube
 
 rng = np.random.default_rng(0)
 IMAGES = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((30, 41), (25, 17), (9, 60))]

@@ -14,7 +14,6 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.restoration import wiener
 
 import zoo
-from recipes.data.cubes import read_cube
 from recipes.data.volumes import read_volume, write_volume
 from recipes.plug_and_play import restore as dphsir_restore
 from recipes.plug_and_play.degraded import (
@@ -30,6 +29,7 @@ from recipes.plug_and_play.spectral_metrics import scores, spectral_angle
 from zoo.pictures.images import ImageError
 from zoo.plug_and_play import plug_and_play, total_variation
 from zoo.store.card import Card, Use
+from zoo.store.cubes import read_cube
 from zoo.store.weight import save
 
 rng = np.random.default_rng(0)

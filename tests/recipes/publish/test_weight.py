@@ -64,7 +64,7 @@ def test_float16_that_costs_too_much_is_refused(run, tmp_path, monkeypatch, caps
 
 def test_an_absent_test_set_is_refused(run, tmp_path, capsys):
     assert published(run[0], "--test", "set5:x2") == 1
-    assert "there is no folder set5 below" in capsys.readouterr().err
+    assert "there is no folder or file set5 below" in capsys.readouterr().err
     assert not (tmp_path / "zoo").exists()
 
 

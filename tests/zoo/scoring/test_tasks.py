@@ -8,6 +8,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from asykeras.resize import bicubic_resize
 from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.restoring.network import open_network
+from zoo.scoring import verify
 from zoo.scoring.evaluate import evaluate, evaluate_with, mean
 from zoo.scoring.tasks import (
     NOISE_SEED,
@@ -202,3 +204,24 @@ def test_a_task_is_its_text(text, task):
 def test_a_text_that_is_no_task(text):
     with pytest.raises(TaskError, match="a task is x2, .* Received: task="):
         parse(text)
+
+
+def test_a_cube_is_scored_on_all_bands_in_its_own_depth(tmp_path):
+    cube = rng.integers(0, 65536, (24, 20, 7), dtype=np.uint16)
+    cube[0, 0, :2] = 0, 65535  # stretched from the least to the largest: it stays as it is
+    (tmp_path / "HSI").mkdir()
+    np.save(tmp_path / "HSI/Scene.npy", cube)
+    place = verify.test_folder("hsi/scene.npy", str(tmp_path))
+    assert verify.files_of(place) == [tmp_path / "HSI/Scene.npy"]
+    image = keras.Input((None, None, None))
+    network = open_network(keras.Model(image, keras.layers.Rescaling(0.5)(image)), scale=1)
+    noise = np.random.default_rng([NOISE_SEED, 0]).normal(0, 30 / 255, cube.shape)
+    expected = np.clip(np.float32(cube / 65535 + noise) / 2, 0, 1)
+    found = verify.measure(network, place, "sigma30")["psnr"]
+    assert found == pytest.approx(-10 * np.log10(np.mean((expected - cube / 65535) ** 2)), abs=1e-4)
+
+
+def test_a_test_set_that_is_no_folder_and_no_file_is_not_there(tmp_path):
+    (tmp_path / "one.npy").touch()
+    assert verify.test_folder("one.npy/two", str(tmp_path)) is None
+    assert verify.test_folder("other", str(tmp_path)) is None
