@@ -17,13 +17,16 @@ def pytest_configure(config):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(items):
-    """Run on TensorFlow alone what both backends would only repeat."""
+    """Run on TensorFlow alone what both backends would only repeat; see the marks."""
     if keras.backend.backend() == "jax":
         skip = pytest.mark.skip(reason="tested on TensorFlow: it does not depend on the backend")
         for item in items:
             if item.get_closest_marker("once"):
                 item.add_marker(skip)
+            if item.get_closest_marker("slow_on_jax"):
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

@@ -118,6 +118,7 @@ def test_what_a_file_cannot_hold_is_refused():
         JpegCompression(50)(np.zeros((1, 8, 8, 1), "uint8"))
 
 
+@pytest.mark.slow_on_jax
 def test_it_compiles_for_any_size():
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, JpegCompression(30)(GaussianNoise(0.0, seed=0)(inputs)))

@@ -98,6 +98,7 @@ def test_two_devices_take_the_steps_of_one(tmp_path):
     assert moved(tmp_path / "one") > 1000 * TOLERANCE
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="several processes need JAX")
 def test_two_processes_take_the_steps_of_one(tmp_path):
     photographs(tmp_path / "photos")

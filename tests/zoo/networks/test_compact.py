@@ -45,6 +45,7 @@ def written_out(model, image, scale):
     return large + image.repeat(scale, axis=1).repeat(scale, axis=2)
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize(("scale", "channels"), [(1, 3), (2, 3), (3, 1), (4, 4)])
 def test_the_network_is_the_published_one(scale, channels):
     model = Compact(scale, filters=12, convolutions=3, channels=channels)

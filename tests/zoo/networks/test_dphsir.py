@@ -23,6 +23,7 @@ class DPHSIRContract(BuilderContract):
         return [images(height, width, self.channels), np.array([[0.1], [0.2]], np.float32)]
 
 
+@pytest.mark.slow_on_jax
 class TestDPHSIRWithOneBand(DPHSIRContract):
     builder = staticmethod(partial(DPHSIR, channels=1, variant="small"))
     channels = 1
@@ -90,6 +91,7 @@ def enlarge(volume):
     return np.apply_along_axis(line, 3, np.apply_along_axis(line, 2, volume))
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("bands", [1, 4])
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
 @pytest.mark.parametrize(("kernel_size", "stride", "use_bias"), [(3, 2, False), (1, 1, True)])
@@ -186,6 +188,7 @@ def written_out(model, image, sigma, halvings=4):
     return image + noise[..., 0].transpose(0, 2, 3, 1)
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("bands", [1, 3])
 def test_the_network_is_the_published_one(bands):
     model = DPHSIR(channels=bands)
@@ -219,6 +222,7 @@ def test_predict_equals_a_call():
     np.testing.assert_allclose(model.predict(inputs, verbose=0), run(model, inputs)[0], atol=1e-5)
 
 
+@pytest.mark.slow_on_jax
 def test_a_mirrored_image_is_restored_as_if_it_had_been_larger():
     model, image = DPHSIR(channels=1, variant="small"), images(10, 16, 1)
     larger = np.pad(image, [(0, 0), (0, 6), (0, 0), (0, 0)], "symmetric")
@@ -241,6 +245,7 @@ def test_other_numbers_of_bands_are_refused(bands):
         DPHSIR(channels=bands)
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
 @pytest.mark.parametrize("bands", [1, 3])
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])

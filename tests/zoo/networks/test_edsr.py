@@ -81,6 +81,7 @@ def test_the_full_network_scales_its_branches_by_a_tenth():
     assert EDSR(2, variant="full", blocks=1, filters=4).get_layer("block1_scale").scale == 0.1
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize(("channels", "mean"), [(3, MEAN), (1, [0.4379])])
 def test_without_weights_the_mean_remains(channels, mean):
     model = EDSR(2, blocks=1, filters=4, channels=channels)
@@ -94,6 +95,7 @@ def test_the_mean_of_one_channel_is_the_luma_of_the_mean():
     assert luma == pytest.approx(0.4379, abs=5e-5)
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize(("name", "fan_in"), [("head", 27), ("block7_conv1", 576)])
 def test_kernels_and_biases_begin_uniform_within_the_root_of_the_fan_in(name, fan_in):
     kernel, bias = EDSR(2).get_layer(name).get_weights()

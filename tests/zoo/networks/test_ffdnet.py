@@ -55,6 +55,7 @@ def written_out(model, image, level):
     return restored
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize(("channels", "size"), [(1, (6, 8)), (1, (7, 8)), (3, (5, 3))])
 def test_the_network_is_the_published_one(channels, size):
     model = with_biases(FFDNet(channels=channels))
@@ -135,6 +136,7 @@ def test_a_weight_serves_both_kinds_of_level(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_tiles_lie_on_the_even_grid_and_equal_the_whole(channels):
     keras.utils.set_random_seed(0)

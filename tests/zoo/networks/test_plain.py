@@ -10,6 +10,8 @@ import zoo
 from tests.zoo.examples import small_grunet
 from zoo.networks.plain import has_own_layers, plain
 
+pytestmark = pytest.mark.once  # what is rewritten are layers, by their configs
+
 BUILDERS = {
     "SRCNN": partial(zoo.SRCNN, 3, variant="9-1-5"),
     "DnCNN": partial(zoo.DnCNN, depth=3),

@@ -66,6 +66,7 @@ def written_out(model, image, scale, mean=MEAN):
     return pixels.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * scale, width * scale, -1)
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize(("scale", "channels"), [(2, 48), (3, 28), (4, 52)])
 def test_the_network_is_the_published_one(scale, channels):
     model = SPAN(scale, channels=channels)
@@ -84,6 +85,7 @@ def test_random_features_keep_their_size_from_block_to_block():
         assert 0.3 < last / first < 3
 
 
+@pytest.mark.slow_on_jax
 def test_others_left_out_the_mean_and_keep_the_size():
     model = SPAN(1, channels=8, image_channels=4, centred=False)
     image = images(5, 6, 4)

@@ -121,6 +121,7 @@ def test_a_solver_is_compiled_once_and_takes_other_sizes():
     assert solver(large).pictures.shape == large.shape
 
 
+@pytest.mark.slow_on_jax
 def test_a_warm_start_goes_on():
     task = Blur(BOX)
     y = ops.convert_to_numpy(task.forward(rng.random((1, 6, 6, 1)).astype("float32")))
@@ -156,6 +157,7 @@ def test_grunet_is_a_denoiser_in_the_compiled_loop():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow_on_jax
 def test_ffdnet_is_a_denoiser_in_the_compiled_loop():
     y = rng.random((1, 15, 20, 5)).astype("float32")
     network, once = zoo.FFDNet(), Schedule(iterations=1)
@@ -198,6 +200,7 @@ def test_a_network_for_one_level_sees_that_level():
     np.testing.assert_allclose(ops.convert_to_numpy(found), 2.0)
 
 
+@pytest.mark.slow_on_jax
 def test_every_turn_is_undone():
     for width in (3, 5):
         pictures = rng.random((1, 3, width, 2)).astype("float32")

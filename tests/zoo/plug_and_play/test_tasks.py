@@ -60,6 +60,7 @@ def dense(task, shape):
     return np.stack([numpy(task.forward(unit.reshape(single))).ravel() for unit in units], axis=1)
 
 
+@pytest.mark.slow_on_jax
 @EVERY_TASK
 def test_adjoints_pass_the_inner_product_test(name):
     task, shape = TASKS[name]
@@ -73,6 +74,7 @@ def test_adjoints_pass_the_inner_product_test(name):
     assert abs(np.sum(forward * y) - np.sum(x * back)) < 1e-6 * scale
 
 
+@pytest.mark.slow_on_jax
 @EVERY_TASK
 @pytest.mark.parametrize("rho", [2.0, 0.05, 1e-4])
 def test_steps_equal_the_dense_solution(name, rho):

@@ -356,6 +356,7 @@ def test_a_file_of_a_whole_model_is_told_how_it_is_opened(tmp_path):
     assert found.shape == PHOTO.shape
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("builder", [zoo.DPHSIR, zoo.EDSR, zoo.MDSR])
 def test_builders_with_layers_of_their_own_say_what_to_import(builder):
     model = builder() if builder is not zoo.EDSR else builder(2)

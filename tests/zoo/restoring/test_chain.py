@@ -47,6 +47,7 @@ def test_nothing_is_rounded_or_clipped_in_between():
     assert (found == expected).mean() > 0.99
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("colour", ["grey", "rgb", "grey and alpha", "rgb and alpha"])
 @pytest.mark.parametrize("tile", [5, 16])
 def test_tiles_of_a_chain_equal_the_whole(colour, tile):
@@ -68,6 +69,7 @@ def test_tiles_of_a_network_that_knows_their_place_behind_one_that_enlarges():
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
+@pytest.mark.slow_on_jax
 def test_the_image_is_enlarged_first_where_a_part_wants_that():
     srcnn = open_network(zoo.SRCNN(2, variant="9-1-5"), scale=2)
     networks = [srcnn, denoiser(3)]

@@ -17,12 +17,15 @@ README = Path(__file__).parents[3] / "README.md"
 # JAX compiles a network for each size of the samples; one of a family is enough there, and GRUNet
 # takes a minute.
 ON_JAX = {"srcnn-955-x3", "edsr-baseline-x4", "dncnn-gray-25", "ffdnet-color", "span-x2"}
+QUICK = {"srcnn-955-x3", "dncnn-gray-25"}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ON_JAX else pytest.mark.once)
+        pytest.param(name, marks=pytest.mark.slow_on_jax if name in ON_JAX else pytest.mark.once)
+        if name not in QUICK
+        else name
         for name in zoo.list_weights()
     ],
 )

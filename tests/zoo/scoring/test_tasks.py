@@ -20,6 +20,7 @@ from zoo.scoring.tasks import (
     parse,
 )
 
+pytestmark = pytest.mark.once  # NumPy but for the metrics, which are tested on both
 rng = np.random.default_rng(0)
 NOISE = Denoising(25 / 255)
 

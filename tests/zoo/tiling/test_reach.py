@@ -15,6 +15,8 @@ from zoo.tiling.graph import TilingError, growth, record, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, reach
 
+pytestmark = pytest.mark.once  # the reach follows from the layers; `test_tiles.py` sees it hold
+
 
 def chain(*steps, channels=1):
     image = keras.Input((None, None, channels))

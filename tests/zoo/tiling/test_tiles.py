@@ -145,6 +145,7 @@ def test_tiles_equal_the_whole_image(name, tile):
     assert found.dtype == np.float32
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("channels", [1, 3, None])
 @pytest.mark.parametrize("tile", [5, 16])
 def test_tiles_of_a_u_net_know_their_place(channels, tile):
@@ -326,6 +327,7 @@ def on_white(image):
     return colour * alpha + 255 * (1 - alpha)
 
 
+@pytest.mark.slow_on_jax
 @pytest.mark.parametrize("tile", [None, 8])
 def test_hidden_colour_does_not_bleed_into_what_is_seen(tile):
     large = zoo.restore("srcnn-955-x2", disc(64), alpha=True, tile=tile)
@@ -333,6 +335,7 @@ def test_hidden_colour_does_not_bleed_into_what_is_seen(tile):
     assert on_white(large).min() > 254
 
 
+@pytest.mark.slow_on_jax
 def test_tiles_of_a_picture_with_alpha_join_without_a_seam():
     rng = np.random.default_rng(0)
     image = rng.uniform(0, 1, (70, 60, 4)).astype(np.float32)
