@@ -248,7 +248,7 @@ def _total_variation(
 def _non_local_means(
     restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
 ) -> np.ndarray:
-    found: np.ndarray = restoration.denoise_nl_means(
+    found = restoration.denoise_nl_means(
         picture,
         settings["patch"],
         settings["distance"],
@@ -256,7 +256,7 @@ def _non_local_means(
         sigma=problem.noise,
         channel_axis=-1,
     )
-    return found
+    return np.reshape(found, picture.shape)  # which drops the axis of a single channel
 
 
 def _wiener(

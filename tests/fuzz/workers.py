@@ -41,12 +41,14 @@ class Outcome:
         sentence: The refusal, or the remark.
         compared: Whether another program had an opinion on what it holds.
         faults: What is wrong.
+        took: Most bytes of resident memory while ours read it, and no other program yet.
     """
 
     done: str
     sentence: str = ""
     compared: bool = False
     faults: list[str] = field(default_factory=list)
+    took: int = 0
 
 
 class Worker:
@@ -188,7 +190,7 @@ def summarize(results: list[Result], seconds: float) -> int:
     print(", ".join(f"{count} {name}" for name, count in done.most_common()))
     print(f"{compared} compared with another program")
     slowest = max((result["seconds"] for result in results), default=0)
-    largest = max((result["peak"] for result in results), default=0)
+    largest = max((result["took"] for result in results), default=0)
     print(f"slowest {slowest:.1f} s, largest {largest / 2**30:.2f} GB of memory")
     print(f"{len(faults)} with faults")
     reasons = collections.Counter(

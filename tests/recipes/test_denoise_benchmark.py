@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from skimage.restoration import denoise_nl_means
 
 from recipes.benchmark import denoise
 from recipes.plug_and_play.classical import classical
@@ -27,6 +28,14 @@ def test_non_local_means_get_their_best_settings(monkeypatch):
     ]
     assert tuned == max((denoise.psnr(one, [PHOTO], task) for one in each), key=float)
     assert float(tuned) > float(denoise.psnr(lambda noisy: noisy, [PHOTO], task)) + 2
+
+
+def test_non_local_means_of_a_grey_picture_are_those_of_its_plane():
+    grey = np.random.default_rng(0).random((20, 24, 1))
+    settings = {"h": 0.6, "patch": 5, "distance": 6}
+    found = denoise.denoiser(classical("denoise")["non-local means"], 0.1, settings)(grey)
+    expected = denoise_nl_means(grey[..., 0], 5, 6, 0.6 * 0.1, sigma=0.1)
+    np.testing.assert_allclose(found, expected[..., None], atol=1e-6)
 
 
 def test_every_method_gets_the_same_noise(tmp_path, monkeypatch, capsys):

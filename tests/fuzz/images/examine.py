@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from tests.fuzz.images.readers import opinion
-from tests.fuzz.workers import Outcome, measured, open_files, reset_peak
+from tests.fuzz.workers import Outcome, measured, open_files, peak, reset_peak
 from zoo.app.folder import Job, restore_file
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import read_image
@@ -46,6 +46,7 @@ def examine(path: Path, network: Network, settings: Settings, compare: bool) -> 
             outcome.faults.append(f"only one of two readers refuses it: {outcome.sentence}")
     outcome.faults += [f"warns: {each.message}" for each in caught]
     outcome.faults += measured(open_before)
+    outcome.took = peak()
     if compare and outcome.done == "restored" and not outcome.faults:
         _compare(path, target, outcome)
     target.unlink(missing_ok=True)
