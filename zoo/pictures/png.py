@@ -23,6 +23,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LONGEST_COMPRESSED, LONGEST = 2**20, 2**25
 # Chunks that are bound to the pixels, by their names, but stay right for the restored ones.
 _COLOUR = {b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
+# Bytes of those chunks that have a fixed length. Readers refuse a file with one of another length.
+_LENGTHS = {
+    **{b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4, b"pHYs": 9},
+    **{b"mDCV": 24, b"cLLI": 8, b"mDCv": 24, b"cLLi": 8},
+}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
 _EXIF = (b"Raw profile type exif", b"Raw profile type APP1")  # of old programs, in hexadecimal
 _XMP = b"XML:com.adobe.xmp"
@@ -80,7 +85,7 @@ def png_parts(path: Path) -> PngParts:
                 raise ImageError(f"{path} cannot be read: it is cut short")
             if not parts.spans:
                 _begin(path, parts, kind, file.read(min(length, 13)))
-            if kind in (b"PLTE", b"tRNS") and (data or kind in seen):
+            if kind in (b"IHDR", b"PLTE", b"tRNS") and (data or kind in seen):
                 name = kind.decode()
                 raise ImageError(f"{path} is damaged: its chunk {name} is there twice or too late")
             seen.add(kind)
@@ -145,7 +150,9 @@ def _key(parts: PngParts, data: bytes) -> tuple[int, ...]:
 def _describe(parts: PngParts, kind: bytes, data: bytes, check: bytes) -> None:
     """Take in a chunk that stands beside the pixels."""
     name = kind.decode("latin-1")
-    if zlib.crc32(kind + data) != int.from_bytes(check, "big"):
+    ground = 2 if parts.colour in (0, 4) else 6
+    length = ground if kind == b"bKGD" else _LENGTHS.get(kind, len(data))
+    if zlib.crc32(kind + data) != int.from_bytes(check, "big") or len(data) != length:
         parts.lost.append(f"the damaged chunk {name}")
     elif kind == b"acTL":
         parts.frames = int.from_bytes(data[:4], "big")

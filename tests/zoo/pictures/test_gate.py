@@ -498,6 +498,16 @@ def test_png_without_its_end_is_refused(cut, tmp_path):
     refused(path, "old.png cannot be read: it is cut short")
 
 
+def test_png_with_two_headers_is_refused(tmp_path):
+    """Of which each program believes another one."""
+    path = tmp_path / "old.png"
+    as_image("RGB", pixels("RGB", 9, 5)).save(path)
+    content = path.read_bytes()
+    other = chunk(b"IHDR", content[16:24] + b"\x10\2\0\0\0")
+    path.write_bytes(content[:33] + other + content[33:])
+    refused(path, "old.png is damaged: its chunk IHDR is there twice or too late")
+
+
 @pytest.mark.parametrize("place", ["twice", "behind the pixels"])
 def test_png_whose_transparent_colour_is_out_of_place_is_refused(place, tmp_path):
     path, key = tmp_path / "old.png", chunk(b"tRNS", bytes(6))

@@ -123,6 +123,20 @@ def test_a_damaged_text_or_chunk_is_left_out_and_said(tmp_path):
     np.testing.assert_array_equal(reads(new)[0], VALUES)
 
 
+@pytest.mark.parametrize(
+    ("kind", "length"),
+    [("gAMA", 4), ("cHRM", 32), ("sRGB", 1), ("pHYs", 9), ("cICP", 4), ("bKGD", 6)],
+)
+def test_a_chunk_of_the_wrong_length_is_left_out_and_said(kind, length, tmp_path):
+    """Readers refuse files with one: a result with it could not be opened."""
+    for wrong in (0, length - 1, length + 1):
+        path = png_with(tmp_path, chunk(kind.encode(), bytes(wrong)))
+        new, remark = restored(path)
+        assert remark == f"of {path} this is not kept: the damaged chunk {kind}"
+        assert kind not in names(new)
+        np.testing.assert_array_equal(reads(new)[0], VALUES)
+
+
 def test_chunks_that_are_bound_to_the_old_pixels_are_not_copied(tmp_path):
     texts = [chunk(b"iDOT", bytes(28)), chunk(b"gAMA", struct.pack(">I", 45455))]
     new, _ = restored(png_with(tmp_path, *texts, chunk(b"vpAg", bytes(9))))
