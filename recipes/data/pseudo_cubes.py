@@ -18,8 +18,9 @@ from keras.ops import convert_to_numpy
 
 from asykeras.curves import SRGB
 from zoo.app.command import UsageError, Work, command
-from zoo.machine.files import make_folder, replacing
+from zoo.machine.files import make_folder
 from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.store.npy import write_npy
 
 MATERIALS = (3, 10)  # least and most in one cube
 SOFTNESS = 0.3  # distance over which one material becomes another, in mean distances to the nearest
@@ -134,8 +135,7 @@ def make(folders: list[Path], out: Path, count: int, bands: int, side: int, seed
     for number in range(count):
         image = to_channels(read_image(paths[order[number % len(paths)]]), "rgb")
         cube = spread(part(image, side, rng), bands, rng)
-        with replacing(out / f"{number:04}.npy") as written, open(written, "wb") as file:
-            np.save(file, cube, allow_pickle=False)
+        write_npy(out / f"{number:04}.npy", cube)
 
 
 @command

@@ -32,6 +32,7 @@ from zoo.store.cubes import (
     write_mat_like,
 )
 from zoo.store.cubes import SUFFIXES as CUBES
+from zoo.store.npy import write_npy
 
 ENVI = ".hdr"
 CENTRES = ("wavelengths", "wavelength", "bands")  # names of the field in MATLAB files
@@ -134,16 +135,14 @@ def write_volume(
             say(f"of {volume.path} this is not kept: {', '.join(lost)}")
         write_envi(header, path, _with_ignored(volume, volume.header, back, scale))
         return path
+    if volume.cube is None:
+        write_npy(path, np.moveaxis(back, -1, 0) if volume.bands_first else back)
+        return path
     with replacing(path) as part:
-        if volume.cube is None:
-            with open(part, "wb") as file:
-                moved = np.moveaxis(back, -1, 0) if volume.bands_first else back
-                np.save(file, moved, allow_pickle=False)
-        else:
-            arrays = _variables(volume, volume.cube, back)
-            if arrays.get(volume.centres, back) is None:
-                say(f"of {volume.path} this is not kept: {volume.centres}")
-            write_mat_like(volume.path, part, arrays)
+        arrays = _variables(volume, volume.cube, back)
+        if arrays.get(volume.centres, back) is None:
+            say(f"of {volume.path} this is not kept: {volume.centres}")
+        write_mat_like(volume.path, part, arrays)
     return path
 
 
@@ -186,8 +185,7 @@ def _write_photograph(
     if bands != volume.values.shape[-1]:
         path = path.with_name(path.name + ".npy")
         say(f"{path} holds {bands} bands in [0, 1], which {photo.format} cannot hold")
-        with replacing(path) as part, open(part, "wb") as file:
-            np.save(file, values.astype(np.float32), allow_pickle=False)
+        write_npy(path, values.astype(np.float32))
         return path
     if volume.alpha is not None:
         alpha = convert_to_numpy(bicubic_resize(volume.alpha[None], scale))[0]
