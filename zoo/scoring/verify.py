@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.pictures.images import find_files, find_images, read_image
+from zoo.pictures.images import find_images, read_image
 from zoo.restoring.network import Network, open_network
 from zoo.scoring.evaluate import evaluate, mean
 from zoo.scoring.tasks import Scores, parse
@@ -64,28 +64,35 @@ def measure(network: Network, place: Path, task: str) -> Scores:
 
 
 def originals(place: Path) -> Iterator[np.ndarray]:
-    """Yield the pictures of a test set: the images of a folder, or of one file; or one cube.
+    """Yield the pictures of a test set: the images of a folder, or the cube of a file.
 
     Raises:
         ImageError: if there is none, or one cannot be read.
     """
-    for path in files_of(place):
-        yield read_cube(path) if path.suffix.lower() in SUFFIXES else read_image(path)
+    read = read_cube if place.is_file() else read_image
+    yield from map(read, files_of(place))
 
 
 def files_of(place: Path) -> list[Path]:
     """Return the files of a test set; see `originals`."""
-    cube = place.is_file() and place.suffix.lower() in SUFFIXES
-    return find_files(place, SUFFIXES, "cube") if cube else find_images(place)
+    return [place] if place.is_file() else find_images(place)
 
 
 def test_folder(name: str, data: str | None) -> Path | None:
-    """Return the folder of a test set, or its file, whatever the case; None if it is not there."""
+    """Return the folder of a test set, or the file of a cube; None if it is not there.
+
+    Args:
+        name: As on a card, in lower case, which those on the disk need not be in.
+        data: Folder of all test sets, or None.
+    """
     if name == "samples":
         return SAMPLES / "test"
     root = Path(data) if data else None
     for part in name.split("/"):
-        inside = root.iterdir() if root and root.is_dir() else ()
-        found = [path for path in inside if path.name.lower() == part]
-        root = next(iter(found), None)
+        found = [p for p in root.iterdir() if p.name.lower() == part] if root else []
+        root = next((path for path in found if path.is_dir() or _is_cube(path)), None)
     return root
+
+
+def _is_cube(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in SUFFIXES
