@@ -562,9 +562,9 @@ class Validation:
             else:
                 self.model.set_weights(trained.get_weights())
             found = list(evaluate(self.network, self.images, self.recipe.task))
-        shown = [each.restored for each in found[:PICTURES]] if report.board else []
+        # of cubes the first bands
+        shown = [each.restored[..., :3] for each in found[:PICTURES]] if report.board else []
         pictures = [image if image.dtype == np.uint8 else to_uint8(image) for image in shown]
-        pictures = [image[..., :3] for image in pictures]  # of cubes the first bands
         return mean(found)["psnr"], pictures
 
 

@@ -184,7 +184,7 @@ def test_wrong_qualities_are_one_sentence(text):
 def test_a_run_on_cubes(tmp_path):
     cube = rng.integers(0, 4000, (12, 40, 44), dtype=np.uint16)
     np.save(tmp_path / "cube.npy", cube)
-    words = ["--bands", "5", "--bands-axis", "first", "--patch", "16", "--variant", "small"]
+    words = ["--bands", "5", "--bands-axis", "first", "--patch", "16"]
     seen = ["--validation", str(tmp_path / "seen")]
     (tmp_path / "seen").mkdir()
     np.save(tmp_path / "seen/other.npy", rng.integers(0, 4000, (6, 17, 18), dtype=np.uint16))
