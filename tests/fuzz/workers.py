@@ -255,13 +255,12 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def measured(open_before: int) -> list[str]:
-    """Return what the process took too much of."""
-    faults = []
-    if peak() > LARGEST:
-        faults.append(f"takes {peak() / 2**30:.2f} GB of memory")
+def measure(outcome: Outcome, open_before: int) -> None:
+    """Note what the process took since `reset_peak`, and as a fault what was too much."""
+    outcome.took = peak()
+    if outcome.took > LARGEST:
+        outcome.faults.append(f"takes {outcome.took / 2**30:.2f} GB of memory")
     if open_files() > open_before:
         gc.collect()  # slow: only where it may be to blame
     if open_files() > open_before:
-        faults.append(f"leaves {open_files() - open_before} files open")
-    return faults
+        outcome.faults.append(f"leaves {open_files() - open_before} files open")

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from tests.fuzz.images.readers import opinion
-from tests.fuzz.workers import Outcome, measured, open_files, peak, reset_peak
+from tests.fuzz.workers import Outcome, measure, open_files, reset_peak
 from zoo.app.folder import Job, restore_file
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import read_image
@@ -45,8 +45,7 @@ def examine(path: Path, network: Network, settings: Settings, compare: bool) -> 
         if not refusal and "can hold" not in outcome.sentence:  # which writers say
             outcome.faults.append(f"only one of two readers refuses it: {outcome.sentence}")
     outcome.faults += [f"warns: {each.message}" for each in caught]
-    outcome.faults += measured(open_before)
-    outcome.took = peak()
+    measure(outcome, open_before)
     if compare and outcome.done == "restored" and not outcome.faults:
         _compare(path, target, outcome)
     target.unlink(missing_ok=True)
