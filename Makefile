@@ -20,17 +20,15 @@ ON_JAX := $(addprefix tests/zoo/,networks restoring scoring tiling plug_and_play
 demo: .venv/ready
 	$(BIN)/python -m recipes.demo --out runs/demo
 
-test: .venv/ready test-jax test-tensorflow
+test test-slow: .venv/ready test-jax test-tensorflow
+
+test-slow: CHOSEN := -m slow
 
 test-jax:
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto tests/asykeras $(ON_JAX)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto $(CHOSEN) tests/asykeras $(ON_JAX)
 
 test-tensorflow:
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto
-
-test-slow: .venv/ready
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -n auto -m slow tests/asykeras $(ON_JAX)
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto -m slow
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -q -n auto $(CHOSEN)
 
 # Fails where a table is not up to date, a link leads nowhere, or a public name is not documented.
 docs: .venv/docs
