@@ -33,7 +33,9 @@ UNFINISHED = Path(__file__).parents[1] / "unfinished"
 RECIPES = ("srcnn", "edsr", "span", "dncnn", "ffdnet", "dphsir")
 
 
-def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) -> Path:
+def keep(
+    recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED, hardware: str = ""
+) -> Path:
     """Write the averaged weights of the newest checkpoint, and their card.
 
     Args:
@@ -41,6 +43,7 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         workdir: Work folder of the run.
         name: Of the two files.
         folder: Where they go.
+        hardware: What the run was trained on, for the card; a run that moved does not know it.
 
     Returns:
         Path of the card.
@@ -67,6 +70,8 @@ def keep(recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED) 
         "reached": f"{reached:,} of {settings.descent.steps:,} steps",
     }
     del training["hardware"], training["seconds"]  # those of this machine, not of the run
+    if hardware:
+        training["hardware"] = hardware
     arguments = {**recipe.card.arguments, **recipe.trained}
     card = replace(recipe.card, arguments=arguments, training=training)
     with temporary_folder() as temporary:
@@ -100,11 +105,13 @@ def main(parser: argparse.ArgumentParser) -> Work:
     parser.add_argument("workdir", type=Path, help="work folder of the run")
     parser.add_argument("--name", required=True, help="name of the files")
     parser.add_argument("--out", type=Path, default=UNFINISHED, metavar="DIR")
+    parser.add_argument("--hardware", default="", help="what it was trained on, for the card")
     return _snapshot
 
 
 def _snapshot(options: argparse.Namespace) -> None:
-    print(f"wrote {keep(options.recipe, options.workdir, options.name, options.out)}")
+    path = keep(options.recipe, options.workdir, options.name, options.out, options.hardware)
+    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

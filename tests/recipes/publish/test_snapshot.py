@@ -30,10 +30,12 @@ def run(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_averaged_weights_are_kept_in_the_form_that_is_trained(run, tmp_path, capsys):
-    assert snapshot.main(["dncnn", str(run), "--name", "mine", "--out", str(tmp_path)]) == 0
+    words = ["dncnn", str(run), "--name", "mine", "--out", str(tmp_path), "--hardware", "an abacus"]
+    assert snapshot.main(words) == 0
     assert "wrote" in capsys.readouterr().out
     card = json.loads((tmp_path / "mine.json").read_text())
     assert card["training"]["reached"] == "3 of 3 steps"
+    assert card["training"]["hardware"] == "an abacus"
     assert card["arguments"] == {"variant": "S", "batch_norm": True}
     kept = zoo.load(str(tmp_path / "mine.weights.h5"))
     # The finished run published the same average, merged. Float16 has 11 bits.
