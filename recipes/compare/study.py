@@ -35,6 +35,9 @@ DENOISER: dict[str, Setting] = {
 GAIN, READ = 5.1, 2.0
 SENSOR = f"poisson:{GAIN:g},{READ:g}"
 VARIANCE = f"noise:{GAIN:g},{READ:g}"
+# An answer is 28.9 dB from its label in linear light (MSE, after the first runs), 9.2 grey levels:
+# a label scatters about it by that and its own noise.
+SCATTER = f"noise:{GAIN:g},{(READ**2 + 9.2**2) ** 0.5:.1f}"
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ STUDIES = {
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
                 _loss("label_variance", "1 / variance of the noisy label", weighting=VARIANCE),
                 _loss("mse_clean", "MSE on clean labels", "mse", label_noise=""),
+                _prediction("prediction_scatter", "1 / (variance + error^2)", SCATTER),
             ),
         ),
         Study(
