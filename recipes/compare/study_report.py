@@ -10,7 +10,7 @@ from recipes.compare.grey_levels import BINS
 from recipes.compare.light import Score, Sums
 from recipes.compare.plan import Configuration
 from recipes.compare.statistics import Interval, student
-from recipes.compare.study import Part
+from recipes.compare.study import STUDIES, Part
 from recipes.compare.study_figures import bias_figure
 from recipes.compare.study_run import Finished
 from recipes.compare.tables import csv_text, markdown
@@ -66,9 +66,11 @@ def write(found: Finished, folder: Path, left: Sequence[str]) -> Path:
 
 def _head(found: Finished, left: Sequence[str]) -> str:
     study = found.study
+    fewer = f" --seeds {study.seeds}" if study.seeds != STUDIES[study.name].seeds else ""
+    command = f"python -m recipes.compare --preset {study.name}{fewer}"
     lines = [
         f"# {study.title}\n",
-        f"    python -m recipes.compare --preset {study.name} --data DATA --workdir WORKDIR\n",
+        f"    {command} --data DATA --workdir WORKDIR\n",
         f"Trained on `{study.train}`{', a tenth made night scenes' if study.rare else ''}; scored "
         f"on every second image of `{study.test}`. The runs of one seed began with the same "
         f"weights, first batch and noise: this holds in {found.groups} of {found.groups} groups. "
