@@ -55,6 +55,9 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         command.add_argument("--side", type=int, default=256, help=text)
     text = "published denoisers, for grey or for colour"
     command.add_argument("--weights", nargs="+", metavar="NAME", required=True, help=text)
+    text = "published denoisers that take turns instead of DnCNN-S here and in PyTorch"
+    add_to_plug = commands.choices["plug"].add_argument
+    add_to_plug("--denoiser", nargs="+", metavar="NAME", default=[], help=text)
     data, train = commands.choices["data"], commands.choices["train"]
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
     restore = commands.choices["restore"]
@@ -95,12 +98,13 @@ def measure(options: argparse.Namespace) -> None:
         benchmark_noise(options.data)
     elif options.what == "sensor":
         benchmark_sensor(options.data, options.side)
+    elif options.what == "plug":
+        benchmark_plug(options.rounds, options.denoiser)
     elif options.what == "data":
         benchmark_data(options.data, options.steps)
     else:
         without_data = {
             "loss": benchmark_loss,
-            "plug": benchmark_plug,
             "gru": benchmark_gru,
             "import": benchmark_import,
             "ray": benchmark_ray,

@@ -1,10 +1,12 @@
 """Plug-and-play: seconds per iteration and memory of the compiled loop, against PyTorch's.
 
 Each side (`recipes.benchmark.plug_zoo`, `..._torch`) deblurs one picture by ADMM with a DnCNN-S of
-random weights: the same operator, sizes and number of iterations; they take turns.
+random weights: the same operator, sizes and number of iterations; they take turns. Or the zoo's
+loop with several published denoisers.
 """
 
 import importlib.util
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,29 +18,38 @@ SIDE, BANDS = 256, 3
 PIECE = 0.7  # seconds of a turn, roughly
 
 
-def benchmark_plug(rounds: int) -> None:
+def benchmark_plug(rounds: int, denoisers: Sequence[str] = ()) -> None:
     """Print seconds per iteration, their ratio and the largest memory.
 
     Args:
         rounds: Turns of each side.
+        denoisers: Published weights that take turns instead; the others are compared with the
+            first.
 
     Raises:
         WorkerError: if a side fails.
     """
-    workers = {"zoo": Worker("recipes.benchmark.plug_zoo", [])}
-    if importlib.util.find_spec("torch"):
-        workers["torch"] = Worker("recipes.benchmark.plug_torch", [])
-    else:
-        print("PyTorch is left out: pip install torch (2.13, CPU) to compare with it")
+    workers = {name: Worker("recipes.benchmark.plug_zoo", [name]) for name in denoisers}
+    workers = workers or _with_pytorch()
     found = compare(workers, {name: (name, "run") for name in workers}, rounds, PIECE)
     times = found.times
-    print(f"deblurring by ADMM with DnCNN-S, {SIDE} x {SIDE} x {BANDS}, float32")
+    print(f"deblurring by ADMM, {SIDE} x {SIDE} x {BANDS}, float32")
     for name, seconds in times.items():
         print(
-            f"{name:8}{np.median(seconds) / ITERATIONS:8.3f} s per iteration, "
+            f"{name:16}{np.median(seconds) / ITERATIONS:8.3f} s per iteration, "
             f"largest memory {found.peaks[name]:.2f} GiB"
         )
-    if "torch" in times:
-        ratios = quartiles(times["torch"] / times["zoo"])
-        print(f"ours over PyTorch, iterations per second: {ratios}")
+    first, *others = times
+    for name in others:
+        ratios = quartiles(times[name] / times[first])
+        print(f"{first} over {name}, iterations per second: {ratios}")
     print(f"others used {found.others:.0%} of the cores meanwhile")
+
+
+def _with_pytorch() -> dict[str, Worker]:
+    workers = {"zoo": Worker("recipes.benchmark.plug_zoo", [])}
+    if importlib.util.find_spec("torch"):
+        workers["PyTorch"] = Worker("recipes.benchmark.plug_torch", [])
+    else:
+        print("PyTorch is left out: pip install torch (2.13, CPU) to compare with it")
+    return workers

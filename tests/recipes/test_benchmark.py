@@ -223,6 +223,7 @@ def test_a_line_of_the_restoration_table():
         ("restore_zoo", ["srcnn", "32", "--engine", "openvino"], "run 2,restore 1,peak 0"),
         ("restore_zoo", ["ffdnet-color", "32"], "run 2,restore 1,peak 0"),
         ("plug_zoo", [], "run 1,peak 0"),
+        ("plug_zoo", ["ffdnet-gray"], "run 1,peak 0"),
         pytest.param("restore_torch", ["dncnn", "32"], "run 2,peak 0", marks=needs_torch),
         pytest.param("plug_torch", [], "run 1,peak 0", marks=needs_torch),
     ],

@@ -114,7 +114,7 @@ def test_a_denoiser_beats_non_local_means_at_its_best_strength(name):
 @pytest.mark.parametrize("name", DENOISING)
 @pytest.mark.parametrize("end", [0, 1])
 def test_a_denoiser_is_worth_it_at_both_ends_of_its_levels(name, end):
-    """By `zoo.restore`, as a user runs it, on two photographs; below 15 the cards tell who leads."""
+    """By `zoo.restore`, as a user runs it, on two photographs; the cards tell of lower levels."""
     sigma = max(published_card(name).use.levels[end], 15 / 255)
     grey = "grey" in published_card(name).use.colours
     images = [to_channels(image, "grey") if grey else image for image in IMAGES[1:3]]
