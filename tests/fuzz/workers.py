@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 20  # of the processor, for a file
+HANG = 120  # ... with what another program takes for it
 START = 120  # seconds of the processor that a worker may take to import what it needs
 LARGEST = 2 * 2**30  # bytes of resident memory: a worker that took more begins anew
 WAIT = 900  # seconds by the clock, where nothing moves
@@ -42,6 +43,7 @@ class Outcome:
         compared: Whether another program had an opinion on what it holds.
         faults: What is wrong.
         took: Most bytes of resident memory while ours read it, and no other program yet.
+        seconds: Of the processor, meanwhile.
     """
 
     done: str
@@ -49,6 +51,7 @@ class Outcome:
     compared: bool = False
     faults: list[str] = field(default_factory=list)
     took: int = 0
+    seconds: float = 0.0
 
 
 class Worker:
@@ -78,18 +81,17 @@ class Worker:
         start = self._seconds()
         process.stdin.write(json.dumps([seed, number, *words]) + "\n")
         process.stdin.flush()
-        line = self._line(SECONDS)
-        seconds = self._seconds() - start
+        line = self._line(HANG)
         result = json.loads(line) if line else {**asdict(Outcome("failed")), "peak": 0}
-        if not line or seconds > SECONDS:
-            died = process.poll()
-            fault = f"takes {seconds:.0f} seconds" if died is None else f"ends with {died}"
-            result["faults"].append(fault)
+        if not line:
+            died, result["seconds"] = process.poll(), self._seconds() - start
+            fault = f"takes {result['seconds']:.0f} seconds"
+            result["faults"].append(fault if died is None else f"ends with {died}")
         if result["faults"]:
             result["kept"] = self._kept(f"{seed}-{number}")
         if result["done"] == "failed" or result["peak"] > LARGEST:
             self._end()
-        return {**result, "seconds": seconds}
+        return result
 
     def _started(self) -> "subprocess.Popen[str]":
         self.process = subprocess.Popen(
@@ -238,13 +240,8 @@ def answer(examine: Callable[..., tuple[Outcome, str]]) -> None:
         print(json.dumps(result), file=out, flush=True)
 
 
-def reset_peak() -> None:
-    """Count the memory from here on."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
 def peak() -> int:
-    """Return the most resident memory since `reset_peak`, in bytes."""
+    """Return the most resident memory since the last `Meter`, in bytes."""
     status = Path("/proc/self/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     return 1024 * int(found[1]) if found else 0
@@ -255,12 +252,21 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def measure(outcome: Outcome, open_before: int) -> None:
-    """Note what the process took since `reset_peak`, and as a fault what was too much."""
-    outcome.took = peak()
-    if outcome.took > LARGEST:
-        outcome.faults.append(f"takes {outcome.took / 2**30:.2f} GB of memory")
-    if open_files() > open_before:
-        gc.collect()  # slow: only where it may be to blame
-    if open_files() > open_before:
-        outcome.faults.append(f"leaves {open_files() - open_before} files open")
+class Meter:
+    """Measures what this process takes from here on."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5")  # `peak` counts anew
+        self.open, self.start = open_files(), time.process_time()
+
+    def read(self, outcome: Outcome) -> None:
+        """Note what was taken, and as a fault what was too much."""
+        outcome.took, outcome.seconds = peak(), time.process_time() - self.start
+        if outcome.seconds > SECONDS:
+            outcome.faults.append(f"takes {outcome.seconds:.0f} seconds")
+        if outcome.took > LARGEST:
+            outcome.faults.append(f"takes {outcome.took / 2**30:.2f} GB of memory")
+        if open_files() > self.open:
+            gc.collect()  # slow: only where it may be to blame
+        if open_files() > self.open:
+            outcome.faults.append(f"leaves {open_files() - self.open} files open")

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from tests.fuzz.images.readers import opinion
-from tests.fuzz.workers import Outcome, measure, open_files, reset_peak
+from tests.fuzz.workers import Meter, Outcome
 from zoo.app.folder import Job, restore_file
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import read_image
@@ -33,8 +33,7 @@ def examine(path: Path, network: Network, settings: Settings, compare: bool) -> 
     """
     outcome = Outcome("restored")
     target = path.parent / "new" / path.name
-    reset_peak()
-    open_before = open_files()
+    meter = Meter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         outcome.sentence = _restored(path, target, network, settings, outcome)
@@ -45,7 +44,7 @@ def examine(path: Path, network: Network, settings: Settings, compare: bool) -> 
         if not refusal and "can hold" not in outcome.sentence:  # which writers say
             outcome.faults.append(f"only one of two readers refuses it: {outcome.sentence}")
     outcome.faults += [f"warns: {each.message}" for each in caught]
-    measure(outcome, open_before)
+    meter.read(outcome)
     if compare and outcome.done == "restored" and not outcome.faults:
         _compare(path, target, outcome)
     target.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from tests.fuzz.weights import readers
 from tests.fuzz.weights.archives import CONFIG
 from tests.fuzz.weights.canary import Canary
 from tests.fuzz.weights.seeds import CARDS, built, resuming, trained
-from tests.fuzz.workers import Outcome, measure, open_files, reset_peak
+from tests.fuzz.workers import Meter, Outcome
 from tests.zoo.examples import card_of
 from zoo.machine.failures import printable
 from zoo.networks.importers import import_weights
@@ -98,8 +98,7 @@ def examine(
     examined = Examined(name, folder, network, deep)
     outcome, said = examined.outcome, io.StringIO()
     canary.faults()
-    reset_peak()
-    open_before = open_files()
+    meter = Meter()
     with (
         warnings.catch_warnings(record=True) as caught,
         redirect_stderr(said),
@@ -113,7 +112,7 @@ def examine(
     outcome.faults += [f"warns: {each.message}" for each in caught]
     lines = said.getvalue().split("\n")[:-1]
     outcome.faults += [f"prints {line[:3000]!r}" for line in lines if not _is_sentence(line, "")]
-    measure(outcome, open_before)
+    meter.read(outcome)
     outcome.faults += canary.faults()
     if compare and outcome.done == "loaded" and not outcome.faults:
         with warnings.catch_warnings():
