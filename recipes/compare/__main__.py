@@ -54,6 +54,7 @@ from recipes.compare.study_run import run_study
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.scoring.tasks import parse
+from zoo.store.weight import list_weights, published_card
 
 WINDOW = "uniform"  # of SSIM, where no other is asked for
 NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
@@ -86,6 +87,9 @@ def describe(parser: argparse.ArgumentParser) -> Work:
     parser.add_argument("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
     parser.add_argument("--validation", metavar="DIR", help="for the curves alone; '': none")
     parser.add_argument("--steps", type=int, metavar="N", help="of each training")
+    parser.add_argument(
+        "--init", metavar="NAME", help="a published weight that every training begins with"
+    )
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting of the recipe"
     )
@@ -185,6 +189,8 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
         folder, _, names = options.test.partition(":")
         changes |= {"test": folder, "names": tuple(name for name in names.split(",") if name)}
     preset = replace(preset, **changes, tasks=_tasks(options, preset))
+    if options.init:
+        preset = _warm(preset, options.init)
     settings = {**preset.settings, **_settings(options.set, preset.network)}
     if options.steps:
         settings["steps"] = options.steps
@@ -194,6 +200,25 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
             f"Received: {preset.seeds} and {settings['steps']}"
         )
     return replace(preset, settings=settings)
+
+
+def _warm(preset: Preset, name: str) -> Preset:
+    """Return a protocol whose trainings all begin with a published weight."""
+    settings, recipe = RECIPES[preset.network]
+    builder = recipe(settings()).card.builder
+    known = [each for each in list_weights() if published_card(each).builder == builder]
+    if name not in known:
+        raise ValueError(
+            f"--init takes a published weight of {builder}: {', '.join(known)}. Received: {name}"
+        )
+    card = published_card(name)
+    reached = "; ".join(f"{test.data} {test.task} {test.psnr:.2f} dB" for test in card.tests)
+    choices = {
+        **preset.choices,
+        "initial weights": f"the published {name} for every loss and seed ({reached}), which was "
+        "trained on more images than these; a seed decides on samples and noise alone.",
+    }
+    return replace(preset, settings={**preset.settings, "init": name}, choices=choices)
 
 
 def _tasks(options: argparse.Namespace, preset: Preset) -> tuple[str, ...]:
@@ -299,7 +324,17 @@ def _command(options: argparse.Namespace) -> str:
     words = ["python", "-m", "recipes.compare", "--preset", name]
     words += [] if name == "smoke" else ["--data", "DATA"]
     words += ["--workdir", "WORKDIR"]
-    names = ("losses", "seeds", "scales", "sigma", "steps", "ablation_seeds", "ablation", "set")
+    names = (
+        "losses",
+        "seeds",
+        "scales",
+        "sigma",
+        "steps",
+        "init",
+        "ablation_seeds",
+        "ablation",
+        "set",
+    )
     for key in (*names, "window"):
         value = getattr(options, key)
         if value not in (None, [], WINDOW):

@@ -40,7 +40,7 @@ EVERY = 2  # of the test images is used
 NIGHT_SCENES = Path(__file__).parent / "night_scenes.txt"
 NOT_OF_STUDIES = (
     *("recompute", "pictures", "losses", "scales", "sigma", "train", "test", "validation"),
-    *("set", "ablation_seeds", "ablation"),
+    *("set", "ablation_seeds", "ablation", "init"),
 )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zoo
 from recipes.compare import __main__ as compare
 from recipes.compare import cell, sections
 from recipes.compare.cells import ROOT, launch, run_cells
@@ -235,6 +236,10 @@ def test_the_runs_can_be_listed(capsys):
         (["--network", "srcnn", "--set", "seed=3"], "Received: 'seed=3'"),
         (["--network", "srcnn", "--set", "batch=many"], "batch must be of type int"),
         (["--network", "srcnn", "--seeds", "0"], "must be at least 1. Received: 0 and 5000"),
+        (
+            ["--network", "edsr", "--init", "span-x2"],
+            "of EDSR: edsr-baseline-x2, edsr-baseline-x4.",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(arguments, message, capsys, tmp_path):
@@ -272,6 +277,25 @@ def test_options_change_the_protocol():
     assert "--scales 4" in command
     assert "--test set5:bird,baby" in command
     assert "--minutes" not in command
+
+
+def test_every_run_begins_with_a_published_weight(tmp_path):
+    words = ["--network", "srcnn", "--scales", "2", "--losses", "mse", "asy_mse", "--seeds", "2"]
+    words += ["--init", "srcnn-955-x2", "--steps", "2", "--set", "variant=9-5-5", "batch=2"]
+    words += ["patch=49", "--validation", "", "--ablation-seeds", "0", "--train", "train"]
+    generate(tmp_path / "data")
+    words += ["--test", "test", "--data", str(tmp_path / "data"), "--workdir", str(tmp_path / "w")]
+    assert compare.main(words) == 0
+    witnesses = [
+        evaluation(tmp_path / "w", f"srcnn-x2-{loss}-seed{seed}")["witness"]
+        for loss in ("mse", "asy_mse")
+        for seed in (0, 1)
+    ]
+    published = cell.digest(zoo.load("srcnn-955-x2").get_weights())
+    assert {witness["initial_weights"] for witness in witnesses} == {published}
+    report = (tmp_path / "w/report/report.md").read_text()
+    assert "--init srcnn-955-x2" in report
+    assert "the published srcnn-955-x2 for every loss and seed (set5 x2" in report
 
 
 @pytest.mark.slow
