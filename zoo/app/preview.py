@@ -7,6 +7,7 @@ the middle as far as it looks.
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,18 +108,38 @@ def write_preview(
         OSError: if the preview cannot be written.
     """
     photo = read_header(source, megapixels)
-    plans = []
-    for name in names_for(photo.picture.colour):
-        network = opened(name)
-        for level in levels(network.use, settings.sigma):
-            if remark := remark_on_level(network, level):
-                progress.remark(remark)
-            whole = plan(network, photo.picture, replace(settings, sigma=level))
-            plans.append(middle(whole, SIDE))
+    picture, around = photo.picture, _Around(photo)
+
+    def plans() -> Iterator[Plan]:
+        for name in names_for(picture.colour):
+            network = opened(name)
+            for level in levels(network.use, settings.sigma):
+                if remark := remark_on_level(network, level):
+                    progress.remark(remark)
+                yield middle(plan(network, picture, replace(settings, sigma=level)), SIDE)
+
+    with ThreadPoolExecutor(1) as pool:  # one network restores while the next is opened
+        shown = [(each, pool.submit(_panels, each, around, progress)) for each in plans()]
+        panels = [panel for _, found in shown for panel in found.result()]
     make_folder(target.parent)
     with replacing(target) as part:
-        side_by_side(list(_panels(photo, plans, progress))).save(part, "PNG", compress_level=1)
+        before = _before(around, shown[0][0], {panel.scale for panel in panels})
+        side_by_side([*before, *panels]).save(part, "PNG", compress_level=1)
     progress.remark(f"{source} -> {target}")
+
+
+class _Around:
+    """The rows around the middle of a picture, read again where a network looks further."""
+
+    def __init__(self, photo: Photo) -> None:
+        self.photo = photo
+        self.start, self.band = 0, np.empty((0,))
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        if not self.start <= start < stop <= self.start + len(self.band):
+            with open_rows(self.photo) as rows:
+                self.start, self.band = start, rows(start, stop)
+        return self.band[start - self.start : stop - self.start]
 
 
 def levels(use: Use, sigma: float | None) -> list[float | None]:
@@ -134,28 +155,29 @@ def levels(use: Use, sigma: float | None) -> list[float | None]:
     return [level for level in LEVELS if low <= level <= high] or [high]
 
 
-def _panels(photo: Photo, plans: Sequence[Plan], progress: Progress) -> Iterator[Panel]:
-    """Yield the middle as it is, enlarged as far as any network does, and what each makes of it."""
-    picture = photo.picture
-    start = min(each.rows[0].start for each in plans)
-    stop = min(max(each.rows[0].stop for each in plans), picture.height)
-    with open_rows(photo) as rows:
-        band = rows(start, stop)
-    kept, across = plans[0].rows[0], plans[0].columns[0]
-    now = band[kept.first - start : kept.last - start, across.first : across.last]
-    before = on_screen(now, picture)
-    for scale in sorted({1, *(each.network.use.scale for each in plans)}):
+def _before(around: _Around, plan: Plan, scales: set[int]) -> Iterator[Panel]:
+    """Yield the middle as it is, and enlarged as far as any network does."""
+    kept, across = plan.rows[0], plan.columns[0]
+    now = around(kept.first, kept.last)[:, across.first : across.last]
+    before = on_screen(now, around.photo.picture)
+    for scale in sorted({1, *scales}):
         size = before.width * scale, before.height * scale
         label = "as it is" if scale == 1 else f"bicubic x{scale}"
         yield Panel(label, scale, before.resize(size, Image.Resampling.BICUBIC))
-    for each in plans:
-        began, network = time.monotonic(), _remembering(each.network)
-        for strength in strengths(network.use, each.settings.strength):
-            settings = replace(each.settings, strength=strength)
-            blended = replace(each, network=network, settings=settings)
-            (values,) = restore_bands(blended, lambda top, end: band[top - start : end - start])
-            yield Panel(_label(blended), network.use.scale, on_screen(values, picture))
-        progress.remark(f"{_label(each)}: {time.monotonic() - began:.1f} s")
+
+
+def _panels(plan: Plan, around: _Around, progress: Progress) -> list[Panel]:
+    """Return what a network makes of the middle, with each strength."""
+    began, network = time.monotonic(), _remembering(plan.network)
+    panels = []
+    for strength in strengths(network.use, plan.settings.strength):
+        settings = replace(plan.settings, strength=strength)
+        blended = replace(plan, network=network, settings=settings)
+        (values,) = restore_bands(blended, around)
+        picture = on_screen(values, around.photo.picture)
+        panels.append(Panel(_label(blended), network.use.scale, picture))
+    progress.remark(f"{_label(plan)}: {time.monotonic() - began:.1f} s")
+    return panels
 
 
 def strengths(use: Use, strength: float) -> list[float]:
