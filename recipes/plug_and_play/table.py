@@ -59,25 +59,36 @@ def _rounded(found: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 5) for name, value in found.items()}
 
 
-def table(cells: dict[str, Cell], denoiser: str) -> str:
-    """Return the means over the files as Markdown, a row for each that is finished."""
-    lines = [
-        f"| task | files | input | classical, the best | plug-and-play, {denoiser} | gain | "
-        "better on |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def table(cells: dict[str, Cell], denoiser: str, beside: dict[str, dict[str, Cell]]) -> str:
+    """Return the means over the files as Markdown, a row for each that is finished.
+
+    Args:
+        cells: Of the denoiser, by `FILE/ROW`.
+        denoiser: Its name.
+        beside: Cells of other denoisers on the same files, by their names.
+    """
+    head = ["task", "files", "input", "classical, the best", f"plug-and-play, {denoiser}"]
+    head += ["gain", "better on", *(f"plug-and-play, {name}" for name in beside)]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in ROWS:
-        found = [cell["scores"] for key, cell in cells.items() if key.endswith(f"/{row.label}")]
+        found = _of(row, cells)
         if not found:
             continue
         mean = {name: np.mean([cell[name]["mpsnr"] for cell in found]) for name in found[0]}
         best = max(set(mean) - {"input", OURS}, key=lambda name: mean[name])
         wins = sum(cell[OURS]["mpsnr"] > cell[best]["mpsnr"] for cell in found)
-        lines.append(
-            f"| {row.label} | {len(found)} | {mean['input']:.2f} | {mean[best]:.2f} ({best}) | "
-            f"{mean[OURS]:.2f} | {mean[OURS] - mean[best]:+.2f} | {wins} |"
-        )
+        line = [row.label, f"{len(found)}", f"{mean['input']:.2f}", f"{mean[best]:.2f} ({best})"]
+        line += [f"{mean[OURS]:.2f}", f"{mean[OURS] - mean[best]:+.2f}", f"{wins}"]
+        for theirs in beside.values():
+            also = [cell[OURS]["mpsnr"] for cell in _of(row, theirs)]
+            line.append(f"{np.mean(also):.2f}" if len(also) == len(found) else "")
+        lines.append(f"| {' | '.join(line)} |")
     return "\n".join(lines) + "\n"
+
+
+def _of(row: Row, cells: dict[str, Cell]) -> list[dict[str, dict[str, float]]]:
+    """Return the scores of a row, file by file."""
+    return [cell["scores"] for key, cell in cells.items() if key.endswith(f"/{row.label}")]
 
 
 @command
@@ -88,6 +99,8 @@ def main(parser: argparse.ArgumentParser) -> Work:
     parser.add_argument(
         "--settings", metavar="FILE", help="of recipes.plug_and_play.tune; default: not tuned"
     )
+    text = "cells.json of other denoisers on the same files: their columns are added"
+    parser.add_argument("--beside", nargs="+", metavar="FILE", default=[], help=text)
     return fill_table
 
 
@@ -102,6 +115,10 @@ def fill_table(options: argparse.Namespace) -> None:
         raise ValueError(f"{scored_too.pop()} is scored here and was tuned on")
     wanted = {row.label: settings_of(row, denoiser, tuned.cells if tuned else {}) for row in ROWS}
     truths = {Path(path).stem: read_truth(Path(path), options) for path in options.inputs}
+    beside = {
+        Path(each.options["denoiser"]).name: _of_files(each, truths)
+        for each in (_alike(Path(path), options) for path in options.beside)
+    }
     make_folder(out)
     made = Made(denoiser=options.denoiser, crop=options.crop, bands=options.bands)
     done = Record[Cell](out / "cells.json", made)
@@ -118,10 +135,29 @@ def fill_table(options: argparse.Namespace) -> None:
             done.add({f"{s}/{row.label}": cell for s, cell in zip(group, found, strict=True)})
             for stem, cell in zip(group, found, strict=True):
                 print(f"{stem}/{row.label}: {_summary(cell)}", flush=True)
-    cells = {key: cell for key, cell in done.cells.items() if key.split("/")[0] in truths}
-    text = table(cells, Path(options.denoiser).name)
+    cells = _of_files(done, truths)
+    text = table(cells, Path(options.denoiser).name, beside)
     write_atomically(out / "table.md", (_heading(options, searched) + text).encode())
     print(text)
+
+
+def _alike(path: Path, options: argparse.Namespace) -> Record[Cell]:
+    """Return the cells of another denoiser.
+
+    Raises:
+        ValueError: if they are of other parts of the files.
+    """
+    record = Record[Cell](path)
+    for name in ("crop", "bands"):
+        if record.options.get(name) != (here := getattr(options, name)):
+            raise ValueError(
+                f"{path} was made with --{name} {record.options.get(name)}. Received: {here}"
+            )
+    return record
+
+
+def _of_files(record: Record[Cell], truths: dict[str, np.ndarray]) -> dict[str, Cell]:
+    return {key: cell for key, cell in record.cells.items() if key.split("/")[0] in truths}
 
 
 def _of_one_shape(stems: list[str], truths: dict[str, np.ndarray]) -> list[list[str]]:

@@ -62,7 +62,11 @@ def test_the_row_is_the_mean_over_files_beside_the_best_classical_method():
         for stem, each in scores.items()
     }
     expected = f"| {label} | 2 | 11.00 | 25.00 (first) | 26.00 | +1.00 | 1 |"
-    assert table(cells, "net").splitlines()[2:] == [expected]
+    assert table(cells, "net", {}).splitlines()[2:] == [expected]
+    half = {key: cell for key, cell in cells.items() if key.startswith("a/")}
+    lines = table(cells, "net", {"same": cells, "half": half}).splitlines()
+    assert lines[0].endswith("| better on | plug-and-play, same | plug-and-play, half |")
+    assert lines[2] == f"{expected} 26.00 |  |"
 
 
 def test_the_middle_is_cut_out(photo, tmp_path, monkeypatch):
@@ -141,6 +145,13 @@ def test_another_denoiser_or_a_broken_record_is_refused(photo, tmp_path, capsys)
     (out / "cells.json").write_text("[]")
     assert run(photo, out) == 1
     assert "cells.json is not a record of this command" in capsys.readouterr().err
+
+
+def test_another_denoiser_beside_it_was_shown_the_same(photo, tmp_path, capsys):
+    other = tmp_path / "other.json"
+    other.write_text('{"options": {"denoiser": "else", "crop": 8, "bands": 0}, "cells": {}}')
+    assert run(photo, tmp_path / "out", "--beside", str(other)) == 1
+    assert "other.json was made with --crop 8. Received: 16" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
