@@ -6,11 +6,11 @@ r"""Train DnCNN to remove Gaussian noise, of one level or of any level.
         --variant C --sigma 55 --sigma-min 0 --precision bfloat16 --steps-per-execution 10
 
 The noise is drawn inside the step. Published is the merged form: batch normalisation folded into
-the convolutions. With `--jpeg 5:99` it removes the artefacts of JPEG instead, as DnCNN-3 does; they
+the convolutions; with `--folded` that form itself is trained, from `--init dncnn-gray-25` for
+instance. With `--jpeg 5:99` it removes the artefacts of JPEG instead, as DnCNN-3 does; they
 are Pillow's, KerasCV's with `--jpeg-encoder keras_cv`, or made inside the step with `--jpeg-encoder
-device`, which a GPU needs. As published: MSE, Adam from 1e-3; ours:
-a cosine schedule, averaged weights, clipped gradients. Meant for a GPU: a step takes about a second
-on 2 CPU cores.
+device`, which a GPU needs. As published: MSE, Adam from 1e-3; ours: a cosine schedule, averaged
+weights, clipped gradients. Meant for a GPU: a step takes about a second on 2 CPU cores.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from asykeras.degradations import GaussianNoise, PoissonGaussianNoise
 from asykeras.jpeg import JpegCompression
 from recipes.data.jpeg import ENCODERS, Artefacts
 from recipes.training.normalization import with_fast_normalization
-from recipes.training.run import Recipe, command
+from recipes.training.run import Recipe, command, rebuilt
 from recipes.training.settings import PLAIN, Descent, Samples, Settings, TrainingError, option
 from zoo.networks.dncnn import FILTERS, VARIANTS, fold_batch_norm
 from zoo.restoring.stabilized import sensor_of
@@ -43,6 +43,7 @@ class DncnnSettings(Settings):
     sigma_min: float = option(-1.0, "lowest level for a blind network; -1: only --sigma")
     depth: int = option(0, "convolutions; 0: the variant's")
     filters: int = option(64, "channels between them")
+    folded: bool = option(False, "train it without batch normalisation, as it is published")
     noise_model: str = option("", "poisson:GAIN,READ: noise of a sensor instead of --sigma")
     jpeg: str = option("", "LOW:HIGH quality: remove the artefacts of JPEG instead of noise")
     jpeg_encoder: str = option("pillow", "what makes these artefacts", (*ENCODERS, "device"))
@@ -73,6 +74,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
         variant=settings.variant,
         depth=settings.depth or None,
         filters=settings.filters,
+        batch_norm=not settings.folded,
     )
     shape: dict[str, Argument] = {"variant": settings.variant}
     if settings.depth:
@@ -82,7 +84,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
     qualities = _qualities(settings.jpeg) if settings.jpeg else None
     on_device = settings.jpeg_encoder == "device"
     return Recipe(
-        build=lambda: with_fast_normalization(build()),
+        build=build if settings.folded else lambda: with_fast_normalization(build()),
         degradation=partial(JpegCompression, qualities, seed=settings.start.seed)
         if qualities
         else _degradation(settings),
@@ -92,12 +94,12 @@ def recipe(settings: DncnnSettings) -> Recipe:
             {**shape, "batch_norm": False},
             _use(settings, channels),
         ),
-        publish=fold_batch_norm,
+        publish=rebuilt(build) if settings.folded else fold_batch_norm,
         task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
         artefacts=Artefacts(*qualities, settings.jpeg_encoder)
         if qualities and not on_device
         else None,
-        trained={"batch_norm": True},
+        trained={} if settings.folded else {"batch_norm": True},
     )
 
 

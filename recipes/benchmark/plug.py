@@ -12,6 +12,7 @@ import numpy as np
 
 from recipes.benchmark.ratios import quartiles
 from recipes.benchmark.turns import Worker, compare
+from zoo.store.weight import published_card
 
 ITERATIONS = 4  # of a run
 SIDE, BANDS = 256, 3
@@ -27,13 +28,17 @@ def benchmark_plug(rounds: int, denoisers: Sequence[str] = ()) -> None:
             first.
 
     Raises:
+        WeightsError: for a name that is none.
         WorkerError: if a side fails.
     """
+    for name in denoisers:
+        published_card(name)  # before anything is measured
     workers = {name: Worker("recipes.benchmark.plug_zoo", [name]) for name in denoisers}
     workers = workers or _with_pytorch()
     found = compare(workers, {name: (name, "run") for name in workers}, rounds, PIECE)
     times = found.times
-    print(f"deblurring by ADMM, {SIDE} x {SIDE} x {BANDS}, float32")
+    network = "" if denoisers else " with DnCNN-S"
+    print(f"deblurring by ADMM{network}, {SIDE} x {SIDE} x {BANDS}, float32")
     for name, seconds in times.items():
         print(
             f"{name:16}{np.median(seconds) / ITERATIONS:8.3f} s per iteration, "

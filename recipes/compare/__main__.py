@@ -51,10 +51,10 @@ from recipes.compare.study import STUDIES
 from recipes.compare.study import plan as study_plan
 from recipes.compare.study_report import write as write_study
 from recipes.compare.study_run import run_study
+from recipes.training.initial import origin, start_from
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.scoring.tasks import parse
-from zoo.store.weight import list_weights, published_card
 
 WINDOW = "uniform"  # of SSIM, where no other is asked for
 NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
@@ -88,7 +88,7 @@ def describe(parser: argparse.ArgumentParser) -> Work:
     parser.add_argument("--validation", metavar="DIR", help="for the curves alone; '': none")
     parser.add_argument("--steps", type=int, metavar="N", help="of each training")
     parser.add_argument(
-        "--init", metavar="NAME", help="a published weight that every training begins with"
+        "--init", metavar="NAME", help="weights that all begin with: a name, file or work folder"
     )
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting of the recipe"
@@ -126,7 +126,7 @@ def compare(options: argparse.Namespace) -> int:
     workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
     data = _data_folder(options, workdir)
     images = read_tests(data / preset.test, preset.names)
-    jobs = _jobs(cells, preset, data, workdir)
+    jobs = _jobs(cells, preset, data, workdir, options.init or "")
     outcome = run_cells(jobs, workdir, options.minutes, _say(options.quiet))
     report = _report(options, preset, workdir, images, outcome)
     path = write(report)
@@ -189,8 +189,6 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
         folder, _, names = options.test.partition(":")
         changes |= {"test": folder, "names": tuple(name for name in names.split(",") if name)}
     preset = replace(preset, **changes, tasks=_tasks(options, preset))
-    if options.init:
-        preset = _warm(preset, options.init)
     settings = {**preset.settings, **_settings(options.set, preset.network)}
     if options.steps:
         settings["steps"] = options.steps
@@ -199,26 +197,25 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
             "--seeds and --steps must be at least 1. "
             f"Received: {preset.seeds} and {settings['steps']}"
         )
-    return replace(preset, settings=settings)
+    preset = replace(preset, settings=settings)
+    return _warm(preset, options.init) if options.init else preset
 
 
-def _warm(preset: Preset, name: str) -> Preset:
-    """Return a protocol whose trainings all begin with a published weight."""
-    settings, recipe = RECIPES[preset.network]
-    builder = recipe(settings()).card.builder
-    known = [each for each in list_weights() if published_card(each).builder == builder]
-    if name not in known:
-        raise ValueError(
-            f"--init takes a published weight of {builder}: {', '.join(known)}. Received: {name}"
-        )
-    card = published_card(name)
-    reached = "; ".join(f"{test.data} {test.task} {test.psnr:.2f} dB" for test in card.tests)
-    choices = {
-        **preset.choices,
-        "initial weights": f"the published {name} for every loss and seed ({reached}), which was "
-        "trained on more images than these; a seed decides on samples and noise alone.",
-    }
-    return replace(preset, settings={**preset.settings, "init": name}, choices=choices)
+def _warm(preset: Preset, init: str) -> Preset:
+    """Return a protocol whose trainings all begin with given weights.
+
+    Raises:
+        WeightsError: if they cannot be found or do not fit the network of a task.
+    """
+    kind, make = RECIPES[preset.network]
+    said = []
+    for cell in {cell.task: cell for cell in plan(preset)}.values():
+        recipe = make(kind.of(**specification(cell, preset, keras.backend.backend())["settings"]))
+        said.append(f"{cell.task} {start_from(recipe.build(), init, recipe.card)}")
+    text = f"those of {origin(init)} for every loss and seed: {'; '.join(said)}. A seed decides on "
+    text += "samples, noise and what is new. What the weights were trained on is on their card."
+    settings = {**preset.settings, "init": origin(init)}
+    return replace(preset, settings=settings, choices=preset.choices | {"initial weights": text})
 
 
 def _tasks(options: argparse.Namespace, preset: Preset) -> tuple[str, ...]:
@@ -259,7 +256,9 @@ def _data_folder(options: argparse.Namespace, workdir: Path) -> Path:
     return Path(options.data)
 
 
-def _jobs(cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path) -> dict[str, Job]:
+def _jobs(
+    cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path, init: str = ""
+) -> dict[str, Job]:
     """Return the content of `cell.json` for every cell."""
     validation = data / preset.validation if preset.validation else None
     sources = [
@@ -270,6 +269,7 @@ def _jobs(cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path) -> d
         "train": ",".join(sources),
         "test": str((data / preset.test).resolve()),
         "validation": validation_folder(validation, workdir),
+        "init": str(Path(init).resolve()) if Path(init).exists() and init else init,
     }
     backend = keras.backend.backend()
     return {
@@ -340,7 +340,7 @@ def _command(options: argparse.Namespace) -> str:
         if value not in (None, [], WINDOW):
             words.append("--" + key.replace("_", "-"))
             words += [str(item) for item in (value if isinstance(value, list) else [value])]
-    for key in ("train", "test", "validation"):
+    for key in ("train", "test", "validation", "init"):
         value = getattr(options, key)
         if value is not None:
             parts = ["/".join(Path(part).parts[-2:]) for part in value.split(",")]

@@ -77,11 +77,11 @@ def run(folder: Path, minutes: float) -> int:
 
 def settings_of(folder: Path, job: Job, minutes: float) -> Settings:
     """Return the settings of the recipe for a cell."""
-    kind = RECIPES[job["cell"]["network"]][0]
+    kind, paths = RECIPES[job["cell"]["network"]][0], job["paths"]
     return kind.of(
-        **job["cell"]["settings"],
-        data=job["paths"]["train"],
-        validation=job["paths"]["validation"],
+        **{**job["cell"]["settings"], "init": paths.get("init", "")},
+        data=paths["train"],
+        validation=paths["validation"],
         workdir=str(folder),
         minutes=minutes,
         resume=True,

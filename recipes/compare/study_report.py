@@ -66,8 +66,12 @@ def write(found: Finished, folder: Path, left: Sequence[str]) -> Path:
 
 def _head(found: Finished, left: Sequence[str]) -> str:
     study = found.study
-    fewer = f" --seeds {study.seeds}" if study.seeds != STUDIES[study.name].seeds else ""
-    command = f"python -m recipes.compare --preset {study.name}{fewer}"
+    whole = STUDIES[study.name]
+    command = f"python -m recipes.compare --preset {study.name}"
+    if study.seeds != whole.seeds:
+        command += f" --seeds {study.seeds}"
+    if (steps := study.parts[0].settings["steps"]) != whole.parts[0].settings["steps"]:
+        command += f" --steps {steps}"
     lines = [
         f"# {study.title}\n",
         f"    {command} --data DATA --workdir WORKDIR\n",

@@ -115,10 +115,7 @@ def fill_table(options: argparse.Namespace) -> None:
         raise ValueError(f"{scored_too.pop()} is scored here and was tuned on")
     wanted = {row.label: settings_of(row, denoiser, tuned.cells if tuned else {}) for row in ROWS}
     truths = {Path(path).stem: read_truth(Path(path), options) for path in options.inputs}
-    beside = {
-        Path(each.options["denoiser"]).name: _of_files(each, truths)
-        for each in (_alike(Path(path), options) for path in options.beside)
-    }
+    beside = _others([Path(path) for path in options.beside], options, truths)
     make_folder(out)
     made = Made(denoiser=options.denoiser, crop=options.crop, bands=options.bands)
     done = Record[Cell](out / "cells.json", made)
@@ -136,24 +133,43 @@ def fill_table(options: argparse.Namespace) -> None:
             for stem, cell in zip(group, found, strict=True):
                 print(f"{stem}/{row.label}: {_summary(cell)}", flush=True)
     cells = _of_files(done, truths)
+    for name, others in beside.items():
+        _check_inputs(cells, others, name)
     text = table(cells, Path(options.denoiser).name, beside)
     write_atomically(out / "table.md", (_heading(options, searched) + text).encode())
     print(text)
 
 
-def _alike(path: Path, options: argparse.Namespace) -> Record[Cell]:
-    """Return the cells of another denoiser.
+def _others(
+    paths: list[Path], options: argparse.Namespace, truths: dict[str, np.ndarray]
+) -> dict[str, dict[str, Cell]]:
+    """Return the cells of other denoisers by their names.
 
     Raises:
-        ValueError: if they are of other parts of the files.
+        ValueError: if they are of other parts of the files or of none of them, or a name is twice.
     """
-    record = Record[Cell](path)
-    for name in ("crop", "bands"):
-        if record.options.get(name) != (here := getattr(options, name)):
-            raise ValueError(
-                f"{path} was made with --{name} {record.options.get(name)}. Received: {here}"
-            )
-    return record
+    found: dict[str, dict[str, Cell]] = {}
+    for path in paths:
+        record = Record[Cell](path)
+        for name in ("crop", "bands"):
+            if record.options.get(name) != (here := getattr(options, name)):
+                raise ValueError(
+                    f"{path} was made with --{name} {record.options.get(name)}. Received: {here}"
+                )
+        name = Path(record.options.get("denoiser", "")).name
+        if name in (*found, "", Path(options.denoiser).name):
+            raise ValueError(f"{path} is of {name or 'no denoiser'}, which has a column already")
+        found[name] = _of_files(record, truths)
+        if not found[name]:
+            raise ValueError(f"{path} has none of these files")
+    return found
+
+
+def _check_inputs(cells: dict[str, Cell], theirs: dict[str, Cell], name: str) -> None:
+    """Refuse cells of another denoiser that was given other measurements."""
+    for key in cells.keys() & theirs.keys():
+        if cells[key]["scores"]["input"] != theirs[key]["scores"]["input"]:
+            raise ValueError(f"{name} restored another picture or measurement: {key}")
 
 
 def _of_files(record: Record[Cell], truths: dict[str, np.ndarray]) -> dict[str, Cell]:

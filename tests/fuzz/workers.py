@@ -84,8 +84,10 @@ class Worker:
         line = self._line(HANG)
         result = json.loads(line) if line else {**asdict(Outcome("failed")), "peak": 0}
         if not line:
-            died, result["seconds"] = process.poll(), self._seconds() - start
-            fault = f"takes {result['seconds']:.0f} seconds"
+            result["seconds"] = max(
+                self._seconds() - start, 0.0
+            )  # of one that died nothing is known
+            died, fault = process.poll(), f"takes {result['seconds']:.0f} seconds"
             result["faults"].append(fault if died is None else f"ends with {died}")
         if result["faults"]:
             result["kept"] = self._kept(f"{seed}-{number}")

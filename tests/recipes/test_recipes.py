@@ -82,6 +82,17 @@ def test_a_blind_denoiser_draws_its_levels():
     assert recipe.build().count_params() == DnCNN(variant="C").count_params()
 
 
+def test_a_folded_denoiser_is_trained_as_it_is_published():
+    recipe = dncnn.recipe(dncnn.DncnnSettings.of(folded=True, depth=4))
+    network = recipe.build()
+    assert network.count_params() == 640 + 2 * 36_928 + 577
+    assert recipe.trained == {}
+    published = recipe.publish(network)
+    assert published is not network
+    for ours, theirs in zip(network.get_weights(), published.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_ffdnet_takes_one_or_three_channels():
     with pytest.raises(TrainingError, match="--channels must be 1 or 3. Received: 2"):
         ffdnet.recipe(ffdnet.FfdnetSettings(channels=2))

@@ -7,7 +7,7 @@ the middle as far as it looks.
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -118,14 +118,33 @@ def write_preview(
                     progress.remark(remark)
                 yield middle(plan(network, picture, replace(settings, sigma=level)), SIDE)
 
-    with ThreadPoolExecutor(1) as pool:  # one network restores while the next is opened
-        shown = [(each, pool.submit(_panels, each, around, progress)) for each in plans()]
-        panels = [panel for _, found in shown for panel in found.result()]
+    first, panels = _in_turn(plans(), lambda each: _panels(each, around, progress))
     make_folder(target.parent)
     with replacing(target) as part:
-        before = _before(around, shown[0][0], {panel.scale for panel in panels})
+        before = _before(around, first, {panel.scale for panel in panels})
         side_by_side([*before, *panels]).save(part, "PNG", compress_level=1)
     progress.remark(f"{source} -> {target}")
+
+
+def _in_turn(
+    plans: Iterator[Plan], shown: Callable[[Plan], list[Panel]]
+) -> tuple[Plan, list[Panel]]:
+    """Return the first plan and the panels of all: one restores while the next is opened.
+
+    What fails ends it at once, but for the network that is at work.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            started: list[tuple[Plan, Future[list[Panel]]]] = []
+            for each in plans:
+                started.append((each, pool.submit(shown, each)))
+                for _, done in started:
+                    if done.done():
+                        done.result()  # raises what it failed with
+            return started[0][0], [panel for _, done in started for panel in done.result()]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 class _Around:

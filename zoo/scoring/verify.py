@@ -89,7 +89,8 @@ def test_folder(name: str, data: str | None) -> Path | None:
         return SAMPLES / "test"
     root = Path(data) if data else None
     for part in name.split("/"):
-        found = [p for p in root.iterdir() if p.name.lower() == part] if root else []
+        inside = root.iterdir() if root and root.is_dir() else ()
+        found = [path for path in inside if path.name.lower() == part]
         root = next((path for path in found if path.is_dir() or _is_cube(path)), None)
     return root
 

@@ -236,10 +236,10 @@ def test_the_runs_can_be_listed(capsys):
         (["--network", "srcnn", "--set", "seed=3"], "Received: 'seed=3'"),
         (["--network", "srcnn", "--set", "batch=many"], "batch must be of type int"),
         (["--network", "srcnn", "--seeds", "0"], "must be at least 1. Received: 0 and 5000"),
-        (
-            ["--network", "edsr", "--init", "span-x2"],
-            "of EDSR: edsr-baseline-x2, edsr-baseline-x4.",
-        ),
+        (["--network", "edsr", "--init", "nothing"], "'nothing' is neither a published weight"),
+        (["--network", "edsr", "--init", "span-x2"], "the first layer that differs is 'head'"),
+        (["--network", "srcnn", "--init", "srcnn-955-x2"], "differs is 'mapping'"),  # 9-1-5 there
+        (["--network", "dncnn", "--init", "dncnn-gray-25"], "differs is 'conv2'"),  # not folded
     ],
 )
 def test_mistakes_are_one_sentence(arguments, message, capsys, tmp_path):
@@ -279,6 +279,27 @@ def test_options_change_the_protocol():
     assert "--minutes" not in command
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--network", "edsr", "--init", "edsr-baseline-x2"], "x2 started from edsr-baseline-x2."),
+        (
+            ["--network", "edsr", "--init", "edsr-baseline-x2", "--scales", "4"],
+            "x4 started from edsr-baseline-x2 of scale 2: 1,517,571 of 1,517,571 parameters",
+        ),
+        (
+            ["--network", "dncnn", "--init", "dncnn-gray-25", "--set", "folded=True"],
+            "sigma25 started from dncnn-gray-25.",
+        ),
+    ],
+)
+def test_the_protocol_says_with_which_weights_all_begin(words, said):
+    preset = compare.chosen_preset(read(words))
+    assert preset.settings["init"] == words[3]
+    assert said in preset.choices["initial weights"]
+
+
+@pytest.mark.slow
 def test_every_run_begins_with_a_published_weight(tmp_path):
     words = ["--network", "srcnn", "--scales", "2", "--losses", "mse", "asy_mse", "--seeds", "2"]
     words += ["--init", "srcnn-955-x2", "--steps", "2", "--set", "variant=9-5-5", "batch=2"]
@@ -295,7 +316,7 @@ def test_every_run_begins_with_a_published_weight(tmp_path):
     assert {witness["initial_weights"] for witness in witnesses} == {published}
     report = (tmp_path / "w/report/report.md").read_text()
     assert "--init srcnn-955-x2" in report
-    assert "the published srcnn-955-x2 for every loss and seed (set5 x2" in report
+    assert "those of srcnn-955-x2 for every loss and seed: x2 started from srcnn-955-x2." in report
 
 
 @pytest.mark.slow

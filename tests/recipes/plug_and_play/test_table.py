@@ -147,11 +147,37 @@ def test_another_denoiser_or_a_broken_record_is_refused(photo, tmp_path, capsys)
     assert "cells.json is not a record of this command" in capsys.readouterr().err
 
 
-def test_another_denoiser_beside_it_was_shown_the_same(photo, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("denoiser", "crop", "message"),
+    [
+        ("else", 8, "other.json was made with --crop 8. Received: 16"),
+        ("runs/tv", 16, "other.json is of tv, which has a column already"),
+        ("else", 16, "other.json has none of these files"),
+    ],
+)
+def test_another_denoiser_beside_it_was_shown_the_same(
+    denoiser, crop, message, photo, tmp_path, capsys
+):
     other = tmp_path / "other.json"
-    other.write_text('{"options": {"denoiser": "else", "crop": 8, "bands": 0}, "cells": {}}')
+    made = {"denoiser": denoiser, "crop": crop, "bands": 0}
+    other.write_text(json.dumps({"options": made, "cells": {}}))
     assert run(photo, tmp_path / "out", "--beside", str(other)) == 1
-    assert "other.json was made with --crop 8. Received: 16" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_another_measurement_beside_it_is_refused(photo, tmp_path, monkeypatch, capsys):
+    def scored(truths, row, denoiser, settings):
+        scores = {name: {"mpsnr": 1.0} for name in ("input", "plug-and-play", "other")}
+        return [{"settings": {}, "scores": scores} for _ in truths]
+
+    monkeypatch.setattr(restoration_table, "restore_row", scored)
+    other = tmp_path / "other.json"
+    cell = {"settings": {}, "scores": {"input": {"mpsnr": 2.0}}}
+    made = {"denoiser": "else", "crop": 16, "bands": 0}
+    cells = {f"photo/{row.label}": cell for row in ROWS}
+    other.write_text(json.dumps({"options": made, "cells": cells}))
+    assert run(photo, tmp_path / "out", "--beside", str(other)) == 1
+    assert "else restored another picture or measurement: photo/" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

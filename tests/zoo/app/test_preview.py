@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import zoo
 from tests.zoo.examples import card_of, network
 from zoo.app import cli, preview
 from zoo.app.preview import MARGIN, SIDE, TEXT, Panel, levels, side_by_side, strengths
+from zoo.pictures.photos import read_header
 from zoo.restoring.network import chain
 from zoo.store import weight as weights
 from zoo.store.card import Use
@@ -271,3 +274,47 @@ def test_a_failure_leaves_no_file(published, tmp_path, monkeypatch):
     monkeypatch.setattr(preview, "side_by_side", fails)
     assert run(tmp_path, "-o", str(tmp_path / "out/b.png"), "--sigma", "25") == 1
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_network_that_cannot_be_opened_ends_it_before_the_others_have_restored():
+    started, going_on = [], threading.Event()
+
+    def plans():
+        yield from range(5)
+        going_on.set()
+        raise ValueError("the last one")
+
+    def shown(plan):
+        started.append(plan)
+        going_on.wait()
+        return []
+
+    with pytest.raises(ValueError, match="the last one"):
+        preview._in_turn(plans(), shown)
+    assert len(started) < 3  # the one at work, and perhaps the next
+
+
+def test_a_network_that_fails_ends_it_before_more_are_opened():
+    opened, failed = [], threading.Event()
+
+    def plans():
+        for number in range(5):
+            opened.append(number)
+            yield number
+            failed.wait()
+            time.sleep(0.1)  # until the failure is known
+
+    def shown(plan):
+        failed.set()
+        raise ValueError("the first one")
+
+    with pytest.raises(ValueError, match="the first one"):
+        preview._in_turn(plans(), shown)
+    assert len(opened) < 4
+
+
+def test_rows_are_read_again_where_a_network_looks_further(tmp_path):
+    Image.fromarray(VALUES).save(tmp_path / "a.png")
+    around = preview._Around(read_header(tmp_path / "a.png"))
+    for start, stop in ((100, 200), (120, 180), (90, 210), (100, 200)):
+        np.testing.assert_array_equal(around(start, stop), VALUES[start:stop])
