@@ -84,7 +84,7 @@ def test_the_published_weights():
     """What the guide promises of them (docs/restore.md)."""
     assert best_weight("rgb", scale=2) == best_weight("grey", scale=2) == "edsr-baseline-x2"
     assert best_weight("cmyk", scale=4) == "edsr-baseline-x4"
-    assert best_weight("rgb", scale=3) == "srcnn-955-x3"
+    assert best_weight("rgb", scale=3) == "span-x3"
     assert best_weight("rgb", sigma=25 / 255) == "ffdnet-color"
     assert best_weight("grey", sigma=25 / 255) == "dncnn-gray-25"
     assert best_weight("grey", sigma=5 / 255) == "ffdnet-gray"
