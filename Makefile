@@ -42,7 +42,7 @@ test-lowest:
 	$(PYTHON) -m pip install --quiet uv
 	$(PYTHON) -m uv venv --quiet --python 3.11 .venv/lowest
 	$(PYTHON) -m uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct \
-		-r pyproject.toml $(addprefix --extra ,jax onnx openvino litert hub) "pytest>=8.3" "scikit-image>=0.24" "scipy>=1.11"
+		-r pyproject.toml $(addprefix --extra ,jax onnx openvino litert hub photos) "pytest>=8.3" "scikit-image>=0.24" "scipy>=1.11"
 	.venv/lowest/bin/python -m pytest -q tests/asykeras/test_losses.py tests/asykeras/test_metrics.py \
 		tests/asykeras/test_resize.py $(addprefix tests/zoo/,exports networks pictures restoring runtimes store)
 
