@@ -129,7 +129,7 @@ LATER = "linear label_noise reference domain first_step".split()  # their defaul
         (edsr.EdsrSettings, "scale variant"),
         (
             dncnn.DncnnSettings,
-            "variant sigma sigma_min depth filters noise_model jpeg jpeg_encoder",
+            "variant sigma sigma_min depth filters folded noise_model jpeg jpeg_encoder",
         ),
         (dphsir.DphsirSettings, "variant bands sigma bands_axis variable"),
     ],
