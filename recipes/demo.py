@@ -40,7 +40,7 @@ from zoo.scoring.verify import SAMPLES
 
 SCALE = 3
 TASK = SuperResolution(SCALE)
-STEPS = 3000
+STEPS = 2200
 NETWORKS = {"MSE": "mse", "AsyMSE": "asy_mse"}  # name in tables -> loss, and work folder
 EXPORTED = "savedmodel"
 # All that a demo leaves in its folder. The record comes first: where it is, the others are ours.
