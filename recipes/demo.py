@@ -4,8 +4,8 @@
 
 Trains SRCNN 9-1-5 for super-resolution by 3 with the plain MSE and with AsyMSE, from the same
 initial weights on the same samples of `zoo/samples/train`; scores both and bicubic interpolation
-on `zoo/samples/test`; exports the AsyMSE network as a SavedModel, which is compared with it. About
-3 minutes on 2 CPU cores; needs no GPU and downloads nothing.
+on `zoo/samples/test`; exports the AsyMSE network as a SavedModel, which is compared with it. Three
+to four minutes on 2 CPU cores; needs no GPU and downloads nothing.
 
 The folder OUT then holds `demo.png`, what the published weights of EDSR and FFDNet make of the
 photographs in `showcase.png`, the scores in `scores.csv`, the work folders `mse` and

@@ -69,12 +69,18 @@ def recipe(settings: DncnnSettings) -> Recipe:
     channels = VARIANTS[settings.variant][1]
     high = settings.sigma / 255
     blind = settings.sigma_min >= 0
-    build = partial(
+    plain = partial(
         zoo.DnCNN,
         variant=settings.variant,
         depth=settings.depth or None,
         filters=settings.filters,
         batch_norm=not settings.folded,
+    )
+    # What is trained, and what is published of it: see --folded.
+    build, publish = (
+        (plain, rebuilt(plain))
+        if settings.folded
+        else (lambda: with_fast_normalization(plain()), fold_batch_norm)
     )
     shape: dict[str, Argument] = {"variant": settings.variant}
     if settings.depth:
@@ -84,7 +90,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
     qualities = _qualities(settings.jpeg) if settings.jpeg else None
     on_device = settings.jpeg_encoder == "device"
     return Recipe(
-        build=build if settings.folded else lambda: with_fast_normalization(build()),
+        build=build,
         degradation=partial(JpegCompression, qualities, seed=settings.start.seed)
         if qualities
         else _degradation(settings),
@@ -94,7 +100,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
             {**shape, "batch_norm": False},
             _use(settings, channels),
         ),
-        publish=rebuilt(build) if settings.folded else fold_batch_norm,
+        publish=publish,
         task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
         artefacts=Artefacts(*qualities, settings.jpeg_encoder)
         if qualities and not on_device

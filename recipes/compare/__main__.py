@@ -55,6 +55,7 @@ from recipes.training.initial import origin, start_from
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.scoring.tasks import parse
+from zoo.store.weight import list_weights
 
 WINDOW = "uniform"  # of SSIM, where no other is asked for
 NETWORKS = {preset.network: name for name, preset in PRESETS.items()}
@@ -269,12 +270,18 @@ def _jobs(
         "train": ",".join(sources),
         "test": str((data / preset.test).resolve()),
         "validation": validation_folder(validation, workdir),
-        "init": str(Path(init).resolve()) if Path(init).exists() and init else init,
+        "init": _absolute(init),
     }
     backend = keras.backend.backend()
     return {
         cell.name: {"cell": specification(cell, preset, backend), "paths": paths} for cell in cells
     }
+
+
+def _absolute(init: str) -> str:
+    """Return weights as a cell finds them from any folder: names and addresses as they are."""
+    local = init and init not in list_weights() and Path(init).exists()
+    return str(Path(init).resolve()) if local else init
 
 
 def _report(
@@ -324,17 +331,7 @@ def _command(options: argparse.Namespace) -> str:
     words = ["python", "-m", "recipes.compare", "--preset", name]
     words += [] if name == "smoke" else ["--data", "DATA"]
     words += ["--workdir", "WORKDIR"]
-    names = (
-        "losses",
-        "seeds",
-        "scales",
-        "sigma",
-        "steps",
-        "init",
-        "ablation_seeds",
-        "ablation",
-        "set",
-    )
+    names = ("losses", "seeds", "scales", "sigma", "steps", "ablation_seeds", "ablation", "set")
     for key in (*names, "window"):
         value = getattr(options, key)
         if value not in (None, [], WINDOW):

@@ -151,11 +151,10 @@ def _others(
     found: dict[str, dict[str, Cell]] = {}
     for path in paths:
         record = Record[Cell](path)
-        for name in ("crop", "bands"):
-            if record.options.get(name) != (here := getattr(options, name)):
-                raise ValueError(
-                    f"{path} was made with --{name} {record.options.get(name)}. Received: {here}"
-                )
+        for option in ("crop", "bands"):
+            there, here = record.options.get(option), getattr(options, option)
+            if there != here:
+                raise ValueError(f"{path} was made with --{option} {there}. Received: {here}")
         name = Path(record.options.get("denoiser", "")).name
         if name in (*found, "", Path(options.denoiser).name):
             raise ValueError(f"{path} is of {name or 'no denoiser'}, which has a column already")

@@ -84,9 +84,8 @@ class Worker:
         line = self._line(HANG)
         result = json.loads(line) if line else {**asdict(Outcome("failed")), "peak": 0}
         if not line:
-            result["seconds"] = max(
-                self._seconds() - start, 0.0
-            )  # of one that died nothing is known
+            # Of one that died nothing is known.
+            result["seconds"] = max(self._seconds() - start, 0.0)
             died, fault = process.poll(), f"takes {result['seconds']:.0f} seconds"
             result["faults"].append(fault if died is None else f"ends with {died}")
         if result["faults"]:

@@ -297,6 +297,23 @@ def test_the_protocol_says_with_which_weights_all_begin(words, said):
     preset = compare.chosen_preset(read(words))
     assert preset.settings["init"] == words[3]
     assert said in preset.choices["initial weights"]
+    assert compare._command(read(words)).count(f"--init {words[3]}") == 1
+
+
+def test_weights_of_ones_own_are_named_without_the_place_where_they_lie(tmp_path, monkeypatch):
+    file = tmp_path / "some/runs/mine.weights.h5"
+    file.parent.mkdir(parents=True)
+    zoo.EDSR(2).save_weights(file)
+    words = ["--network", "edsr", "--init", str(file)]
+    command = compare._command(read(words))
+    assert command.endswith("--init runs/mine.weights.h5")
+    assert command.count("--init") == 1
+    (started,) = (compare.chosen_preset(read(words)).settings["init"],)
+    assert started.startswith("mine.weights.h5, SHA-256 ")
+    monkeypatch.chdir(tmp_path)
+    assert compare._absolute("some/runs/mine.weights.h5") == str(file)
+    (tmp_path / "edsr-baseline-x2").mkdir()  # is no weight, and hides none
+    assert compare._absolute("edsr-baseline-x2") == "edsr-baseline-x2"
 
 
 @pytest.mark.slow
