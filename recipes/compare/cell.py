@@ -34,6 +34,7 @@ from recipes.compare.plan import Job
 from recipes.compare.records import Record, Witness
 from recipes.data.patches import Patches, load_images
 from recipes.training.checkpoints import versions
+from recipes.training.devices import accelerated
 from recipes.training.objective import make_loss
 from recipes.training.progress import Stopped
 from recipes.training.restorer import unit_range
@@ -54,6 +55,7 @@ RECIPES: dict[str, tuple[type[Settings], Callable[[Any], Recipe]]] = {
 CUT, BUSY = 3, 4  # exit codes: the time is over; another process trains this cell
 LOCK = "lock"  # held while a cell is at work
 BATCHES = 16  # from which the mean weight of a loss is taken
+CALL = 100  # steps per call of a GPU, which else waits for the host
 SAMPLED = 200  # values of the first input that are kept, about
 
 
@@ -78,7 +80,7 @@ def run(folder: Path, minutes: float) -> int:
 def settings_of(folder: Path, job: Job, minutes: float) -> Settings:
     """Return the settings of the recipe for a cell."""
     kind, paths = RECIPES[job["cell"]["network"]][0], job["paths"]
-    return kind.of(
+    settings = kind.of(
         **{**job["cell"]["settings"], "init": paths.get("init", "")},
         data=paths["train"],
         validation=paths["validation"],
@@ -86,6 +88,8 @@ def settings_of(folder: Path, job: Job, minutes: float) -> Settings:
         minutes=minutes,
         resume=True,
     )
+    fast = accelerated() and settings.descent.every % CALL == 0
+    return settings.having(steps_per_execution=CALL) if fast else settings
 
 
 def train_cell(folder: Path, job: Job, minutes: float) -> None:

@@ -16,7 +16,7 @@ from recipes.compare.plan import NAMES, ablation_plan, table_configurations
 from recipes.compare.presets import Setting
 from recipes.compare.report import REPORT, Report
 from recipes.compare.results import Results, metrics
-from recipes.training.objective import ema_momentum
+from recipes.training.optimizers import ema_momentum
 from recipes.training.settings import Descent
 from zoo.pictures.images import to_uint8
 from zoo.scoring.evaluate import Evaluation

@@ -1,7 +1,6 @@
-"""What is minimised and by which steps: the loss, the learning rate and the optimizer."""
+"""What is minimised and how the learning rate goes."""
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -122,65 +121,3 @@ def _milestones(text: str) -> tuple[list[int], list[float]]:
             f"--milestones must be STEP:FACTOR,... with rising steps. Received: {text!r}"
         ) from None
     return steps, factors
-
-
-def ema_momentum(descent: Descent) -> float:
-    """Return the momentum of the average of the weights: as it is set, less in short runs.
-
-    At most 1 - 25 / steps, so that the average spans the last 4 % of the steps. A longer one holds
-    weights from before, which do not fit the moving statistics of batch normalisation: after 4,000
-    steps with a momentum of 0.999 DnCNN lost 2.3 dB by it (BSD68, sigma 25).
-    """
-    return min(descent.ema, max(0.5, 1 - 25 / descent.steps))
-
-
-def optimizer(descent: Descent, slow_layers: Sequence[str] = ()) -> keras.optimizers.Optimizer:
-    """Return the optimizer, with its gradient clipping and the average of the weights.
-
-    Args:
-        descent: What is set.
-        slow_layers: See `LayerwiseSGD`.
-    """
-    shared = {
-        "global_clipnorm": descent.clip or None,
-        "use_ema": descent.ema > 0,
-        "ema_momentum": ema_momentum(descent) or 0.99,
-    }
-    if descent.optimizer == "sgd":
-        return LayerwiseSGD(schedule(descent), momentum=0.9, slow_layers=slow_layers, **shared)
-    return keras.optimizers.Adam(schedule(descent), **shared)
-
-
-class LayerwiseSGD(keras.optimizers.SGD):
-    """Gradient descent in which the kernels of some layers, and then all biases, learn slower.
-
-    SRCNN was published so: the kernel of its last layer and every bias at a tenth of the rate.
-
-    Args:
-        *arguments: Those of `keras.optimizers.SGD`.
-        slow_layers: Names of the layers whose kernels learn slower. Empty: all learn alike.
-        **options: Those of `keras.optimizers.SGD`.
-    """
-
-    FACTOR = 0.1
-
-    def __init__(self, *arguments: Any, slow_layers: Sequence[str] = (), **options: Any):
-        super().__init__(*arguments, **options)
-        self.slow_layers = slow_layers
-
-    def build(self, variables: list[keras.Variable]) -> None:
-        """Note which variables learn slower."""
-        super().build(variables)
-        slow = [v for v in variables if self.slow_layers and self._is_slow(v)]
-        self.slow = [self._var_key(variable) for variable in slow]
-
-    def update_step(
-        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
-    ) -> None:
-        """Update one variable; the momentum holds steps, so the factor belongs into the rate."""
-        factor = self.FACTOR if self._var_key(variable) in self.slow else 1.0
-        super().update_step(gradient, variable, learning_rate * factor)
-
-    def _is_slow(self, variable: keras.Variable) -> bool:
-        *_, layer, name = variable.path.split("/")
-        return name == "bias" or layer in self.slow_layers

@@ -45,7 +45,8 @@ from recipes.training.devices import (
     synchronize_statistics,
 )
 from recipes.training.initial import TRAINED, start_from
-from recipes.training.objective import make_loss, optimizer, schedule
+from recipes.training.objective import make_loss, schedule
+from recipes.training.optimizers import optimizer
 from recipes.training.progress import Pieces, Progress, Report, Signals, Stopped, open_board
 from recipes.training.resident import describe, resident
 from recipes.training.restorer import Restorer, linear_light, unit_range
@@ -92,7 +93,7 @@ class Recipe:
         prepare: From degraded images, where they come in pairs, to the network's input.
         ratio: How much larger than those the clean images are; 0: pairs are of no use.
         artefacts: Of JPEG to remove, instead of `degradation`.
-        slow_layers: See `recipes.training.objective.LayerwiseSGD`.
+        slow_layers: See `recipes.training.optimizers.LayerwiseSGD`.
         trained: Arguments of the builder that differ between `build` and what is published.
         composed: Whether kernels are trained as several: see `recipes.training.composed`.
     """

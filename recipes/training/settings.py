@@ -12,6 +12,7 @@ from typing import Self, TypeAlias, TypeVar
 
 LOSSES = ("mse", "mae", "asy_mse", "asy_mae")
 PRESETS = ("ours", "published")
+OPTIMIZERS = ("adam", "sgd", "lion", "lamb", "muon")
 CUTS = ("auto", "host", "device")
 
 Value: TypeAlias = str | int | float | bool
@@ -112,7 +113,7 @@ class Descent(Subject):
     steps: int = option(10_000, "steps of the optimizer in all")
     first_step: int = option(0, "step at which --init was left: samples and schedule go on there")
     every: int = option(1000, "steps between checkpoints and validations")
-    optimizer: str = option("adam", "rule of the steps", ("adam", "sgd"))
+    optimizer: str = option("adam", "rule of the steps", OPTIMIZERS)
     learning_rate: float = option(1e-3, "highest learning rate; it is not scaled with the devices")
     schedule: str = option("cosine", "after a warm-up of 2 %% of the steps", ("cosine", "constant"))
     milestones: str = option("", "STEP:FACTOR,... of a constant schedule: factors of the rate")

@@ -1,4 +1,4 @@
-"""The rate over the steps, the slow layers of SRCNN, and the published protocols."""
+"""The rate over the steps, the published protocols, and the settings of a run."""
 
 import argparse
 from typing import get_type_hints
@@ -6,10 +6,10 @@ from typing import get_type_hints
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 from recipes import dncnn, dphsir, edsr, srcnn
-from recipes.training.objective import LayerwiseSGD, ema_momentum, make_loss, optimizer, schedule
+from recipes.training.objective import make_loss, schedule
+from recipes.training.optimizers import optimizer
 from recipes.training.settings import Descent, Samples, TrainingError, add_options, chosen
 
 
@@ -54,43 +54,12 @@ def test_wrong_milestones_are_one_sentence(text):
         schedule(Descent(milestones=text))
 
 
-def test_slow_layers_and_biases_take_a_tenth_of_the_step():
-    image = keras.Input((4, 4, 1))
-    model = keras.Model(image, layers.Conv2D(1, 1, name="last")(layers.Conv2D(1, 1)(image)))
-    before = model.get_weights()
-    rule = optimizer(Descent(optimizer="sgd", ema=0, clip=0, milestones="9:1"), ["last"])
-    assert isinstance(rule, LayerwiseSGD)
-    rule.build(model.trainable_variables)
-    for _ in range(2):  # momentum 0.9: the steps are 1 and 1.9 times the rate
-        rule.apply([keras.ops.ones(v.shape) for v in model.trainable_variables])
-    steps = [float(b.sum() - a.sum()) for a, b in zip(model.get_weights(), before, strict=True)]
-    assert steps == pytest.approx([2.9e-3, 2.9e-4, 2.9e-4, 2.9e-4], rel=1e-3)
-
-
 def test_the_published_preset_gives_defaults_that_options_override():
     words = ["--data", "a", "--workdir", "b", "--preset", "published", "--batch", "32"]
     found = parsed(edsr, words)
     assert (found.descent.learning_rate, found.descent.milestones) == (1e-4, "200000:0.5")
     assert found.samples.batch == 32
     assert parsed(edsr, words[:4]).descent.learning_rate == 2e-4
-
-
-@pytest.mark.parametrize(
-    ("ema", "steps", "momentum"),
-    [
-        (0.999, 200_000, 0.999),
-        (0.999, 2500, 0.99),
-        (0.9, 2500, 0.9),
-        (0.999, 10, 0.5),
-        (0, 99, 0.0),
-    ],
-)
-def test_the_average_spans_at_most_the_last_steps(ema, steps, momentum):
-    descent = Descent(ema=ema, steps=steps)
-    assert ema_momentum(descent) == pytest.approx(momentum)
-    rule = optimizer(descent)
-    assert rule.use_ema is (ema > 0)
-    assert not ema or rule.ema_momentum == pytest.approx(momentum)
 
 
 @pytest.mark.parametrize(
