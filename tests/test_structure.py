@@ -31,7 +31,7 @@ FLOORS = [
 # The rooms of recipes: what people type, and what that is made of.
 COMMANDS = {
     *("demo", "dncnn", "dphsir", "edsr", "evaluate", "ffdnet", "plan", "restore_ray", "span"),
-    *("srcnn", "train"),
+    *("srcnn", "start", "train"),
 }
 ROOMS = {"benchmark", "compare", "data", "datasets", "gpu", "plug_and_play", "publish", "scale"}
 ROOMS |= {"training"}

@@ -1,5 +1,6 @@
 """The command as it is installed: what the zoo has, and `train`."""
 
+import gc
 import importlib
 import tomllib
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes import train
+from recipes import start, train
 from zoo.app import cli
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +17,23 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def test_the_installed_command_is_this_one():
-    assert PROJECT["project"]["scripts"] == {"asykeras": "recipes.train:main"}
+    assert PROJECT["project"]["scripts"] == {"asykeras": "recipes.start:main"}
+
+
+def test_the_command_works_with_a_garbage_collector_that_skips_the_imports(monkeypatch):
+    found = []
+
+    def command():
+        found.append((gc.isenabled(), gc.get_freeze_count() > 10_000))
+        return 3
+
+    monkeypatch.setattr(train, "main", command)
+    try:
+        assert start.main() == 3
+        assert found == [(True, True)]
+        assert len(gc.get_objects()) < 1000  # to be searched at the exit
+    finally:
+        gc.unfreeze()
 
 
 def test_the_wheel_holds_every_room():

@@ -5,6 +5,7 @@ the middle as far as it looks.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,7 @@ from zoo.store.card import WHITE, Use
 
 SIDE = 256  # pixels of the picture, one to one
 LEVELS = (10 / WHITE, 25 / WHITE, 50 / WHITE)  # of noise that nobody has told
+WORKERS = 2  # networks at work at once: what one does on a single core is hidden behind the other
 HALF = 0.5  # strength that denoisers are shown at beside the full one
 WIDTH = 3200  # pixels of a line of panels at most, but for one that is larger
 MARGIN, TEXT = 8, 13  # pixels around the panels, and of the letters
@@ -129,11 +131,11 @@ def write_preview(
 def _in_turn(
     plans: Iterator[Plan], shown: Callable[[Plan], list[Panel]]
 ) -> tuple[Plan, list[Panel]]:
-    """Return the first plan and the panels of all: one restores while the next is opened.
+    """Return the first plan and the panels of all, which `WORKERS` restore while others are opened.
 
-    What fails ends it at once, but for the network that is at work.
+    What fails ends it at once, but for the networks that are at work.
     """
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         try:
             started: list[tuple[Plan, Future[list[Panel]]]] = []
             for each in plans:
@@ -153,12 +155,14 @@ class _Around:
     def __init__(self, photo: Photo) -> None:
         self.photo = photo
         self.start, self.band = 0, np.empty((0,))
+        self.lock = threading.Lock()
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
-        if not self.start <= start < stop <= self.start + len(self.band):
-            with open_rows(self.photo) as rows:
-                self.start, self.band = start, rows(start, stop)
-        return self.band[start - self.start : stop - self.start]
+        with self.lock:
+            if not self.start <= start < stop <= self.start + len(self.band):
+                with open_rows(self.photo) as rows:
+                    self.start, self.band = start, rows(start, stop)
+            return self.band[start - self.start : stop - self.start]
 
 
 def levels(use: Use, sigma: float | None) -> list[float | None]:
