@@ -70,6 +70,7 @@ def recipe(settings: SpanSettings) -> Recipe:
         degradation,
         settings.samples.patch,
         composed=settings.composed,
+        photo=settings.photo,
         channels=settings.channels,
     )
 

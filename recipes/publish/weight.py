@@ -14,7 +14,7 @@ from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
 from zoo.pictures.errors import ImageError
 from zoo.restoring.network import Network, open_network
-from zoo.scoring.tasks import METRICS, Denoising, SuperResolution, parse
+from zoo.scoring.tasks import METRICS, Denoising, PhotoEnlargement, SuperResolution, parse
 from zoo.scoring.verify import files_of, measure, test_folder
 from zoo.store.card import Test, Use, WeightsError
 from zoo.store.hdf5 import open_hdf5
@@ -113,8 +113,10 @@ def _copy(source: h5py.Group, target: h5py.Group) -> None:
 def _sample_test(use: Use) -> Test:
     """Return the test on the sample photographs: noise of 25 grey levels at the most."""
     level = min((use.levels or (0.0, 25 / 255))[1], use.level or math.inf, 25 / 255)
-    task = SuperResolution(use.scale) if use.scale > 1 else Denoising(level)
-    return Test("samples", str(task), math.nan)
+    if use.scale == 1:
+        return Test("samples", str(Denoising(level)), math.nan)
+    enlargement = PhotoEnlargement if use.jpeg_below else SuperResolution
+    return Test("samples", str(enlargement(use.scale)), math.nan)
 
 
 def _commit() -> str:

@@ -7,7 +7,7 @@ import keras
 
 from recipes.training.run import Recipe, rebuilt
 from recipes.training.settings import TrainingError
-from zoo.scoring.tasks import SuperResolution
+from zoo.scoring.tasks import PhotoEnlargement, SuperResolution
 from zoo.store.card import Argument, Card, Use
 
 
@@ -18,6 +18,7 @@ def enlarger(
     patch: int,
     *,
     composed: bool = False,
+    photo: bool = False,
     **arguments: Argument,
 ) -> Recipe:
     """Return how such a network is trained.
@@ -28,6 +29,7 @@ def enlarger(
         degradation: See `Recipe`.
         patch: Side of the clean patches.
         composed: See `Recipe`.
+        photo: Whether the small images are photographs in JPEG.
         arguments: Others of the builder.
 
     Raises:
@@ -44,10 +46,10 @@ def enlarger(
         card=Card(
             builder.__name__,
             {"scale": scale, **arguments},
-            Use(scale=scale, colours=("grey", "rgb", "cmyk")),
+            Use(scale=scale, colours=("grey", "rgb", "cmyk"), jpeg_below=90 if photo else 0),
         ),
         publish=rebuilt(build),
-        task=SuperResolution(scale),
+        task=PhotoEnlargement(scale) if photo else SuperResolution(scale),
         ratio=scale,
         composed=composed,
     )

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from asykeras import Anscombe, __version__
 from zoo.app.command import UsageError, run
@@ -19,6 +20,7 @@ from zoo.machine.dtype import PRECISIONS
 from zoo.networks.importers import MODELS, import_weights
 from zoo.pictures.errors import ImageError
 from zoo.pictures.photos import MEGAPIXELS
+from zoo.pictures.picture import Picture
 from zoo.restoring.bands import Settings
 from zoo.restoring.levels import AUTO, CLEAN, Level, check_level
 from zoo.restoring.network import Network, open_network
@@ -36,6 +38,13 @@ from zoo.store.choice import (
 from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
 Add = Callable[..., argparse.ArgumentParser]  # of a command, as argparse's `add_parser`
+
+
+class NetworkFor(Protocol):
+    """What gives the network for a picture."""
+
+    def __call__(self, colour: str, sigma: float | None, quality: int | None = None) -> Network:
+        """Return it by colour, level of the noise and quality of a JPEG file."""
 
 
 def main(
@@ -100,7 +109,7 @@ def _restore(options: argparse.Namespace) -> int:
         network_for = _networks(options, progress)
         well = restore_files(
             found,
-            lambda colour: network_for(colour, _sigma(options)),
+            lambda picture: network_for(picture.colour, _sigma(options), picture.quality),
             settings,
             by_level=_by_level(options, network_for),
             overwrite=options.overwrite,
@@ -122,12 +131,13 @@ def _preview(options: argparse.Namespace, settings: Settings, progress: Progress
     if options.noise_model is not None:
         raise UsageError("a preview knows no --noise-model")
 
-    def names(colour: str) -> list[str]:
+    def names(picture: Picture) -> list[str]:
         if options.weights:
             return [options.weights]
+        kind, quality = picture.colour, picture.quality
         if options.scale is None and options.sigma is None:
-            return weights_for(colour)
-        return suitable_weights(colour, scale=options.scale, sigma=_sigma(options))
+            return weights_for(kind, quality)
+        return suitable_weights(kind, scale=options.scale, sigma=_sigma(options), quality=quality)
 
     write_preview(
         Path(options.inputs[0]),
@@ -159,10 +169,8 @@ def _opened(name: str, options: argparse.Namespace, progress: Progress) -> Netwo
     return network
 
 
-def _networks(
-    options: argparse.Namespace, progress: Progress
-) -> Callable[[str, float | None], Network]:
-    """Return what gives the network for a kind of picture and level: the one named, or the best."""
+def _networks(options: argparse.Namespace, progress: Progress) -> NetworkFor:
+    """Return what gives the network for a picture: the one named, or the best."""
     auto, sensor = options.sigma == AUTO, _sensor(options)
 
     @cache
@@ -177,7 +185,7 @@ def _networks(
 
     if options.weights:
         named = opened(options.weights)
-        return lambda colour, sigma: named
+        return lambda colour, sigma, quality=None: named
     if options.scale is None and options.sigma is None and not sensor:
         raise UsageError(
             "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels, "
@@ -190,18 +198,23 @@ def _networks(
         check_job(options.scale, level or _sigma(options))
 
     @cache
-    def best(colour: str, sigma: float | None) -> Network:
+    def say(colour: str, name: str) -> None:
+        below = published_card(name).use.jpeg_below
+        what = f"JPEG files below quality {below}" if below else "pictures"
+        progress.remark(f"{colour} {what} are restored by {name}")
+
+    def best(colour: str, sigma: float | None, quality: int | None = None) -> Network:
         wanted = nearest_level(colour, level) if level else sigma
-        name = best_weight(colour, scale=options.scale, sigma=wanted)
+        name = best_weight(colour, scale=options.scale, sigma=wanted, quality=quality)
         if not auto:
-            progress.remark(f"{colour} pictures are restored by {name}")
+            say(colour, name)
         return opened(name)
 
     return best
 
 
 def _by_level(
-    options: argparse.Namespace, network_for: Callable[[str, float | None], Network]
+    options: argparse.Namespace, network_for: NetworkFor
 ) -> Callable[[str, float], Network | None] | None:
     """Return what gives the network for a level that is found in a picture, where it is."""
     if options.sigma != AUTO:

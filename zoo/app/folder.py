@@ -134,7 +134,7 @@ def _without_clashes(found: Jobs) -> Iterator[Job]:
 
 def restore_file(
     job: Job,
-    network_for: Callable[[str], Network],
+    network_for: Callable[[Picture], Network],
     settings: Settings,
     megapixels: float = MEGAPIXELS,
     true_colour: bool = False,
@@ -164,7 +164,7 @@ def restore_file(
     if true_colour:
         photo = replace(photo, stored="")
     if by_level is None:
-        todo = Found(settings.sigma, network_for(photo.picture.colour), "")
+        todo = Found(settings.sigma, network_for(photo.picture), "")
     else:
         todo = _measured(photo, by_level)
         settings = replace(settings, sigma=todo.level)
@@ -203,7 +203,7 @@ def _copy(job: Job) -> None:
 
 def restore_files(
     found: Jobs,
-    network_for: Callable[[str], Network],
+    network_for: Callable[[Picture], Network],
     settings: Settings,
     *,
     overwrite: bool = False,
@@ -216,14 +216,14 @@ def restore_files(
 
     Args:
         found: What `find_jobs` returned; its folder is made if need be.
-        network_for: From the kind of a picture (`Picture.colour`) to what restores it.
+        network_for: From a picture to what restores it, by `Picture.colour` and `.quality`.
         settings: How they are restored.
         overwrite: Whether to restore files again whose result is there.
         megapixels: Limit for the size of a picture.
         true_colour: See `restore_file`.
-        by_level: Where the level of the noise is to be found in each picture: from its kind and its
-            level to what restores it, None where nothing is to, instead of `network_for`. What is
-            not restored is copied.
+        by_level: Where the level of the noise is to be found in each picture: from its colour and
+            its level to what restores it, None where nothing is to, instead of `network_for`. What
+            is not restored is copied.
         progress: Told what happens.
 
     Returns:
@@ -244,10 +244,10 @@ def restore_files(
         waiting = [job for job in found.jobs if _is_waiting(job, overwrite, progress)]
         pictures = {job: _picture(job, megapixels, progress) for job in waiting}
         readable = {job: picture for job, picture in pictures.items() if picture}
-        colours = {picture.colour for picture in readable.values()} if by_level is None else ()
-        for colour in sorted(colours):
+        each_kind = {_kind(picture): picture for picture in readable.values()}
+        for _, picture in sorted(each_kind.items()) if by_level is None else ():
             with suppress(ChoiceError):  # said for each of the pictures below
-                network_for(colour)  # what is wrong with the network is said before work starts
+                network_for(picture)  # what is wrong with the network is said before work starts
         progress.start([picture.height * picture.width for picture in readable.values()])
         for job, picture in readable.items():
             progress.begin(job, picture.height * picture.width)
@@ -279,6 +279,11 @@ def _picture(job: Job, megapixels: float, progress: Progress) -> Picture | None:
     except Exception as error:
         progress.failed(error, job.source)
         return None
+
+
+def _kind(picture: Picture) -> tuple[str, int]:
+    """Return what networks are chosen by."""
+    return picture.colour, picture.quality or 0
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from zoo.app.screen import on_screen
 from zoo.machine.files import make_folder, replacing
 from zoo.pictures.formats import FORMAT_OF
 from zoo.pictures.photos import MEGAPIXELS, Photo, read_header
+from zoo.pictures.picture import Picture
 from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Plan, Settings, middle, plan, restore_bands
 from zoo.restoring.network import Network
@@ -83,7 +84,7 @@ def preview_file(inputs: Sequence[str], out: str | None, overwrite: bool) -> Pat
 def write_preview(
     source: Path,
     target: Path,
-    names_for: Callable[[str], Sequence[str]],
+    names_for: Callable[[Picture], Sequence[str]],
     opened: Callable[[str], Network],
     settings: Settings,
     *,
@@ -97,7 +98,7 @@ def write_preview(
     Args:
         source: File of the picture.
         target: PNG file to write.
-        names_for: From the kind of the picture (`Picture.colour`) to the weights, in their order.
+        names_for: From the picture to the weights, in their order.
         opened: From a name to the network.
         settings: How it is restored; without a level, denoisers are shown at several, and with the
             strength 1 at half of it, too.
@@ -113,7 +114,7 @@ def write_preview(
     picture, around = photo.picture, _Around(photo)
 
     def plans() -> Iterator[Plan]:
-        for name in names_for(picture.colour):
+        for name in names_for(picture):
             network = opened(name)
             for level in levels(network.use, settings.sigma):
                 if remark := remark_on_level(network, level):

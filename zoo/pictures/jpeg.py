@@ -1,10 +1,12 @@
 """JPEG: what its segments say, and putting them into a new file."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from asykeras.jpeg import LUMA
 from zoo.pictures.errors import ImageError
 from zoo.pictures.exif import upright_xmp
 
@@ -12,6 +14,7 @@ LONGEST = 65_533  # bytes of a segment
 SCANS = 1000  # a picture of three channels has no more than 20 in practice
 BLOCK = 2**20  # bytes that are looked at at a time
 _END, _SCAN, _FRAMES = 0xD9, 0xDA, set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TABLES = 0xDB
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
 # Segments to keep: what programs say of the picture (1 to 15), and comments. Those of the encoder
 # (0 JFIF, 14 Adobe's colours), EXIF and other pictures of the file are made anew or left out.
@@ -26,11 +29,13 @@ class JpegParts:
     Attributes:
         size: Width and height; none where the file does not say it.
         most: Pixels that its compressed data can hold.
+        quality: By its table for brightness, see `quality_of`; None where it has none.
         segments: The descriptive ones to keep, by their markers.
     """
 
     size: tuple[int, int] = (0, 0)
     most: float = 0
+    quality: int | None = None
     segments: list[tuple[int, bytes]] = field(default_factory=list)
 
 
@@ -51,12 +56,42 @@ def jpeg_parts(path: Path) -> JpegParts:
                 parts.size, density = (width, height), _blocks(data[6 : 6 + 3 * channels])
             elif marker in _KEPT and not data.startswith(_NOT_KEPT.get(marker, b"\0none")):
                 parts.segments.append((marker, upright_xmp(data)))
+            elif marker == _TABLES:
+                parts.quality = _quality(data) or parts.quality
             if marker == _SCAN:
                 break
         left = path.stat().st_size - file.tell()
     # A block takes a bit at least: a code of its mean value.
     parts.most = 8 * left / density if density else 0
     return parts
+
+
+def quality_of(steps: Sequence[int]) -> int:
+    """Return the quality, 1 to 100 as libjpeg counts it, of a table of steps for brightness.
+
+    Encoders with tables of their own are given the quality of libjpeg's whose steps sum up to the
+    nearest; the order of the steps does not matter.
+    """
+    return min(range(1, 101), key=lambda quality: abs(sum(scaled(LUMA, quality)) - sum(steps)))
+
+
+def scaled(table: Sequence[int], quality: int) -> list[int]:
+    """Return libjpeg's steps for a quality, of those for 50."""
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return [min(max((step * percent + 50) // 100, 1), 255) for step in table]
+
+
+def _quality(data: bytes) -> int | None:
+    """Return the quality by a segment of tables, None where it has none for brightness."""
+    at = 0
+    while at < len(data):
+        wide, number = data[at] >> 4, data[at] & 15
+        width = 2 if wide else 1
+        steps = data[at + 1 : at + 1 + 64 * width]
+        if number == 0 and len(steps) == 64 * width:
+            return quality_of(struct.unpack(">64H" if wide else ">64B", steps))
+        at += 1 + 64 * width
+    return None
 
 
 def check_scans(path: Path) -> None:

@@ -291,7 +291,9 @@ def _jpeg(path: Path) -> Photo:
     check_length(path, parts.size, parts.most)
     with lenient(), Image.open(path, formats=("JPEG",)) as image:
         remark = f"of {path} only the first picture is kept" if image.format == "MPO" else ""
-        return replace(_of_pillow(path, "JPEG", image, remark), segments=parts.segments)
+        photo = _of_pillow(path, "JPEG", image, remark)
+    picture = replace(photo.picture, quality=parts.quality)
+    return replace(photo, picture=picture, segments=parts.segments)
 
 
 def _webp(path: Path) -> Photo:

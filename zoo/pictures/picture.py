@@ -22,6 +22,7 @@ class Picture:
         dtype: uint8, uint16 or floating point; the largest integer, or 1.0, is white.
         colour: `"grey"`, `"rgb"`, `"cmyk"` (inks: 0 is paper) or `"bands"`.
         alpha: Whether the last channel is alpha, which is not restored.
+        quality: Of the JPEG file that it comes from, 1 to 100, by its tables; None: of no such.
     """
 
     height: int
@@ -30,6 +31,7 @@ class Picture:
     dtype: np.dtype[np.generic]
     colour: str
     alpha: bool = False
+    quality: int | None = None
 
     @property
     def white(self) -> float:

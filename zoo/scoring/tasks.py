@@ -4,6 +4,7 @@ A task has a text, its `str`, which commands, cards and tables take: `parse(str(
 """
 
 import io
+import math
 import re
 from dataclasses import dataclass
 from typing import Protocol
@@ -120,6 +121,40 @@ class SuperResolution:
         )
 
 
+@dataclass(frozen=True)
+class PhotoEnlargement(SuperResolution):
+    """Enlargement of what cameras and web sites leave: blurred, shrunk, noisy pictures in JPEG.
+
+    Each picture has a blur of 0 to 1.5 pixels of the original, noise of 0 to 10 grey levels and a
+    quality of 40 to 95, drawn by its number, as `asykeras.photo.PhotoDownscale` draws them.
+    """
+
+    def __str__(self) -> str:
+        return f"x{self.scale}-photo"
+
+    def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
+        """Return the small picture as its JPEG file holds it, uint8."""
+        random = np.random.default_rng([NOISE_SEED, number])
+        blur, level, quality = random.uniform((0, 0, 40), (1.5, 10, 95))
+        small = bicubic_resize(_blurred(unit_range(reference), blur), 1 / self.scale)
+        noisy = convert_to_numpy(small) + random.normal(0, level / WHITE, small.shape)
+        pixels = np.floor(np.clip(noisy, 0, 1) * WHITE + 0.5).astype(np.uint8)
+        return through_jpeg(pixels, round(quality))
+
+    def protocol(self) -> str:
+        """Return the line that stands beside every number."""
+        of_clean = "low resolution by MATLAB's 8-bit bicubic"
+        return (
+            super()
+            .protocol()
+            .replace(
+                of_clean,
+                "a Gaussian blur of 0 to 1.5 pixels, MATLAB's bicubic, noise of 0 to 10 grey "
+                f"levels, JPEG of quality 40 to 95 (seed {NOISE_SEED})",
+            )
+        )
+
+
 class _OfOneSize:
     """What the tasks share whose pictures keep their size."""
 
@@ -197,10 +232,7 @@ class Deblocking(_OfOneSize):
 
     def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
         """Return the picture as it comes back from a JPEG file, in [0, 1]."""
-        file = io.BytesIO()
-        pixels = reference[..., 0] if reference.shape[-1] == 1 else reference
-        Image.fromarray(pixels).save(file, "JPEG", quality=self.quality)
-        return np.asarray(Image.open(file)).reshape(reference.shape) / 255
+        return through_jpeg(reference, self.quality) / 255
 
     def protocol(self) -> str:
         """Return the line that stands beside every number."""
@@ -214,29 +246,53 @@ def parse(text: str) -> Task:
     """Return the task that a text names.
 
     Args:
-        text: `x3`, `x3-rounded-luma`, `sigma25` (grey levels of 255), `jpeg10-uniform`.
+        text: `x3`, `x3-rounded-luma`, `x2-photo`, `sigma25` (grey levels of 255), `jpeg10-uniform`.
 
     Raises:
         TaskError: if it names none.
     """
-    found = re.fullmatch(r"(x|sigma|jpeg)(\d+(?:\.\d+)?)(|-rounded-luma|-uniform)", text)
+    found = re.fullmatch(r"(x|sigma|jpeg)(\d+(?:\.\d+)?)(|-rounded-luma|-photo|-uniform)", text)
     try:
         if not found:
             raise ValueError
         kind, number, more = found.groups()
         window = "uniform" if more == "-uniform" else "gaussian"
+        if kind == "x" and more == "-photo":
+            return PhotoEnlargement(int(number))
         if kind == "x" and window == "gaussian":
             return SuperResolution(int(number), more == "-rounded-luma")
-        if more == "-rounded-luma" or kind == "x":
+        if more in ("-rounded-luma", "-photo") or kind == "x":
             raise ValueError
         if kind == "sigma":
             return Denoising(float(number) / WHITE, window)
         return Deblocking(int(number), window)
     except ValueError:
         raise TaskError(
-            "a task is x2, x3, x4 (x3-rounded-luma), sigma25 or jpeg10 (sigma25-uniform). "
-            f"Received: task={text!r}"
+            "a task is x2, x3, x4 (x3-rounded-luma, x2-photo), sigma25 or jpeg10 "
+            f"(sigma25-uniform). Received: task={text!r}"
         ) from None
+
+
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Return 8-bit pixels as a JPEG file of Pillow's holds them, colours at half resolution."""
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(
+        file, "JPEG", quality=quality
+    )
+    return np.asarray(Image.open(file)).reshape(pixels.shape)
+
+
+def _blurred(values: np.ndarray, width: float) -> np.ndarray:
+    """Return an image after a Gaussian blur of a standard deviation, its edge repeated."""
+    reach = max(math.ceil(3 * width), 1)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-3)) ** 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        around = [(reach, reach) if each == axis else (0, 0) for each in range(values.ndim)]
+        padded, size = np.pad(values, around, "edge"), values.shape[axis]
+        taken = (np.take(padded, range(at, at + size), axis) for at in range(2 * reach + 1))
+        values = sum(weight * part for weight, part in zip(weights, taken, strict=True))
+    return values
 
 
 def unit_range(image: np.ndarray) -> np.ndarray:

@@ -41,6 +41,7 @@ class Use:
         level: The one level that it was trained for, as `levels`: for another one the contrast of
             the picture is changed meanwhile, see `zoo.restoring.contrast`.
         colours: The pictures that it is for, of `COLOURS`; None where nothing is known.
+        jpeg_below: Quality below which files of JPEG are what it is for; 0: it is for any picture.
     """
 
     scale: int = 1
@@ -49,17 +50,19 @@ class Use:
     levels: tuple[float, float] | None = None
     level: float | None = None
     colours: tuple[str, ...] | None = None
+    jpeg_below: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a use that cannot be.
 
         Raises:
             WeightsError: for a factor below 1, levels that are none or lie in no order, a level for
-                which the contrast cannot be changed, and unknown colours.
+                which the contrast cannot be changed, unknown colours, and a quality that is none.
         """
         low, high = self.levels or (0.0, 0.0)
         alone = self.level is None or (0 < low and 0 < self.level <= high)
         known = {*(self.colours or ())} <= {*COLOURS}
+        known = known and 0 <= self.jpeg_below <= 100
         if self.scale < 1 or not 0 <= low <= high < math.inf or not alone or not known:
             raise WeightsError(
                 f"a network cannot be used so. Received: use={_short(self.to_json())}"
@@ -88,6 +91,7 @@ class Use:
             levels=levels,
             level=take(said, "level", float) / WHITE if "level" in said else None,
             colours=tuple(map(str, take(said, "colours", list))) if "colours" in said else None,
+            jpeg_below=take(said, "jpeg_below", int, 0),
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -99,6 +103,7 @@ class Use:
             "levels": None if self.levels is None else [*map(_grey, self.levels)],
             "level": None if self.level is None else _grey(self.level),
             "colours": None if self.colours is None else [*self.colours],
+            "jpeg_below": self.jpeg_below,
         }
         return {name: value for name, value in said.items() if value != getattr(Use, name)}
 

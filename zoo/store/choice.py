@@ -9,16 +9,24 @@ class ChoiceError(ZooError):
     """A job that no published weight is for, with the reason in one sentence."""
 
 
-def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = None) -> str:
+def best_weight(
+    colour: str,
+    *,
+    scale: int | None = None,
+    sigma: float | None = None,
+    quality: int | None = None,
+) -> str:
     """Return the published weight that does a job best.
 
     Of the weights whose `use` covers the job and the kind of picture, it is the one with the
-    highest PSNR on the sample photographs, as its card has it.
+    highest PSNR on the sample photographs, as its card has it. For files of JPEG below some quality
+    those come first that are for such files, for all other pictures last.
 
     Args:
         colour: Of the picture: `"grey"`, `"rgb"`, `"cmyk"` or `"bands"`.
         scale: Factor to enlarge by; or
         sigma: level of the noise to remove in image units, 25 / 255 for 25 grey levels.
+        quality: Of the JPEG file that the picture comes from, 1 to 100; None: of no such file.
 
     Raises:
         ChoiceError: if there is none, with what there is instead.
@@ -28,11 +36,15 @@ def best_weight(colour: str, *, scale: int | None = None, sigma: float | None = 
         >>> zoo.best_weight("rgb", scale=4)
         'edsr-baseline-x4'
     """
-    return suitable_weights(colour, scale=scale, sigma=sigma)[0]
+    return suitable_weights(colour, scale=scale, sigma=sigma, quality=quality)[0]
 
 
 def suitable_weights(
-    colour: str, *, scale: int | None = None, sigma: float | None = None
+    colour: str,
+    *,
+    scale: int | None = None,
+    sigma: float | None = None,
+    quality: int | None = None,
 ) -> list[str]:
     """Return all published weights that do a job, the best first; arguments as `best_weight`.
 
@@ -44,7 +56,7 @@ def suitable_weights(
     able = {name: use for name, use in uses.items() if _does(use, scale, sigma)}
     fitting = [name for name, use in able.items() if use.colours and colour in use.colours]
     if fitting:
-        return sorted(fitting, key=_score, reverse=True)
+        return sorted(fitting, key=lambda name: (_fit(uses[name], quality), -_score(name)))
     if scale is not None:
         raise ChoiceError(f"no published weight enlarges a {colour} picture by {scale}")
     others = [
@@ -61,11 +73,12 @@ def suitable_weights(
     )
 
 
-def weights_for(colour: str) -> list[str]:
+def weights_for(colour: str, quality: int | None = None) -> list[str]:
     """Return all published weights for a kind of picture, the best of each scale first.
 
     Args:
         colour: As in `best_weight`.
+        quality: Likewise.
 
     Raises:
         ChoiceError: if there is none.
@@ -74,7 +87,11 @@ def weights_for(colour: str) -> list[str]:
     fitting = [name for name, use in uses.items() if use.colours and colour in use.colours]
     if not fitting:
         raise ChoiceError(f"no published weight is for {colour} pictures")
-    return sorted(fitting, key=lambda name: (uses[name].scale, -_score(name)))
+
+    def place(name: str) -> tuple[int, int, float]:
+        return uses[name].scale, _fit(uses[name], quality), -_score(name)
+
+    return sorted(fitting, key=place)
 
 
 def nearest_level(colour: str, sigma: float) -> float:
@@ -118,6 +135,13 @@ def _does(use: Use, scale: int | None, sigma: float | None) -> bool:
     if sigma is None:
         return use.scale == scale
     return use.levels is not None and use.levels[0] <= sigma <= use.levels[1]
+
+
+def _fit(use: Use, quality: int | None) -> int:
+    """Return 0 for a weight for files of JPEG like this one, 1 for any picture, 2 for others."""
+    if not use.jpeg_below:
+        return 1
+    return 0 if quality is not None and quality < use.jpeg_below else 2
 
 
 def _score(name: str) -> float:

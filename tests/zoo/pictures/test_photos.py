@@ -351,6 +351,21 @@ def test_deep_files_are_turned_too(orientation, tmp_path):
     assert read_header(restored(tif)).orientation == 1
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("quality", [1, 5, 30, 50, 75, 89, 90, 99, 100])
+def test_the_quality_of_jpeg_is_that_of_its_tables(quality, mode, tmp_path):
+    as_image(mode, pixels(mode, 9, 5)).save(tmp_path / "a.jpg", quality=quality)
+    assert read_header(tmp_path / "a.jpg").picture.quality == quality
+
+
+def test_tables_of_other_encoders_have_the_nearest_quality(tmp_path):
+    flat = [[16] * 64, [40] * 64]  # 64 x 16 = 1024; of libjpeg 86 sums up to 1031, 87 to 961
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", qtables=flat)
+    assert read_header(tmp_path / "a.jpg").picture.quality == 86
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert read_header(tmp_path / "a.png").picture.quality is None
+
+
 def test_jpeg_is_turned_once(tmp_path):
     path = tmp_path / "old.jpg"
     save_with_metadata(path, orientation=6)

@@ -1,9 +1,12 @@
 """The tasks: against scikit-image, hand-made noise, JPEG files, the published bicubic figures."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from asykeras.resize import bicubic_resize
@@ -15,6 +18,7 @@ from zoo.scoring.tasks import (
     NOISE_SEED,
     Deblocking,
     Denoising,
+    PhotoEnlargement,
     SuperResolution,
     TaskError,
     parse,
@@ -182,11 +186,39 @@ def test_a_grey_network_removes_artefacts_of_the_grey_image():
     assert found == pytest.approx(same, abs=1e-4)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_photograph_is_blurred_shrunk_noisy_and_a_jpeg_file(channels, tmp_path):
+    image = np.random.default_rng(1).integers(0, 256, (40, 52, channels), dtype=np.uint8)
+    random = np.random.default_rng([0, 5])
+    blur, level, quality = (random.uniform(*ends) for ends in ((0, 1.5), (0, 10), (40, 95)))
+    reach = math.ceil(3 * blur)
+    widths = (blur, blur, 0)
+    blurred = gaussian_filter(image / 255, widths, mode="nearest", radius=(reach, reach, 0))
+    small = np.asarray(bicubic_resize(blurred, 0.5))
+    noisy = np.clip(small + random.normal(0, level / 255, small.shape), 0, 1)
+    pixels = np.floor(noisy * 255 + 0.5).astype(np.uint8)
+    Image.fromarray(pixels.squeeze()).save(tmp_path / "a.jpg", quality=round(quality))
+    task = PhotoEnlargement(2)
+    found = task.degrade(image, 5)
+    expected = np.asarray(Image.open(tmp_path / "a.jpg")).reshape(20, 26, channels)
+    np.testing.assert_array_equal(found, expected)
+    assert not np.array_equal(found, task.degrade(image, 6))
+
+
+def test_photographs_are_scored_as_enlargements_are():
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    task = PhotoEnlargement(2)
+    assert task.score(image, image[::-1]) == SuperResolution(2).score(image, image[::-1])
+    assert "JPEG of quality 40 to 95 (seed 0), output rounded to 8 bit" in task.protocol()
+    assert task != SuperResolution(2)
+
+
 @pytest.mark.parametrize(
     ("text", "task"),
     [
         ("x3", SuperResolution(3)),
         ("x4-rounded-luma", SuperResolution(4, rounded_luma=True)),
+        ("x2-photo", PhotoEnlargement(2)),
         ("sigma25", Denoising(25 / 255)),
         ("sigma12.5-uniform", Denoising(12.5 / 255, window="uniform")),
         ("jpeg10", Deblocking(10)),
@@ -200,7 +232,19 @@ def test_a_task_is_its_text(text, task):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "x1", "x3.5", "X3", "x3-uniform", "sigma", "sigma25-rounded-luma", "jpeg0"]
+    "text",
+    [
+        "",
+        "x",
+        "x1",
+        "x3.5",
+        "X3",
+        "x3-uniform",
+        "sigma",
+        "sigma25-rounded-luma",
+        "sigma25-photo",
+        "jpeg0",
+    ],
 )
 def test_a_text_that_is_no_task(text):
     with pytest.raises(TaskError, match="a task is x2, .* Received: task="):

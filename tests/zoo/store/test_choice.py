@@ -52,6 +52,15 @@ def test_all_that_are_for_the_picture_the_best_first(zoo_of_three):
         suitable_weights("rgb")
 
 
+def test_files_of_jpeg_below_a_quality_get_the_weight_for_them(zoo_of_three):
+    publish(zoo_of_three, "jpegs", {"scale": 2, "colours": ["rgb"], "jpeg_below": 90}, 28.0)
+    chosen = [best_weight("rgb", scale=2, quality=quality) for quality in (None, 100, 90, 89, 1)]
+    assert chosen == ["fine", "fine", "fine", "jpegs", "jpegs"]
+    assert best_weight("grey", scale=2, quality=50) == "fair"
+    assert suitable_weights("rgb", scale=2) == ["fine", "fair", "jpegs"]
+    assert weights_for("rgb", 50) == ["jpegs", "fine", "fair"]
+
+
 @pytest.mark.parametrize(
     ("colour", "job", "message"),
     [
@@ -118,6 +127,24 @@ def test_each_picture_gets_its_weight_and_it_is_said(networks, tmp_path, capsys)
     assert "rgb pictures are restored by fine" in capsys.readouterr().err
     with Image.open(tmp_path / "out/a.png") as image:
         np.testing.assert_array_equal(np.asarray(image), zoo.restore("fine", values))
+
+
+def test_files_of_jpeg_are_told_by_their_tables(networks, zoo_of_three, tmp_path, capsys):
+    use = {"scale": 2, "enlarge_first": True, "colours": ["rgb"], "jpeg_below": 90}
+    publish(zoo_of_three, "jpegs", use, 28.0, scale=2, variant="9-1-5")
+    (tmp_path / "in").mkdir()
+    values = save(tmp_path / "in/a.png", 3)
+    for quality in (60, 80, 95):
+        Image.fromarray(values).save(tmp_path / f"in/{quality}.jpg", quality=quality)
+    command = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    assert cli.main([*command, "--scale", "2"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("rgb pictures are restored by fine") == 1
+    assert said.count("rgb JPEG files below quality 90 are restored by jpegs") == 1
+    for name, weight in (("60.jpg", "jpegs"), ("80.jpg", "jpegs"), ("95.jpg", "fine")):
+        alone = ["restore", str(tmp_path / "in" / name), "-o", str(tmp_path / "alone")]
+        assert cli.main([*alone, "--weights", weight]) == 0
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
 def test_a_picture_that_nothing_is_for_costs_a_sentence(networks, tmp_path, capsys):
