@@ -5,9 +5,9 @@
 
 `x3`: low-resolution images are made with the exact MATLAB rule for 8-bit images, restored to 8 bit,
 and scored on Y with a border of 3 pixels removed; with `x3-rounded-luma` Y is rounded to 8 bit
-first. `sigma25`: noise is added, and the restored image scored whole. `jpeg10`: the same with a
-JPEG file of that quality in between. In `sigma25-uniform` SSIM has the window of the paper's
-tables.
+first, with `x2-photo` the small images are blurred, noisy and in JPEG too. `sigma25`: noise is
+added, and the restored image scored whole. `jpeg10`: the same with a JPEG file of that quality in
+between. In `sigma25-uniform` SSIM has the window of the paper's tables.
 `--weights` takes `bicubic`, `noisy` or `jpeg` (no network), names of published weights, work
 folders of recipes and `.weights.h5` files; `--data` any number of folders. `--csv FILE` writes the
 same rows. Lines of a table are images; the last is their mean.

@@ -20,7 +20,7 @@ from zoo.restoring.restore import restore
 from zoo.restoring.stabilized import stabilized
 from zoo.runtimes.errors import ExportError
 from zoo.scoring.evaluate import evaluate
-from zoo.scoring.tasks import Deblocking, Denoising, SuperResolution, parse
+from zoo.scoring.tasks import Deblocking, Denoising, PhotoEnlargement, SuperResolution, parse
 from zoo.store.card import WeightsError
 from zoo.store.choice import ChoiceError, best_weight
 from zoo.store.weight import find, list_weights
@@ -39,6 +39,7 @@ __all__ = [
     "ExportError",
     "FFDNet",
     "ImageError",
+    "PhotoEnlargement",
     "SuperResolution",
     "WeightsError",
     "ZooError",

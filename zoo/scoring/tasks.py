@@ -6,7 +6,7 @@ A task has a text, its `str`, which commands, cards and tables take: `parse(str(
 import io
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -127,7 +127,12 @@ class PhotoEnlargement(SuperResolution):
 
     Each picture has a blur of 0 to 1.5 pixels of the original, noise of 0 to 10 grey levels and a
     quality of 40 to 95, drawn by its number, as `asykeras.photo.PhotoDownscale` draws them.
+
+    Attributes:
+        scale: Factor.
     """
+
+    rounded_luma: bool = field(default=False, init=False)
 
     def __str__(self) -> str:
         return f"x{self.scale}-photo"
