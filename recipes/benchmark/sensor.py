@@ -16,8 +16,8 @@ from zoo.pictures.images import find_images, read_image, to_channels
 
 ELECTRONS = (10, 50, 250)  # that are white
 READ = 2 / 255  # deviation of the read noise
-HIGHEST = 50 / 255  # that the denoiser takes
-WEIGHT = "dphsir-small"  # takes any level, in colour
+HIGHEST = 75 / 255  # that the denoiser takes
+WEIGHT = "ffdnet-color"  # which `asykeras restore --noise-model` takes for colour
 MEDIAN = 0.6745  # of the absolute value of normal numbers
 
 
