@@ -56,6 +56,7 @@ def samples_of(name):
 
 IMAGES = [read_image(path) for path in find_images(SAMPLES / "test")]
 ENLARGING = [name for name in zoo.list_weights() if published_card(name).use.scale > 1]
+OF_JPEG = [name for name in ENLARGING if published_card(name).use.jpeg_below]
 DENOISING = [name for name in zoo.list_weights() if published_card(name).use.scale == 1]
 
 
@@ -68,7 +69,16 @@ def test_a_network_that_enlarges_beats_bicubic(name):
     assert test.psnr > mean(evaluate(None, IMAGES, parse(test.task)))["psnr"] + 0.5
 
 
-@pytest.mark.parametrize("name", [each for each in ENLARGING if "srcnn" not in each])
+@pytest.mark.parametrize("name", OF_JPEG)
+def test_a_network_for_jpeg_files_beats_the_same_for_clean_pictures(name):
+    test = samples_of(name)
+    clean = evaluate(name.removesuffix("-photo"), IMAGES, parse(test.task))
+    assert test.psnr > mean(clean)["psnr"] + 0.5
+
+
+@pytest.mark.parametrize(
+    "name", [each for each in ENLARGING if "srcnn" not in each and each not in OF_JPEG]
+)
 def test_a_network_that_enlarges_beats_srcnn_on_every_test_set(name):
     card = published_card(name)
     srcnn = {
