@@ -48,6 +48,7 @@ _BLIND = "--sigma 55 --sigma-min 0 --patch 50 --batch 64"
 _EDSR = "--batch 32 --learning-rate 0.0004"
 _JPEG = "--jpeg 5:99 --jpeg-encoder device"
 _FROM_X2 = f"{_EDSR} --init edsr-baseline-x2"
+_MUON = "--optimizer muon --learning-rate 0.002"
 
 ROWS = {
     row.name: row
@@ -72,10 +73,10 @@ ROWS = {
         Row("edsr-baseline-x3", "edsr", f"--scale 3 --patch 144 {_FROM_X2}", ALL),
         Row("edsr-baseline-x4", "edsr", f"--scale 4 --patch 192 {_FROM_X2}", ALL),
         Row("edsr-full-x2", "edsr", f"--scale 2 --variant full {_EDSR}", ALL),
-        Row("span-x2", "span", "--scale 2", ALL),
-        Row("span-x3", "span", "--scale 3 --patch 144 --init span-x2", ALL),
-        Row("span-x4", "span", "--scale 4 --patch 192 --init span-x2", ALL),
-        Row("span-x2-photo", "span", "--scale 2 --photo --init span-x2", ALL),
+        Row("span-x2", "span", f"--scale 2 {_MUON}", ALL),
+        Row("span-x3", "span", f"--scale 3 --patch 144 {_MUON} --init span-x2", ALL),
+        Row("span-x4", "span", f"--scale 4 --patch 192 {_MUON} --init span-x2", ALL),
+        Row("span-x2-photo", "span", f"--scale 2 --photo {_MUON} --init span-x2", ALL),
         Row("dncnn-jpeg", "dncnn", f"--variant C {_JPEG} --patch 64 --batch 64", ALL),
     )
 }
@@ -83,6 +84,7 @@ ROWS = {
 ROOT = Path(__file__).parents[1]
 PUBLISHED, UNFINISHED = ROOT / "zoo/published", ROOT / "recipes/unfinished"
 ENDING = ".weights.h5"
+_KEPT = "steps batch patch optimizer learning_rate every seed precision".split()
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def words(row: Row, data: str, runs: Path, bfloat16: bool) -> list[str]:
     folders = ",".join(str(Path(data) / folder) for folder in row.images)
     line = ["-m", f"recipes.{row.recipe}", *row.options.split(), "--data", folders]
     line += ["--workdir", str(runs / row.name), *(found.again or ())]
-    for name in ("steps", "batch", "patch", "learning_rate", "every", "seed", "precision"):
+    for name in _KEPT:
         if name in found.settings:
             line += [f"--{name.replace('_', '-')}", str(found.settings[name])]
     return line if "--precision" in line or not bfloat16 else [*line, "--precision", "bfloat16"]

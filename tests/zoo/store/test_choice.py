@@ -92,6 +92,8 @@ def test_what_is_no_job(job):
 def test_the_published_weights():
     """What the guide promises of them (docs/restore.md)."""
     assert best_weight("rgb", scale=2) == best_weight("grey", scale=2) == "edsr-baseline-x2"
+    assert best_weight("rgb", scale=2, quality=89) == "span-x2-photo"
+    assert best_weight("rgb", scale=2, quality=90) == "edsr-baseline-x2"
     assert best_weight("cmyk", scale=4) == "edsr-baseline-x4"
     assert best_weight("rgb", scale=3) == "span-x3"
     assert best_weight("rgb", sigma=25 / 255) == "ffdnet-color"
