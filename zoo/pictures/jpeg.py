@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -72,7 +73,14 @@ def quality_of(steps: Sequence[int]) -> int:
     Encoders with tables of their own are given the quality of libjpeg's whose steps sum up to the
     nearest; the order of the steps does not matter.
     """
-    return min(range(1, 101), key=lambda quality: abs(sum(scaled(LUMA, quality)) - sum(steps)))
+    total, sums = sum(steps), _sums()
+    return min(sums, key=lambda quality: abs(sums[quality] - total))
+
+
+@cache
+def _sums() -> dict[int, int]:
+    """Return the sum of libjpeg's steps for brightness of each quality."""
+    return {quality: sum(scaled(LUMA, quality)) for quality in range(1, 101)}
 
 
 def scaled(table: Sequence[int], quality: int) -> list[int]:

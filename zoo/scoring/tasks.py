@@ -115,10 +115,14 @@ class SuperResolution:
         """Return the line that stands beside every number."""
         luma = "Y rounded to 8 bit" if self.rounded_luma else "Y in floating point"
         return (
-            f"protocol: x{self.scale}, low resolution by MATLAB's 8-bit bicubic, output rounded to "
+            f"protocol: x{self.scale}, {self._degraded()}, output rounded to "
             f"8 bit, {luma} (BT.601 studio range; a greyscale file on its own values), border of "
             f"{self.scale} pixels removed, {_common('gaussian')}"
         )
+
+    def _degraded(self) -> str:
+        """Return how the small picture is made, in words."""
+        return "low resolution by MATLAB's 8-bit bicubic"
 
 
 @dataclass(frozen=True)
@@ -146,17 +150,10 @@ class PhotoEnlargement(SuperResolution):
         pixels = np.floor(np.clip(noisy, 0, 1) * WHITE + 0.5).astype(np.uint8)
         return through_jpeg(pixels, round(quality))
 
-    def protocol(self) -> str:
-        """Return the line that stands beside every number."""
-        of_clean = "low resolution by MATLAB's 8-bit bicubic"
+    def _degraded(self) -> str:
         return (
-            super()
-            .protocol()
-            .replace(
-                of_clean,
-                "a Gaussian blur of 0 to 1.5 pixels, MATLAB's bicubic, noise of 0 to 10 grey "
-                f"levels, JPEG of quality 40 to 95 (seed {NOISE_SEED})",
-            )
+            "a Gaussian blur of 0 to 1.5 pixels, MATLAB's bicubic, noise of 0 to 10 grey levels, "
+            f"JPEG of quality 40 to 95 (seed {NOISE_SEED})"
         )
 
 
@@ -262,11 +259,13 @@ def parse(text: str) -> Task:
             raise ValueError
         kind, number, more = found.groups()
         window = "uniform" if more == "-uniform" else "gaussian"
-        if kind == "x" and more == "-photo":
-            return PhotoEnlargement(int(number))
-        if kind == "x" and window == "gaussian":
+        if kind == "x":
+            if more == "-photo":
+                return PhotoEnlargement(int(number))
+            if more == "-uniform":
+                raise ValueError
             return SuperResolution(int(number), more == "-rounded-luma")
-        if more in ("-rounded-luma", "-photo") or kind == "x":
+        if more in ("-rounded-luma", "-photo"):
             raise ValueError
         if kind == "sigma":
             return Denoising(float(number) / WHITE, window)

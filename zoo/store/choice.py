@@ -1,5 +1,7 @@
 """Which published weights are for a picture and a job, the best first, by what the cards say."""
 
+from collections.abc import Mapping, Sequence
+
 from zoo.machine.failures import ZooError
 from zoo.store.card import WHITE, Use
 from zoo.store.weight import list_weights, published_card
@@ -56,7 +58,7 @@ def suitable_weights(
     able = {name: use for name, use in uses.items() if _does(use, scale, sigma)}
     fitting = [name for name, use in able.items() if use.colours and colour in use.colours]
     if fitting:
-        return sorted(fitting, key=lambda name: (_fit(uses[name], quality), -_score(name)))
+        return _in_order(fitting, uses, quality)
     if scale is not None:
         raise ChoiceError(f"no published weight enlarges a {colour} picture by {scale}")
     others = [
@@ -87,11 +89,7 @@ def weights_for(colour: str, quality: int | None = None) -> list[str]:
     fitting = [name for name, use in uses.items() if use.colours and colour in use.colours]
     if not fitting:
         raise ChoiceError(f"no published weight is for {colour} pictures")
-
-    def place(name: str) -> tuple[int, int, float]:
-        return uses[name].scale, _fit(uses[name], quality), -_score(name)
-
-    return sorted(fitting, key=place)
+    return _in_order(fitting, uses, quality)
 
 
 def nearest_level(colour: str, sigma: float) -> float:
@@ -135,6 +133,15 @@ def _does(use: Use, scale: int | None, sigma: float | None) -> bool:
     if sigma is None:
         return use.scale == scale
     return use.levels is not None and use.levels[0] <= sigma <= use.levels[1]
+
+
+def _in_order(names: Sequence[str], uses: Mapping[str, Use], quality: int | None) -> list[str]:
+    """Return weights by their scale, the fittest for a picture of a quality first."""
+
+    def place(name: str) -> tuple[int, int, float]:
+        return uses[name].scale, _fit(uses[name], quality), -_score(name)
+
+    return sorted(names, key=place)
 
 
 def _fit(use: Use, quality: int | None) -> int:
