@@ -95,7 +95,7 @@ def test_the_published_weights():
     assert best_weight("rgb", scale=2, quality=89) == "span-x2-photo"
     assert best_weight("rgb", scale=2, quality=90) == "edsr-baseline-x2"
     assert best_weight("cmyk", scale=4) == "edsr-baseline-x4"
-    assert best_weight("rgb", scale=3) == "edsr-baseline-x3"
+    assert best_weight("rgb", scale=3) == "span-x3"
     assert best_weight("rgb", sigma=25 / 255) == "ffdnet-color"
     assert best_weight("grey", sigma=25 / 255) == "dncnn-gray-25"
     assert best_weight("grey", sigma=5 / 255) == "ffdnet-gray"
