@@ -10,7 +10,8 @@ and tests, an ablation, errors by grey level, and figures. The same command goes
 (`--minutes`) or killed; a finished run is never made again, and more `--seeds` add runs. The report
 is written from what is finished. Exit code 3: runs are left, give the same command again. A report
 keeps the scores and sums of its runs: `--recompute REPORT` with the same options writes it again
-without training. `recipes.compare.trained` adds what a trained network reaches on its images.
+without training, and a study of weightings goes on from it with `--stored REPORT`.
+`recipes.compare.trained` adds what a trained network reaches on its images.
 
 The presets hold the protocol that the paper states for its Tables 2 (SRCNN), 3 (EDSR), 4 (DnCNN)
 and 5 (DPHSIR), with every choice that it leaves open written out; the options below change them.
@@ -78,6 +79,9 @@ def describe(parser: argparse.ArgumentParser) -> Work:
         "--recompute", metavar="DIR", help="write the report DIR again from the scores that it has"
     )
     parser.add_argument(
+        "--stored", metavar="DIR", help="a report of the study, whose runs are not made again"
+    )
+    parser.add_argument(
         "--pictures", metavar="DIR", help="show these in the report, whatever it is scored on"
     )
     parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
@@ -114,6 +118,8 @@ def compare(options: argparse.Namespace) -> int:
     """Run what is missing and write the report; return the exit code."""
     if options.preset in STUDIES:
         return study(options)
+    if options.stored:
+        raise ValueError(f"--stored is for the studies of weightings. Received: {options.stored}")
     preset = chosen_preset(options)
     cells = plan(preset)
     if options.list:

@@ -64,7 +64,7 @@ def _gain(
     axes: plots.Axes, found: Finished, part: Part, configuration: Configuration, style: Style
 ) -> None:
     colour, _, marker = style
-    dark = (found.values(part, each, "psnr_dark") for each in (configuration.name, found.plain))
+    dark = (found.scores(part, each, "psnr_dark") for each in (configuration.name, found.plain))
     after, before = dark
     gains = np.nanmean(after - before, axis=1)
     moved = found.shift(part, configuration.name, *shifts.BANDS["dark"])
@@ -90,5 +90,5 @@ def _points(
 
 def _moved(axes: plots.Axes, found: Finished, part: Part) -> None:
     """Draw what answers gain that are moved along the shift that is best after sRGB."""
-    x, y = zip(*found.answers[part.task].moved, strict=True)
+    x, y = zip(*found.runs.theory[part.task].moved, strict=True)
     axes.plot(x, y, color="#606060", label="MSE's answers, moved")

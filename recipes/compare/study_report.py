@@ -5,26 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.compare import figures, shifts
-from recipes.compare.grey_levels import BINS
-from recipes.compare.light import Score, Sums
+from recipes.compare import figures, shifts, study_stored
+from recipes.compare.light import Score
 from recipes.compare.plan import Configuration
 from recipes.compare.statistics import Interval, student
 from recipes.compare.study import STUDIES, Part
 from recipes.compare.study_figures import bias_figure
 from recipes.compare.study_run import Finished
-from recipes.compare.tables import csv_text, markdown
+from recipes.compare.study_stored import SCORES
+from recipes.compare.tables import markdown
 from zoo.machine.files import write_atomically
 
-SCORES: dict[Score, str] = {
-    "psnr": "all",
-    "psnr_dark": "dark",
-    "psnr_middle": "middle",
-    "psnr_bright": "bright",
-    "psnr_pu21": "PU21",
-    "psnr_light": "as learned",
-}
-SUMS: tuple[Sums, ...] = ("count", "squared", "signed")
 HOW = """PSNR in dB, mean over images and seeds: after sRGB of all pixels, and of those whose label
 is dark (below 0.25), middle, or bright (from 0.6); after PU21 with white at 100 cd/m^2; and of what
 was learned. A band counts in images of which it is 1 % or more."""
@@ -57,8 +48,7 @@ def write(found: Finished, folder: Path, left: Sequence[str]) -> Path:
             continue
         figures.save(bias_figure(found, part), folder / f"bias-{part.task}.png")
         sections.append(_section(found, part))
-    write_atomically(folder / "scores.csv", _scores(found).encode())
-    write_atomically(folder / "grey-levels.csv", _grey_levels(found).encode())
+    study_stored.write(found.runs, folder)
     path = folder / "report.md"
     write_atomically(path, "\n".join(sections).encode())
     return path
@@ -111,7 +101,7 @@ def _means(found: Finished, part: Part) -> list[list[str]]:
     degraded = found.degraded[part.task].values()
     rows = [["degraded", *(_decibels([r[key] for r in degraded]) for key in SCORES)]]
     for configuration in found.study.configurations:
-        scores = (_decibels(found.values(part, configuration.name, key)) for key in SCORES)
+        scores = (_decibels(found.scores(part, configuration.name, key)) for key in SCORES)
         rows.append([configuration.label, *scores])
     return rows
 
@@ -135,7 +125,7 @@ def difference(
     found: Finished, part: Part, configuration: Configuration, plain: Configuration, key: Score
 ) -> Interval:
     """Return what a loss changes in a score: per seed on the mean over images, then over seeds."""
-    after, before = (found.values(part, each.name, key) for each in (configuration, plain))
+    after, before = (found.scores(part, each.name, key) for each in (configuration, plain))
     return student(np.nanmean(after - before, axis=1))
 
 
@@ -162,23 +152,3 @@ def _shifts(found: Finished, part: Part) -> list[list[str]]:
             row.append(cell)
         rows.append(row)
     return rows
-
-
-def _scores(found: Finished) -> str:
-    """Return the scores of every image, those of unfinished seeds too."""
-    rows = [
-        [task, name, seed, image, *(f"{record[key]:.4f}" for key in SCORES)]
-        for (task, name, seed), records in found.records.items()
-        for image, record in records.items()
-    ]
-    return csv_text(["task", "configuration", "seed", "image", *SCORES], rows)
-
-
-def _grey_levels(found: Finished) -> str:
-    """Return the sums over all images by grey level."""
-    rows = []
-    for (task, name, seed), records in found.records.items():
-        sums = [np.sum([record[key] for record in records.values()], axis=0) for key in SUMS]
-        for number in range(BINS):
-            rows.append([task, name, seed, number, *(f"{each[number]:.8g}" for each in sums)])
-    return csv_text(["task", "configuration", "seed", "bin", *SUMS], rows)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from recipes.compare import shifts
+from recipes.compare import shifts, study_stored
 from recipes.compare.cells import (
     Outcome,
     check_same_start,
@@ -29,7 +29,8 @@ from recipes.compare.study import (
     shortened,
     specification,
 )
-from recipes.compare.uncertain import Uncertain, answers_of, dark_psnr, uncertain
+from recipes.compare.study_stored import SCORES, SUMS, Runs, Theory
+from recipes.compare.uncertain import answers_of, dark_psnr, uncertain
 from zoo.machine.files import write_atomically
 from zoo.networks.families import load
 from zoo.pictures.images import find_images, read_image
@@ -45,35 +46,19 @@ NOT_OF_STUDIES = (
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What the answers of a network tell that was trained with MSE.
-
-    Attributes:
-        pixels: What is uncertain.
-        moved: Shifts of dark pixels in grey levels of 255, and what they gain in dB after sRGB, of
-            the same answers moved along the shift that is best after sRGB.
-    """
-
-    pixels: Uncertain
-    moved: list[tuple[float, float]]
-
-
-@dataclass(frozen=True)
 class Finished:
     """What there is of a study.
 
     Attributes:
         study: As it was run.
-        records: From task, configuration and seed to the records of the images.
+        runs: Those that are finished.
         degraded: From the task to the records of the degraded images.
-        answers: From the task to what the answers of MSE tell, of tasks with a whole seed.
         groups: Number of groups (task, seed) whose runs began alike.
     """
 
     study: Study
-    records: dict[tuple[str, str, int], dict[str, LightRecord]]
+    runs: Runs
     degraded: dict[str, dict[str, LightRecord]]
-    answers: dict[str, Answers]
     groups: int
 
     def seeds(self, part: Part) -> list[int]:
@@ -82,21 +67,21 @@ class Finished:
         return [
             seed
             for seed in range(self.study.seeds)
-            if all((part.task, name, seed) in self.records for name in names)
+            if all((part.task, name, seed) in self.runs.scores for name in names)
         ]
 
-    def values(self, part: Part, name: str, key: Score | Sums) -> np.ndarray:
-        """Return a number of each seed and image, `(seeds, images)`; sums `(..., bins)`."""
-        return np.array(
-            [
-                [record[key] for record in self.records[part.task, name, seed].values()]  # type: ignore[literal-required]
-                for seed in self.seeds(part)
-            ]
-        )
+    def scores(self, part: Part, name: str, key: Score) -> np.ndarray:
+        """Return a score of each seed and image, `(seeds, images)`."""
+        runs = [self.runs.scores[part.task, name, seed] for seed in self.seeds(part)]
+        return np.array([[images[image][key] for image in runs[0]] for images in runs])
+
+    def sums(self, part: Part, name: str, key: Sums) -> np.ndarray:
+        """Return sums over all images of each seed, `(seeds, bins)`."""
+        return np.array([self.runs.sums[part.task, name, s][key] for s in self.seeds(part)])
 
     def count(self, part: Part) -> np.ndarray:
         """Return the number of pixels of each grey level, `(bins,)`."""
-        return np.asarray(self.values(part, self.plain, "count")[0].sum(axis=0))
+        return np.asarray(self.sums(part, self.plain, "count")[0])
 
     @property
     def plain(self) -> str:
@@ -105,22 +90,13 @@ class Finished:
 
     def shift(self, part: Part, name: str, low: int, high: int) -> np.ndarray:
         """Return the shift of each seed against MSE, of the bins from `low` and below `high`."""
-        plain, other = (self.values(part, each, "signed") for each in (self.plain, name))
-        moved = (other - plain).sum(axis=1) * shifts.visible(part.scoring.linear)
+        moved = self.sums(part, name, "signed") - self.sums(part, self.plain, "signed")
+        moved = moved * shifts.visible(part.scoring.linear)
         return shifts.mean_of_bins(moved, self.count(part), low, high)
 
     def theory(self, part: Part, configuration: Configuration) -> np.ndarray | None:
         """Return the shift that the theory says, `(bins,)`, in grey levels; None: unknown."""
-        known = self.answers[part.task].pixels
-        noise = np.zeros_like(known.mean)
-        settings = {**part.settings, **configuration.changes}
-        if text := settings.get("label_noise"):
-            gain, read_noise = sensor_of(str(text))
-            noise = gain * known.mean + read_noise**2
-        moved = shifts.answers(configuration, known.mean, known.variance, noise)
-        if moved is None:
-            return None
-        return known.by_level(moved) * shifts.visible(part.scoring.linear)
+        return self.runs.theory[part.task].shifts.get(configuration.name)
 
 
 def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[Finished, Outcome]:
@@ -138,9 +114,23 @@ def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[
         raise ValueError("--data must name the folder with the image folders. Received: none")
     study = shortened(STUDIES[options.preset], options.seeds, options.steps)
     workdir = Path(options.workdir or f"runs/compare/{study.name}")
+    kept = study_stored.read(study, Path(options.stored)) if options.stored else Runs()
     jobs = jobs_of(study, Path(options.data), workdir)
-    outcome = run_cells(jobs, workdir, options.minutes, say)
-    return finished(study, jobs, workdir), outcome
+    missing = {cell.name: jobs[cell.name] for cell in missing_cells(study, kept)}
+    if len(missing) < len(jobs):
+        say(f"{len(jobs) - len(missing)} of {len(jobs)} runs are those of {options.stored}")
+    outcome = run_cells(missing, workdir, options.minutes, say)
+    return finished(study, jobs, workdir, kept), outcome
+
+
+def missing_cells(study: Study, kept: Runs) -> list[StudyCell]:
+    """Return the runs that a report does not keep, and those that its theory still needs."""
+    plain = {plain_cell(study, part).name for part in study.parts if part.task not in kept.theory}
+    return [
+        cell
+        for cell in plan(study)
+        if cell.name in plain or (cell.task, cell.configuration.name, cell.seed) not in kept.scores
+    ]
 
 
 def jobs_of(study: Study, data: Path, workdir: Path) -> dict[str, Job]:
@@ -172,26 +162,35 @@ def darkened(source: Path, workdir: Path) -> Path:
     return folder
 
 
-def finished(study: Study, jobs: dict[str, Job], workdir: Path) -> Finished:
-    """Read what is finished; score the degraded images where that was not done yet."""
-    evaluations = [
-        (cell, read_json(path))
+def finished(study: Study, jobs: dict[str, Job], workdir: Path, kept: Runs) -> Finished:
+    """Read what is finished; score the degraded images where that was not done yet.
+
+    Args:
+        study: As it was run.
+        jobs: See `jobs_of`.
+        workdir: Of the runs.
+        kept: Runs of a report, which stand for those of the work folder.
+    """
+    evaluations = {
+        (cell.task, cell.configuration.name, cell.seed): read_json(path)
         for cell in plan(study)
         if (path := workdir / "cells" / cell.name / "evaluation.json").exists()
-    ]
-    groups = check_same_start([evaluation for _, evaluation in evaluations])
-    records = {
-        (cell.task, cell.configuration.name, cell.seed): evaluation["images"]
-        for cell, evaluation in evaluations
     }
+    check_same_start(list(evaluations.values()))
+    images = {run: each["images"] for run, each in evaluations.items() if run not in kept.scores}
+    scores, sums = {**kept.scores}, {**kept.sums}
+    for run, records in images.items():
+        scores[run] = {name: {key: each[key] for key in SCORES} for name, each in records.items()}
+        sums[run] = {key: np.sum([each[key] for each in records.values()], axis=0) for key in SUMS}
     first = {part.task: next(iter(jobs.values())) for part in study.parts}
     degraded = {part.task: _degraded(part, first[part.task], workdir) for part in study.parts}
-    answers = {
-        part.task: _answers(part, first[part.task], network)
+    theory = {
+        part.task: _theory(study, part, first[part.task], network)
         for part in study.parts
         if (network := workdir / "cells" / plain_cell(study, part).name) and _trained(network)
     }
-    return Finished(study, records, degraded, answers, groups)
+    groups = len({(task, seed) for task, _, seed in scores})
+    return Finished(study, Runs(scores, sums, theory | kept.theory), degraded, groups)
 
 
 def plain_cell(study: Study, part: Part) -> StudyCell:
@@ -203,20 +202,31 @@ def _trained(folder: Path) -> bool:
     return (folder / "evaluation.json").exists()
 
 
-def _answers(part: Part, job: Job, folder: Path) -> Answers:
+def _theory(study: Study, part: Part, job: Job, folder: Path) -> Theory:
+    """Return what the theory says with the uncertainty that answers of MSE leave."""
     scoring = part.scoring
     scenes = read_scenes(Path(job["paths"]["test"]), job["cell"]["names"], scoring)
     made = answers_of(load(folder), scenes, scoring)
     pixels = uncertain(made, scenes, scoring)
+    visible = shifts.visible(scoring.linear)
+    said = {}
+    for configuration in study.configurations[1:]:
+        noise = np.zeros_like(pixels.mean)
+        settings = {**part.settings, **configuration.changes}
+        if text := settings.get("label_noise"):
+            gain, read_noise = sensor_of(str(text))
+            noise = gain * pixels.mean + read_noise**2
+        moved = shifts.answers(configuration, pixels.mean, pixels.variance, noise)
+        if moved is not None:
+            said[configuration.name] = pixels.by_level(moved) * visible
     along = shifts.best(scoring.linear, pixels.mean, pixels.variance)
-    visible = pixels.by_level(along) * shifts.visible(scoring.linear)
     count = pixels.count.sum(axis=1)
-    dark = float(shifts.mean_of_bins(visible * count, count, *shifts.BANDS["dark"]))
+    dark = pixels.by_level(along) * visible * count
+    step = float(shifts.mean_of_bins(dark, count, *shifts.BANDS["dark"]))
     scores = [dark_psnr(made, scenes, scoring, times * along) for times in ALONG]
     still = scores[ALONG.index(0)]
-    return Answers(
-        pixels, [(t * dark, score - still) for t, score in zip(ALONG, scores, strict=True)]
-    )
+    gains = [(t * step, score - still) for t, score in zip(ALONG, scores, strict=True)]
+    return Theory(said, gains)
 
 
 def _degraded(part: Part, job: Job, workdir: Path) -> dict[str, LightRecord]:

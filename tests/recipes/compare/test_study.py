@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import pytest
 from scipy import stats
 
 from recipes.compare import dark_scene, shifts, study_run
+from recipes.compare.cells import CompareError
 from recipes.compare.light import Scoring, record
 from recipes.compare.plan import Configuration
-from recipes.compare.study import STUDIES, plan
+from recipes.compare.study import STUDIES, plan, shortened
 from recipes.compare.study_report import write
+from recipes.compare.study_stored import Runs, read
 from recipes.compare.uncertain import KINDS, Uncertain, dark_psnr, kinds_of, uncertain
 
 rng = np.random.default_rng(0)
@@ -126,7 +129,7 @@ def jobs():
 
 def test_a_report_of_finished_runs(workdir, tmp_path):
     study, folder = workdir
-    found = study_run.finished(study, jobs(), folder)
+    found = study_run.finished(study, jobs(), folder, Runs())
     part, name = study.parts[0], study.configurations[1].name
     assert found.seeds(part) == [0, 1, 2, 3, 4]
     path = write(found, tmp_path / "report", [])
@@ -164,17 +167,64 @@ def test_a_study_that_is_cut_reports_whole_seeds(workdir, tmp_path):
     study, folder = workdir
     for cell in plan(study)[3:]:
         (folder / "cells" / cell.name / "evaluation.json").unlink()
-    found = study_run.finished(study, jobs(), folder)
+    found = study_run.finished(study, jobs(), folder, Runs())
     text = write(found, tmp_path / "report", ["some", "others"]).read_text()
     assert "2,500 steps, 1 seeds" in text
     assert "Not finished: 2 runs" in text
     assert "nan" not in text
 
 
+def test_a_study_goes_on_from_its_report(workdir, tmp_path):
+    """What the report keeps of seeds 0 to 2, and runs of the others, make the same report."""
+    study, folder = workdir
+    whole = write(study_run.finished(study, jobs(), folder, Runs()), tmp_path / "whole", [])
+    late = [cell for cell in plan(study) if cell.seed > 2]
+    kept_aside = {cell.name: folder / "cells" / cell.name / "evaluation.json" for cell in late}
+    texts = {name: path.read_text() for name, path in kept_aside.items()}
+    for path in [*kept_aside.values()][1:]:  # seed 3 is half there
+        path.unlink()
+    write(study_run.finished(study, jobs(), folder, Runs()), tmp_path / "half", ["left"])
+    shutil.rmtree(folder / "cells")
+
+    kept = read(study, tmp_path / "half")
+    assert {seed for _, _, seed in kept.scores} == {0, 1, 2}
+    assert [cell.name for cell in study_run.missing_cells(study, kept)] == [*texts]
+    for name, text in texts.items():
+        kept_aside[name].parent.mkdir(parents=True)
+        kept_aside[name].write_text(text)
+    found = study_run.finished(study, jobs(), folder, kept)
+    again = write(found, tmp_path / "again", [])
+    assert again.read_text() == whole.read_text()
+    for file in ("theory.csv", "moved.csv"):
+        assert (again.parent / file).read_text() == (whole.parent / file).read_text()
+
+
+def test_a_report_without_a_theory_needs_the_first_run_again(workdir, tmp_path):
+    study, folder = workdir
+    path = write(study_run.finished(study, jobs(), folder, Runs()), tmp_path / "report", [])
+    (path.parent / "theory.csv").unlink()
+    missing = study_run.missing_cells(study, read(study, path.parent))
+    assert [cell.name for cell in missing] == ["srcnn-x2-mse-seed0"]
+
+
+def test_a_report_of_other_runs_is_refused(workdir, tmp_path):
+    study, folder = workdir
+    path = write(study_run.finished(study, jobs(), folder, Runs()), tmp_path / "report", [])
+    with pytest.raises(CompareError, match="no report of weightings-linear with 7 steps for srcnn"):
+        read(shortened(study, None, 7), path.parent)
+    with pytest.raises(CompareError, match="no report of weightings-rare"):
+        read(replace(STUDIES["weightings-poisson"], name="weightings-rare"), path.parent)
+    (path.parent / "scores.csv").write_text("task,configuration\n1,2\n")
+    with pytest.raises(CompareError, match="cannot be read: KeyError"):
+        read(study, path.parent)
+    with pytest.raises(CompareError, match="cannot be read: FileNotFoundError"):
+        read(study, tmp_path)
+
+
 def test_a_study_without_a_run_says_so(tmp_path, monkeypatch, scenes):
     monkeypatch.setattr(study_run, "read_scenes", lambda *_: scenes)
     study = STUDIES["weightings-rare"]
-    found = study_run.finished(study, jobs(), tmp_path)
+    found = study_run.finished(study, jobs(), tmp_path, Runs())
     assert "No seed is finished" in write(found, tmp_path / "report", ["all"]).read_text()
 
 

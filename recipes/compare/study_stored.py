@@ -1,0 +1,165 @@
+"""What the report of a study keeps of its runs: a study whose work folder is lost goes on from it.
+
+`scores.csv` has a line for each run and image, `grey-levels.csv` the sums over all images by grey
+level of the label, `theory.csv` the shifts that the theory says, and `moved.csv` what the answers
+of MSE gain that are moved.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from recipes.compare.cells import CompareError
+from recipes.compare.grey_levels import BINS
+from recipes.compare.light import Score, Sums
+from recipes.compare.study import Study
+from recipes.compare.tables import csv_text
+from zoo.machine.files import write_atomically
+
+SCORES: dict[Score, str] = {
+    "psnr": "all",
+    "psnr_dark": "dark",
+    "psnr_middle": "middle",
+    "psnr_bright": "bright",
+    "psnr_pu21": "PU21",
+    "psnr_light": "as learned",
+}
+SUMS: tuple[Sums, ...] = ("count", "squared", "signed")
+RUN = ("task", "configuration", "seed")
+Run: TypeAlias = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Theory:
+    """What the answers of a network tell that was trained with MSE.
+
+    Attributes:
+        shifts: From the name of a loss to the shift that the theory says, `(bins,)`, in grey levels
+            of 255; a loss of which it says nothing is left out.
+        moved: Shifts of dark pixels in grey levels of 255, and what they gain in dB after sRGB, of
+            the same answers moved along the shift that is best after sRGB.
+    """
+
+    shifts: dict[str, np.ndarray]
+    moved: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What there is of a study.
+
+    Attributes:
+        scores: From task, loss and seed to the scores of each image.
+        sums: From the same to sums over all images by grey level, `(bins,)`.
+        theory: From the task.
+    """
+
+    scores: dict[Run, dict[str, dict[Score, float]]] = field(default_factory=dict)
+    sums: dict[Run, dict[Sums, np.ndarray]] = field(default_factory=dict)
+    theory: dict[str, Theory] = field(default_factory=dict)
+
+
+def write(runs: Runs, folder: Path) -> None:
+    """Write the files that the report keeps; runs of seeds that are not whole, too."""
+    scores = [
+        [*run, image, *(f"{values[key]:.4f}" for key in SCORES)]
+        for run, images in runs.scores.items()
+        for image, values in images.items()
+    ]
+    sums = [
+        [*run, number, *(f"{of[key][number]:.8g}" for key in SUMS)]
+        for run, of in runs.sums.items()
+        for number in range(BINS)
+    ]
+    shifts = [
+        [task, name, number, f"{value:.8g}"]
+        for task, theory in runs.theory.items()
+        for name, values in theory.shifts.items()
+        for number, value in enumerate(values)
+    ]
+    moved = [
+        [task, f"{shift:.8g}", f"{gain:.8g}"]
+        for task, theory in runs.theory.items()
+        for shift, gain in theory.moved
+    ]
+    for name, header, rows in (
+        ("scores.csv", [*RUN, "image", *SCORES], scores),
+        ("grey-levels.csv", [*RUN, "bin", *SUMS], sums),
+        ("theory.csv", ["task", "configuration", "bin", "shift"], shifts),
+        ("moved.csv", ["task", "shift", "gain"], moved),
+    ):
+        write_atomically(folder / name, csv_text(header, rows).encode())
+
+
+def read(study: Study, folder: Path) -> Runs:
+    """Return the whole seeds that a report keeps; the others are to be run again.
+
+    Raises:
+        CompareError: if the report cannot be read, or is of other runs.
+    """
+    try:
+        _check(study, folder)
+        return _whole(study, _read(folder))
+    except (OSError, KeyError, ValueError) as error:
+        raise CompareError(f"the runs in {folder} cannot be read: {error!r}") from None
+
+
+def _check(study: Study, folder: Path) -> None:
+    """Refuse the report of other parts or numbers of steps than those of the study."""
+    text = (folder / "report.md").read_text()
+    for part in study.parts:
+        section = f"## {part.network} {part.task}\n\n"
+        if f"{section}{part.settings['steps']:,} steps, " not in text and (
+            f"{section}No seed is finished" not in text
+        ):
+            raise CompareError(
+                f"{folder} is no report of {study.name} with {part.settings['steps']:,} steps for "
+                f"{part.network} {part.task}; choose another --stored"
+            )
+
+
+def _read(folder: Path) -> Runs:
+    runs = Runs()
+    for row in _rows(folder / "scores.csv"):
+        scores: dict[Score, float] = {key: float(row[key]) for key in SCORES}
+        runs.scores.setdefault(_run(row), {})[row["image"]] = scores
+    for row in _rows(folder / "grey-levels.csv"):
+        sums = runs.sums.setdefault(_run(row), {key: np.zeros(BINS) for key in SUMS})
+        for key in SUMS:
+            sums[key][int(row["bin"])] = float(row[key])
+    if (folder / "theory.csv").exists():  # older reports have none
+        for row in _rows(folder / "moved.csv"):
+            theory = runs.theory.setdefault(row["task"], Theory({}, []))
+            theory.moved.append((float(row["shift"]), float(row["gain"])))
+        for row in _rows(folder / "theory.csv"):
+            shifts = runs.theory[row["task"]].shifts
+            shift = shifts.setdefault(row["configuration"], np.zeros(BINS))
+            shift[int(row["bin"])] = float(row["shift"])
+    return runs
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _run(row: dict[str, str]) -> Run:
+    return row["task"], row["configuration"], int(row["seed"])
+
+
+def _whole(study: Study, runs: Runs) -> Runs:
+    """Return the seeds of which every loss is there: a seed begins alike on one machine alone."""
+    names = [configuration.name for configuration in study.configurations]
+    whole = [
+        (part.task, name, seed)
+        for part in study.parts
+        for seed in range(study.seeds)
+        if all((part.task, each, seed) in runs.scores for each in names)
+        for name in names
+    ]
+    scores = {run: runs.scores[run] for run in whole}
+    return Runs(scores, {run: runs.sums[run] for run in whole}, runs.theory)
