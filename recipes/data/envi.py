@@ -18,15 +18,10 @@ LONGEST = 2**24  # bytes of a header
 _DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
 _AXES = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}  # of (lines, samples, bands) on disk
 # What has an entry for each band, and what counts pixels in a way that is not carried on.
-_OF_BANDS: tuple[str, ...] = (
-    "wavelength",
-    "fwhm",
-    "bbl",
-    "band names",
-    "data gain values",
-    "data offset values",
-)
-_OF_BANDS += ("data reflectance gain values", "data reflectance offset values", "default bands")
+_OF_BANDS = [
+    *("wavelength", "fwhm", "bbl", "band names", "data gain values", "data offset values"),
+    *("data reflectance gain values", "data reflectance offset values", "default bands"),
+]
 _OF_PIXELS = ("geo points", "rpc info", "x start", "y start")
 
 

@@ -17,8 +17,9 @@ from typing import NamedTuple, overload
 import numpy as np
 
 from zoo.machine.files import check_room, make_folder, replacing
-from zoo.pictures.images import DEEP, ImageError
+from zoo.pictures.images import DEEP, ImageError, to_channels
 
+CHANNELS = {"luma": 1, "grey": 1, "rgb": 3}  # what images are made into, and how many that are
 ALIGNED = 64  # bytes; TensorFlow uses an array in place only where it starts at a multiple
 
 
@@ -86,12 +87,10 @@ class ImageSet(Sequence[np.ndarray]):
         sizes = np.array([image.shape[:2] for image in images], dtype=np.int64).reshape(-1, 2)
         channels = images[0].shape[-1] if len(images) else 1
         dtype = images[0].dtype if len(images) else np.dtype(np.uint8)
-        starts = _starts(sizes)
-        pixels = aligned_empty((int(sizes.prod(axis=1).sum()), channels), dtype)
-        for start, image in zip(starts, images, strict=True):
-            pixels[start : start + image.shape[0] * image.shape[1]] = image.reshape(-1, channels)
+        shape = (int(sizes.prod(axis=1).sum()), channels)
+        pixels = _in_memory((image.reshape(-1, channels) for image in images), shape, dtype)
         names = tuple(str(n) for n in range(len(images)))
-        return cls(pixels, starts, sizes[:, 0], sizes[:, 1], names)
+        return cls(pixels, _starts(sizes), sizes[:, 0], sizes[:, 1], names)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -145,9 +144,8 @@ def in_words(size: int) -> str:
 
 def collect(
     parts: Sequence[Part],
-    convert: Callable[[np.ndarray], np.ndarray],
-    channels: int,
     kind: str,
+    channels: int,
     memory: int,
     scratch: str | os.PathLike[str] | None,
     quiet: bool,
@@ -156,9 +154,9 @@ def collect(
 
     Args:
         parts: What was found.
-        convert: Brings an image to the channels that are wanted.
-        channels: How many those are.
-        kind: Name of that conversion; says which file of an earlier run fits.
+        kind: Of `CHANNELS`, into which images are converted; of anything else they stay as they
+            are. It says which file of an earlier run fits.
+        channels: How many channels those are.
         memory: Bytes up to which the array is kept in memory.
         scratch: Folder for the file that holds the array otherwise.
         quiet: Print nothing.
@@ -170,13 +168,19 @@ def collect(
     sizes = np.array([(image.height, image.width) for image in found], dtype=np.int64)
     dtype = np.dtype(np.uint16 if any(image.deep for image in found) else np.uint8)
     shape = (int(sizes.prod(axis=1).sum()), channels)
-    images = _converted(parts, convert, dtype, channels, quiet)
+    images = _converted(parts, kind, dtype, channels, quiet)
     total = shape[0] * shape[1] * dtype.itemsize
     if total <= memory:
         pixels, kept = _in_memory(images, shape, dtype), "kept in memory"
+    elif scratch is None:
+        raise ImageError(
+            f"the decoded images take {in_words(total)}, more than the {in_words(memory)} of "
+            "memory that may be used, and no folder is named where to put them"
+        )
     else:
         identity = json.dumps([kind, dtype.name, [part.identity for part in parts]])
-        path = _file(scratch, identity, dtype, total, memory)
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        path = Path(scratch) / f"decoded-{digest}.{dtype.name}"
         if not quiet:
             print(f"decoding {in_words(total)} into {path}, once", flush=True)
         pixels = _mapped(images, path, shape, dtype)
@@ -190,11 +194,7 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 
 
 def _converted(
-    parts: Sequence[Part],
-    convert: Callable[[np.ndarray], np.ndarray],
-    dtype: np.dtype,
-    channels: int,
-    quiet: bool,
+    parts: Sequence[Part], kind: str, dtype: np.dtype, channels: int, quiet: bool
 ) -> Iterator[np.ndarray]:
     """Yield the images with the channels and the depth of the set, each checked for its size."""
     total, number, begun, shown = sum(len(p.found) for p in parts), 0, time.monotonic(), 0.0
@@ -205,7 +205,8 @@ def _converted(
                 raise ImageError(f"{found.name} has changed while it was read")
             if dtype == np.uint16 and image.dtype == np.uint8:
                 image = image.astype(np.uint16) * DEEP
-            yield convert(image).reshape(-1, channels)
+            image = to_channels(image, kind) if kind in CHANNELS else image
+            yield image.reshape(-1, channels)
             number, now = number + 1, time.monotonic()
             if not quiet and sys.stdout.isatty() and (now - shown > 0.5 or number == total):
                 shown, left = now, int((now - begun) / number * (total - number))
@@ -219,19 +220,6 @@ def _in_memory(images: Iterator[np.ndarray], shape: tuple[int, int], dtype: np.d
         pixels[start : start + len(image)] = image
         start += len(image)
     return pixels
-
-
-def _file(
-    scratch: str | os.PathLike[str] | None, identity: str, dtype: np.dtype, total: int, memory: int
-) -> Path:
-    """Return the path of the file for some images; its name tells which images it holds."""
-    if scratch is None:
-        raise ImageError(
-            f"the decoded images take {in_words(total)}, more than the {in_words(memory)} of "
-            "memory that may be used, and no folder is named where to put them"
-        )
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    return Path(scratch) / f"decoded-{digest}.{dtype.name}"
 
 
 def _mapped(

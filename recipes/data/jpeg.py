@@ -10,16 +10,15 @@ from there on, where the fast transform costs more than the rest of JPEG: 40.4 d
 quality 99 in colour, 44.5 instead of 54.6 in grey.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from PIL import Image
 
 from recipes.data.image_set import ImageSet
 from zoo.pictures.images import ImageError
+from zoo.scoring.tasks import through_jpeg
 
 ENCODERS = ("pillow", "keras_cv")
 Encode = Callable[[np.ndarray, int], np.ndarray]
@@ -64,7 +63,7 @@ class Artefacts:
         Raises:
             ImageError: where KerasCV is asked for and not installed.
         """
-        encode = _pillow if self.encoder == "pillow" else _keras_cv()
+        encode = through_jpeg if self.encoder == "pillow" else _keras_cv()
 
         def compress(patches: np.ndarray, qualities: np.ndarray) -> np.ndarray:
             degraded = np.empty_like(patches)
@@ -73,14 +72,6 @@ class Artefacts:
             return degraded
 
         return compress
-
-
-def _pillow(patch: np.ndarray, quality: int) -> np.ndarray:
-    file = io.BytesIO()
-    image = Image.fromarray(patch[..., 0] if patch.shape[-1] == 1 else patch)
-    image.save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    with Image.open(file) as decoded:
-        return np.asarray(decoded).reshape(patch.shape)
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.machine.failures import ZooError
-from zoo.machine.files import make_folder, replacing, write_atomically
+from zoo.machine.files import make_folder, replacing
 from zoo.machine.parts import temporary_folder
 from zoo.machine.walk import walk
 from zoo.pictures.formats import SUFFIXES
@@ -111,10 +111,6 @@ class Place:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
-        if self.is_local:
-            make_folder(self.address)
-            write_atomically(Path(self.address) / name, content)
-            return
         with self.writing(name) as path:
             path.write_bytes(content)
 

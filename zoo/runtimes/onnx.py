@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def write(
-    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
-) -> None:
+def write(network: keras.Model, path: Path, scale: int, calibration: Calibration) -> None:
     """Write the file by tf2onnx."""
     import onnx
 
     refuse_loops("onnx", network)
-    with _quiet("tf2onnx"):
+    with _quiet():
         model = _convert(network)
     _name_sizes(model)
     onnx.save(model, path)
@@ -88,9 +86,9 @@ def _name_sizes(model: "ModelProto") -> None:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Silence a converter's log and warnings: what fails raises."""
-    logger = logging.getLogger(name)
+def _quiet() -> Iterator[None]:
+    """Silence the converter's log and warnings: what fails raises."""
+    logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:

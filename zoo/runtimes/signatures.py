@@ -51,6 +51,11 @@ def input_specs(network: keras.Model, dtype: str) -> list[keras.InputSpec]:
     return specs
 
 
+def named(inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return arrays by the names of the inputs that they are."""
+    return dict(zip(INPUTS, inputs, strict=False))
+
+
 def keras_signature(network: keras.Model) -> list[keras.InputSpec] | list[list[keras.InputSpec]]:
     """Return the inputs as `keras.Model.export` wants them: as one argument."""
     specs = input_specs(network, "float32")

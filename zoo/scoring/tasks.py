@@ -7,7 +7,7 @@ import io
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Unpack
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -107,9 +107,11 @@ class SuperResolution:
 
     def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
         """Score on Y, without a border of `scale` pixels."""
-        colour = reference.shape[-1] == 3
-        rounded = self.rounded_luma and colour
-        return _scores(reference, restored, "gaussian", self.scale, colour, rounded)
+        luma = reference.shape[-1] == 3
+        rounded = self.rounded_luma and luma
+        return _scores(
+            reference, restored, "gaussian", border=self.scale, luma=luma, round_luma=rounded
+        )
 
     def protocol(self) -> str:
         """Return the line that stands beside every number."""
@@ -253,20 +255,18 @@ def parse(text: str) -> Task:
     Raises:
         TaskError: if it names none.
     """
-    found = re.fullmatch(r"(x|sigma|jpeg)(\d+(?:\.\d+)?)(|-rounded-luma|-photo|-uniform)", text)
+    enlarging = re.fullmatch(r"x(\d+)(|-rounded-luma|-photo)", text)
+    others = re.fullmatch(r"(sigma|jpeg)(\d+(?:\.\d+)?)(|-uniform)", text)
     try:
-        if not found:
-            raise ValueError
-        kind, number, more = found.groups()
-        window = "uniform" if more == "-uniform" else "gaussian"
-        if kind == "x":
+        if enlarging:
+            number, more = enlarging.groups()
             if more == "-photo":
                 return PhotoEnlargement(int(number))
-            if more == "-uniform":
-                raise ValueError
             return SuperResolution(int(number), more == "-rounded-luma")
-        if more in ("-rounded-luma", "-photo"):
+        if not others:
             raise ValueError
+        kind, number, more = others.groups()
+        window = "uniform" if more else "gaussian"
         if kind == "sigma":
             return Denoising(float(number) / WHITE, window)
         return Deblocking(int(number), window)
@@ -306,21 +306,11 @@ def unit_range(image: np.ndarray) -> np.ndarray:
 
 
 def _scores(
-    reference: np.ndarray,
-    restored: np.ndarray,
-    window: str,
-    border: int = 0,
-    luma: bool = False,
-    round_luma: bool = False,
+    reference: np.ndarray, restored: np.ndarray, window: str, **options: Unpack[Preparation]
 ) -> Scores:
     # float64, so that the figures do not depend on the order of a sum
     true, pred = (unit_range(image)[None] for image in (reference, restored))
-    options: Preparation = {
-        "border": border,
-        "luma": luma,
-        "round_luma": round_luma,
-        "data_format": "channels_last",
-    }
+    options["data_format"] = "channels_last"
     values = {
         "psnr": psnr(true, pred, **options),
         "ssim": ssim(true, pred, window=window, **options),
