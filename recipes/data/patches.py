@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from asykeras.types import Tensor
-from recipes.data.image_set import ALIGNED, Found, ImageSet
+from recipes.data.image_set import ALIGNED, ImageSet
 from recipes.data.jpeg import Artefacts
-from recipes.data.sources import Channels, open_images, pair_order
+from recipes.data.sources import Channels, open_images
 from zoo.pictures.images import DEEP, ImageError
 
 if TYPE_CHECKING:
@@ -36,12 +36,7 @@ Places: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 def load_images(source: str, channels: Channels) -> list[np.ndarray]:
     """Decode all training images into memory, as 8 bit: arrays `(height, width, channels)`.
 
-    Args:
-        source: See `recipes.data.sources`.
-        channels: As in `recipes.data.sources.open_images`.
-
-    Raises:
-        ImageError: for a folder without images and for any file that cannot be read.
+    Arguments and errors as in `recipes.data.sources.open_images`.
     """
     images = list(open_images(source, channels, memory=EVERYTHING))
     if images[0].dtype == np.uint8:
@@ -90,16 +85,16 @@ class Patches:
             size: Side of a clean patch in pixels.
             batch: Patches per batch.
             seed: Any integer; another seed gives another order, other crops and other turns.
-            degraded: Partners of the images, which have the same names and are smaller by one whole
-                number from 1 to 8 (`recipes.data.sources.open_pairs`).
+            degraded: Partners of the images in their order, smaller by one whole number, as
+                `recipes.data.sources.open_pairs` returns them.
             rows: Yield only the rows `first` to `stop - 1` of every batch: what one of several
                 hosts trains on.
             artefacts: Of JPEG, on a copy of each patch. The quality of a sample follows from the
                 seed and its number.
 
         Raises:
-            ImageError: if no image is as large as a patch, if partners do not fit the images, or if
-                artefacts are asked for where they cannot be made.
+            ImageError: if no image is as large as a patch, if it is no multiple where there are
+                partners, or if artefacts are asked for where they cannot be made.
             ValueError: for rows or qualities out of range.
 
         Example:
@@ -115,7 +110,12 @@ class Patches:
             artefacts.check(images)
         if artefacts and degraded:
             raise ImageError("JPEG artefacts are made from clean images, which have no partners")
-        partners, ratio = _partners(images, degraded, size)
+        ratio = int(images.heights[0] // degraded.heights[0]) if degraded else 1
+        if size % ratio:
+            raise ImageError(
+                f"a patch of {size} pixels cannot be cut where the clean images are {ratio} times "
+                "as large as the degraded ones: take a multiple"
+            )
         fitting = np.flatnonzero(np.minimum(images.heights, images.widths) >= size)
         if not len(fitting):
             largest = np.minimum(images.heights, images.widths).max(initial=0)
@@ -131,7 +131,7 @@ class Patches:
             heights,
             widths,
             degraded.pixels if degraded else None,
-            degraded.starts[partners][fitting] if degraded else None,
+            degraded.starts[fitting] if degraded else None,
             ratio,
             np.floor(np.cumsum(positions) / positions.sum() * WORD).astype(np.int64),
             size,
@@ -150,12 +150,8 @@ class Patches:
     def numpy_batch(self, step: int) -> Batch:
         """Return the batch of one step, with NumPy alone."""
         samples = self._samples(step)
-        clean, *degraded = (
-            _cut(pixels, *places, size)
-            for (pixels, size), places in zip(
-                self.sources, self._numpy_places(samples), strict=True
-            )
-        )
+        cuts = zip(self.sources, self._numpy_places(samples), strict=True)
+        clean, *degraded = (_cut(pixels, places, size) for (pixels, size), places in cuts)
         if self.artefacts:
             return clean, self.artefacts.compressor()(clean, self._qualities(samples))
         return (clean, *degraded) if degraded else clean
@@ -221,7 +217,7 @@ class Patches:
                 cut = (tf.stack([row + left, *more], -1) for row, left, *more in places)
                 whole = tuple(tf.cast(part, tf.int32) for part in cut)
                 return whole if len(whole) > 1 else whole[0]
-            clean, *degraded = (cut(*where) for cut, where in zip(cuts, places, strict=True))
+            clean, *degraded = (cut(where) for cut, where in zip(cuts, places, strict=True))
             if compress:
                 given = (clean, self._qualities(samples))
                 return clean, tf.ensure_shape(
@@ -266,48 +262,17 @@ class Patches:
         return artefacts.low + words * (artefacts.high - artefacts.low + 1) // WORD
 
 
-def _partners(images: ImageSet, degraded: ImageSet | None, size: int) -> tuple[list[int], int]:
-    """Return which degraded image belongs to each clean one, and how much smaller they are."""
-    if degraded is None:
-        return [], 1
-    sides = [zip(s.names, s.heights, s.widths, strict=True) for s in (images, degraded)]
-    order = pair_order(*([Found(n, int(h), int(w), False) for n, h, w in side] for side in sides))
-    ratio = int(images.heights[0] // degraded.heights[order[0]])
-    if size % ratio:
-        raise ImageError(
-            f"a patch of {size} pixels cannot be cut where the clean images are {ratio} times as "
-            "large as the degraded ones: take a multiple"
-        )
-    return order, ratio
-
-
-def _cut(
-    pixels: np.ndarray,
-    rows: np.ndarray,
-    lefts: np.ndarray,
-    widths: np.ndarray,
-    turns: np.ndarray,
-    size: int,
-) -> np.ndarray:
-    """Return square patches.
-
-    Args:
-        pixels: Of all images.
-        rows: Where in `pixels` the topmost row of the image begins that each patch touches.
-        lefts: First column of each patch.
-        widths: Width of each one's image.
-        turns: How each is turned.
-        size: Their side.
-    """
-    batch = np.empty((len(rows), size, size, pixels.shape[1]), pixels.dtype)
-    places = zip(*(each.tolist() for each in (rows, lefts, widths, turns)), strict=True)
-    for n, (row, left, width, turn) in enumerate(places):
+def _cut(pixels: np.ndarray, places: Places, size: int) -> np.ndarray:
+    """Return square patches of a side, cut from the pixels of all images."""
+    batch = np.empty((len(places[0]), size, size, pixels.shape[1]), pixels.dtype)
+    each = zip(*(part.tolist() for part in places), strict=True)
+    for n, (row, left, width, turn) in enumerate(each):
         band = pixels[row : row + size * width].reshape(size, width, -1)
         batch[n] = turned(band[:, left : left + size], turn)
     return batch
 
 
-def _tensor_cut(pixels: np.ndarray, size: int) -> "Callable[..., tf.Tensor]":
+def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Places], Tensor]:
     """Return `_cut` for TensorFlow: a gather from pixels that stay where they are."""
     import tensorflow as tf
 
@@ -316,9 +281,8 @@ def _tensor_cut(pixels: np.ndarray, size: int) -> "Callable[..., tf.Tensor]":
     turned_rows = tf.constant(np.stack([turned(rows, turn) for turn in range(8)]))
     turned_columns = tf.constant(np.stack([turned(columns, turn) for turn in range(8)]))
 
-    def cut(
-        row: "tf.Tensor", left: "tf.Tensor", width: "tf.Tensor", turn: "tf.Tensor"
-    ) -> "tf.Tensor":
+    def cut(places: Places) -> Tensor:
+        row, left, width, turn = places
         rows, columns = tf.gather(turned_rows, turn), tf.gather(turned_columns, turn)
         at = (row + left)[:, None, None] + rows * width[:, None, None] + columns
         return tf.ensure_shape(tf.gather(tensor, at), (None, size, size, pixels.shape[1]))
