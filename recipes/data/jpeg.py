@@ -39,12 +39,7 @@ class Artefacts:
     encoder: str = "pillow"
 
     def check(self, images: ImageSet) -> None:
-        """Find out whether they can be made of some images.
-
-        Raises:
-            ValueError: for qualities that do not lie between 1 and 100, the lowest first.
-            ImageError: for images that are not of 8 bit with 1 or 3 channels.
-        """
+        """Refuse qualities that are none, and images that they cannot be made of."""
         if not 1 <= self.low <= self.high <= 100:
             raise ValueError(
                 f"qualities must lie between 1 and 100. Received: {(self.low, self.high)}"
@@ -56,9 +51,7 @@ class Artefacts:
             )
 
     def compressor(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """Return what gives patches `(batch, height, width, 1 or 3)` back after compression.
-
-        Its second argument has the quality of each patch.
+        """Return what compresses patches `(batch, height, width, 1 or 3)`, each at its quality.
 
         Raises:
             ImageError: where KerasCV is asked for and not installed.

@@ -48,15 +48,10 @@ def curves(rng: np.random.Generator, count: int, bands: int) -> np.ndarray:
 
 
 def materials(light: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how much of each pixel is of each material, by the hue alone.
+    """Return how much of each pixel `(pixels, 3)`, in linear light, is of each material, by hue.
 
-    Args:
-        light: `(pixels, 3)`, in linear light.
-        count: Of materials, at least 2.
-        rng: Chooses the pixels that begin as their centres.
-
-    Returns:
-        `(pixels, count)`, 0 or more, with a sum of 1 for each pixel.
+    That is `(pixels, count)`, 0 or more, with a sum of 1 for each pixel. The generator chooses the
+    pixels that begin as the centres of the materials, at least 2.
     """
     hues = (light + 0.01) / (light + 0.01).sum(axis=1, keepdims=True)
     centres = hues[rng.choice(len(hues), count, replace=False)]
@@ -75,19 +70,9 @@ def _distances(hues: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def spread(image: np.ndarray, bands: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a colour image as a cube.
+    """Return an image `(height, width, 3)`, sRGB in [0, 1], as a cube of materials and curves.
 
-    Args:
-        image: `(height, width, 3)`, sRGB in [0, 1].
-        bands: Of the cube.
-        rng: Draws materials and curves.
-
-    Returns:
-        uint16 `(height, width, bands)`, the brightest values 65535.
-
-    Example:
-        >>> spread(image, 31, np.random.default_rng(0)).shape  # image: (96, 96, 3)
-        (96, 96, 31)
+    The cube is uint16 `(height, width, bands)`, its brightest values 65535.
     """
     height, width, _ = image.shape
     light = convert_to_numpy(SRGB().inverse(image.reshape(-1, 3))).astype(np.float64)

@@ -164,12 +164,7 @@ def export(
 
 
 def describe(report: Report, out: str | os.PathLike[str]) -> str:
-    """Return a report of `export` in two lines.
-
-    Args:
-        report: What `export` returned.
-        out: What it wrote.
-    """
+    """Return a report of `export`, and what it wrote, in two lines."""
     parity, psnr = report["parity"], report["psnr"]
     size = sum(file["bytes"] for file in report["files"].values()) / 1024
     bound = "" if parity["bound"] is None else f" (at most {parity['bound']:.0e})"

@@ -17,10 +17,7 @@ METRICS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "rmse": "RMSE", "nrmse": "NRMSE"
 def page(name: str, card: Card, own_layers: bool) -> str:
     """Return README.md: the metadata that the hub reads, and the text that people read.
 
-    Args:
-        name: Of the weight.
-        card: Its card, with every test.
-        own_layers: Whether Keras knows its layers after `import zoo` alone.
+    With layers of our own it says that Keras knows them after `import zoo` alone.
     """
     about = f"# {name}\n\n{_purpose(card)}"
     usage = _usage(name, card, own_layers)

@@ -18,12 +18,7 @@ class ZooError(ValueError):
 
 
 def sentence(error: BaseException, subject: object = "") -> str:
-    """Return one line about an error, which names the file that it is about.
-
-    Args:
-        error: Whatever was raised.
-        subject: What was worked on, for errors that do not say it.
-    """
+    """Return one line about an error that names its file or, where it has none, the subject."""
     about = str(subject)
     if isinstance(error, OSError) and error.strerror:
         about = _name(error.filename) or about

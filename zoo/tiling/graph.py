@@ -169,10 +169,7 @@ def rebuilt(
 ) -> Tensor:
     """Return the output of a graph on other inputs; its layers are shared.
 
-    Args:
-        graph: What `record` returned.
-        inputs: Instead of the graph's.
-        apply: From a call and its new arguments to its output; by default its layer does it.
+    The output of a call with its new arguments is what `apply` returns, or else its layer.
     """
     new = {id(old): tensor for old, tensor in zip(graph.inputs, inputs, strict=True)}
 

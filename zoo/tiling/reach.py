@@ -114,7 +114,7 @@ def follow(graph: Graph, enlarge: int) -> dict[int, Fields]:
         TilingError: for a layer that may look at the whole image.
     """
     start = Field(1) if enlarge == 1 else Field(1).interpolated(enlarge, BICUBIC)
-    known = {id(graph.inputs[0]): (start, replace(start, axis=2))}
+    known: dict[int, Fields] = {id(graph.inputs[0]): (start, replace(start, axis=2))}
     for call in graph.calls:
         given = [known[id(each)] for each in call.inputs() if id(each) in known]
         if given:
