@@ -152,14 +152,9 @@ def collect(
 ) -> ImageSet:
     """Decode all images of a source into one array.
 
-    Args:
-        parts: What was found.
-        kind: Of `CHANNELS`, into which images are converted; of anything else they stay as they
-            are. It says which file of an earlier run fits.
-        channels: How many channels those are.
-        memory: Bytes up to which the array is kept in memory.
-        scratch: Folder for the file that holds the array otherwise.
-        quiet: Print nothing.
+    It is kept in memory up to so many bytes, and otherwise in a file in `scratch`. Images are made
+    into a `kind` of `CHANNELS`; of any other kind, which says as well whether the file of an
+    earlier run fits, they stay as they are and have so many channels.
 
     Raises:
         ImageError: if an image cannot be read, or the array fits nowhere.

@@ -11,6 +11,7 @@ the indices.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -180,10 +181,7 @@ class Patches:
         return np.arange(step * self.batch + first, step * self.batch + stop, dtype=np.int64)
 
     def _numpy_places(self, samples: np.ndarray) -> list[Places]:
-        def choose(words: np.ndarray) -> np.ndarray:
-            return np.searchsorted(self.bounds, words, side="right")
-
-        return self._places(samples, choose, lambda table, at: table[at])
+        return self._places(samples, partial(np.searchsorted, self.bounds, side="right"), np.take)
 
     def numpy_batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield the batches of the steps `start` to `stop - 1`."""
@@ -204,11 +202,9 @@ class Patches:
 
         first, last = self.rows
         bounds = tf.constant(self.bounds)
+        choose = partial(tf.searchsorted, bounds, side="right", out_type=tf.int64)
         cuts = [] if on_device else [_tensor_cut(pixels, size) for pixels, size in self.sources]
         compress = self.artefacts.compressor() if self.artefacts else None
-
-        def choose(words: "tf.Tensor") -> "tf.Tensor":
-            return tf.searchsorted(bounds, words, side="right", out_type=tf.int64)
 
         def batch(step: "tf.Tensor") -> "tf.Tensor | tuple[tf.Tensor, ...]":
             samples = step * self.batch + tf.range(first, last, dtype=tf.int64)

@@ -86,15 +86,8 @@ def open_pairs(
 
     A degraded image may be smaller by a whole number, and may say so at the end of its name: the
     partner of `0001.png` is `0001.png`, or `0001x2.png` if it is half as large. Endings may differ.
-    Both sets come in the order of the clean ones.
-
-    Args:
-        clean: Source of the clean images.
-        degraded: Source of their partners.
-        channels: As in `open_images`, for both; no cubes.
-        memory: As in `open_images`, for both together.
-        scratch: As in `open_images`.
-        quiet: As in `open_images`.
+    Both sets come in the order of the clean ones. Arguments are those of `open_images`, without
+    cubes; the memory is for both sets together.
 
     Raises:
         ImageError: before anything is decoded, if an image has no partner or their sizes do not
@@ -118,11 +111,7 @@ def open_pairs(
 
 
 def pair_order(clean: Sequence[Found], degraded: Sequence[Found]) -> list[int]:
-    """Return which degraded image belongs to each clean one.
-
-    Raises:
-        ImageError: if one has no partner, or sizes do not fit.
-    """
+    """Return which degraded image belongs to each clean one; refuse what does not fit."""
     there = {image.name: n for n, image in enumerate(degraded)}
     partners = [_partner(image, there) for image in clean]
     for n, partner in enumerate(partners):

@@ -26,6 +26,7 @@ from zoo.store.claims import ContentError, check_memory
 from zoo.store.npy import write_npy
 
 ENVI = ".hdr"
+Say = Callable[[str], None]
 CENTRES = ("wavelengths", "wavelength", "bands")  # names of the field in MATLAB files
 
 
@@ -97,7 +98,7 @@ def write_volume(
     values: np.ndarray,
     out: Path,
     scale: int = 1,
-    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
+    say: Say = lambda text: print(text, file=sys.stderr),
 ) -> Path:
     """Write restored values as the file of a volume was; return the path.
 
@@ -155,12 +156,7 @@ def _photograph(path: Path) -> Volume:
 
 
 def _write_photograph(
-    volume: Volume,
-    photo: Photo,
-    values: np.ndarray,
-    path: Path,
-    scale: int,
-    say: Callable[[str], None],
+    volume: Volume, photo: Photo, values: np.ndarray, path: Path, scale: int, say: Say
 ) -> Path:
     """Write a photograph in its own format, or its bands as `.npy` if they are others."""
     height, width, bands = values.shape

@@ -107,7 +107,12 @@ class Place:
         with temporary_folder() as folder:
             copy = folder / posixpath.basename(name)
             yield copy
-            self._put(copy, name)
+            system, root = self._opened()
+            parent = posixpath.dirname(posixpath.join(root, name))
+            part = posixpath.join(parent, f"{PART}{secrets.token_hex(8)}")
+            system.makedirs(parent, exist_ok=True)
+            system.put_file(str(copy), part)
+            system.mv(part, posixpath.join(root, name))
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
@@ -126,15 +131,6 @@ class Place:
         for name in names:
             if posixpath.basename(name).startswith(PART):
                 system.rm_file(posixpath.join(root, name))
-
-    def _put(self, copy: Path, name: str) -> None:
-        system, root = self._opened()
-        target = posixpath.join(root, name)
-        folder = posixpath.dirname(target)
-        part = posixpath.join(folder, f"{PART}{secrets.token_hex(8)}")
-        system.makedirs(folder, exist_ok=True)
-        system.put_file(str(copy), part)
-        system.mv(part, target)
 
     def _opened(self) -> tuple[Any, str]:
         """Return the file system and the path in it."""

@@ -28,9 +28,7 @@ Signature = tuple[Callable[..., Tensor], list[keras.InputSpec]]
 def signatures(network: keras.Model, scale: int) -> dict[str, Signature]:
     """Return the functions of a SavedModel by name, each with its inputs; the default is first.
 
-    Args:
-        network: In float32.
-        scale: Factor by which pictures are enlarged; 1 for a denoiser.
+    The network is in float32, and enlarges pictures by the scale; 1 is a denoiser's.
     """
     found: dict[str, Signature] = {
         "serve": (partial(_serve, network), input_specs(network, "float32")),
