@@ -113,11 +113,6 @@ class ImageSet(Sequence[np.ndarray]):
         starts, heights, widths = self.starts[at], self.heights[at], self.widths[at]
         return ImageSet(self.pixels, starts, heights, widths, names, self.kept)
 
-    @property
-    def peak(self) -> int:
-        """The largest value: 255 or 65535."""
-        return int(np.iinfo(self.pixels.dtype).max)
-
     def describe(self) -> str:
         """Return one line: how many images, how large, how much memory, and where they are."""
         megapixels = np.sort(self.heights * self.widths) / 1e6

@@ -9,7 +9,7 @@ the indices.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -143,11 +143,6 @@ class Patches:
             len(images) - len(fitting),
         )
 
-    @property
-    def peak(self) -> int:
-        """The value that is white in the clean images: 255 or 65535."""
-        return int(np.iinfo(self.pixels.dtype).max)
-
     def numpy_batch(self, step: int) -> Batch:
         """Return the batch of one step, with NumPy alone."""
         samples = self._samples(step)
@@ -182,10 +177,6 @@ class Patches:
 
     def _numpy_places(self, samples: np.ndarray) -> list[Places]:
         return self._places(samples, partial(np.searchsorted, self.bounds, side="right"), np.take)
-
-    def numpy_batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of the steps `start` to `stop - 1`."""
-        return map(self.numpy_batch, range(start, stop))
 
     def dataset(self, start: int, stop: int, on_device: bool = False) -> "tf.data.Dataset":
         """Return the same batches as a `tf.data.Dataset`, prepared ahead of the training step.

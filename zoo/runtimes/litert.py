@@ -8,8 +8,7 @@ import keras
 import numpy as np
 
 from zoo.runtimes.errors import ExportError
-from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import Calibration, Engine, keras_signature, named
+from zoo.runtimes.signatures import Calibration, Engine, keras_signature, named, refuse_loops
 
 # Pixels a side of the parts that int8 is calibrated on.
 PART = 128

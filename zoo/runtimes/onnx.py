@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import INPUTS, Calibration, Engine, concrete_function
+from zoo.runtimes.signatures import INPUTS, Calibration, Engine, concrete_function, refuse_loops
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -6,8 +6,7 @@ import keras
 
 from zoo.machine.parts import temporary_folder
 from zoo.runtimes import savedmodel
-from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import Calibration, Engine, named
+from zoo.runtimes.signatures import Calibration, Engine, named, refuse_loops
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names
 

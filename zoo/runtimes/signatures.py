@@ -11,6 +11,7 @@ from keras import ops
 from asykeras.color import rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.resize import bicubic_resize
 from asykeras.types import Tensor
+from zoo.runtimes.errors import ExportError
 from zoo.tiling.graph import growth
 
 if TYPE_CHECKING:
@@ -68,6 +69,20 @@ def concrete_function(network: keras.Model) -> "ConcreteFunction":
         tf.TensorSpec(each.shape, each.dtype, each.name) for each in input_specs(network, "float32")
     ]
     return tf.function(partial(_serve, network)).get_concrete_function(*specs)
+
+
+def refuse_loops(name: str, network: keras.Model) -> None:
+    """Refuse a network with a loop for a format whose converter fails on it, late and at length.
+
+    Raises:
+        ExportError: if GRUNet goes over its bands in a loop, which only TensorFlow runs.
+    """
+    graph = concrete_function(network).graph
+    if {"While", "StatelessWhile"} & {operation.type for operation in graph.get_operations()}:
+        raise ExportError(
+            f"{network.name} has a loop over its bands, which cannot be written as {name}: use "
+            f"savedmodel, or fewer bands. Received: channels={network.inputs[0].shape[-1]}"
+        )
 
 
 def _serve(network: keras.Model, *inputs: Tensor) -> Tensor:

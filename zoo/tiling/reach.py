@@ -38,7 +38,8 @@ class Reach:
         step: What the place and the size of a tile, and the size of the whole, must be multiples
             of.
         placed: Whether the network must be told where its tile lies: see `zoo.tiling.placed`.
-        floats: Numbers per input pixel that the largest step holds, inputs and output together.
+        floats: Numbers per input pixel that the largest step holds, inputs and output together; of
+            one channel where the network leaves their number open.
     """
 
     margin: int
@@ -48,7 +49,7 @@ class Reach:
     floats: float
 
 
-def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
+def reach(network: keras.Model, enlarge: int = 1) -> Reach:
     """Return what a tile of a network needs.
 
     Args:
@@ -56,7 +57,6 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
             width, channels)`, others do not depend on the place.
         enlarge: Factor by which the image is enlarged with bicubic interpolation before the
             network; margin and scale then count the pixels of the small image.
-        bands: Channels of an image whose number the network leaves open, for `floats`.
 
     Raises:
         TilingError: if the network may look at the whole image.
@@ -84,7 +84,7 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
         scale=int(rows.scale),
         step=step,
         placed=any(isinstance(layer, Placed) for layer in saying),
-        floats=max((_floats(call, known, bands) for call in graph.calls), default=2.0 * bands),
+        floats=max((_floats(call, known) for call in graph.calls), default=2.0),
     )
 
 
@@ -302,20 +302,20 @@ def _margin(field: Field) -> int:
     return max(math.floor(field.before), math.floor(field.after - 1 / field.scale) + 1, 0)
 
 
-def _floats(call: Call, known: dict[int, Fields], bands: int) -> float:
+def _floats(call: Call, known: dict[int, Fields]) -> float:
     """Return the numbers per pixel of the image in the inputs and the output of a call."""
     if call.layer is None:
         return 0.0
     tensors = [each for each in [*call.inputs(), call.output] if id(each) in known]
-    sizes = [_values(tensor, known[id(tensor)], bands) for tensor in tensors]
+    sizes = [_values(tensor, known[id(tensor)]) for tensor in tensors]
     held = call.layer.tiling_held if isinstance(call.layer, Tiled) else 0
     return sum(sizes) + held * sum(sizes[-1:])
 
 
-def _values(tensor: Tensor, fields: Fields, bands: int) -> float:
+def _values(tensor: Tensor, fields: Fields) -> float:
     rows, columns = fields
     others = [
-        bands if size is None else size
+        size or 1
         for axis, size in enumerate(tensor.shape)
         if axis not in (0, rows.axis, columns.axis)
     ]
