@@ -106,8 +106,8 @@ class ImageSet(Sequence[np.ndarray]):
         start, height, width = self.starts[index], self.heights[index], self.widths[index]
         return self.pixels[start : start + height * width].reshape(height, width, -1)
 
-    def in_order(self, order: Sequence[int]) -> "ImageSet":
-        """Return the same images in another order; the pixels stay where they are."""
+    def at(self, order: Sequence[int] | np.ndarray) -> "ImageSet":
+        """Return some of the images, in that order; the pixels stay where they are."""
         at = np.array(order)
         names = tuple(self.names[n] for n in order)
         starts, heights, widths = self.starts[at], self.heights[at], self.widths[at]

@@ -53,12 +53,8 @@ class Patches:
     as the images are. With degraded partners, or JPEG artefacts, it is a pair (clean, degraded).
     """
 
-    pixels: np.ndarray  # (all pixels, channels), the images one after the other
-    starts: np.ndarray  # first pixel of each image
-    heights: np.ndarray
-    widths: np.ndarray
-    degraded_pixels: np.ndarray | None  # the same of the partners, `ratio` times smaller
-    degraded_starts: np.ndarray | None
+    images: ImageSet  # those that are no smaller than a patch
+    degraded: ImageSet | None  # their partners, `ratio` times smaller
     ratio: int  # corners of patches are multiples of it
     bounds: np.ndarray  # upper bound of the hash word that selects each image
     size: int
@@ -124,24 +120,11 @@ class Patches:
                 f"every image is smaller than the patch of {size} pixels: the shorter side of the "
                 f"largest has {largest}"
             )
-        heights, widths = images.heights[fitting], images.widths[fitting]
-        positions = ((heights - size) // ratio + 1) * ((widths - size) // ratio + 1)
-        return cls(
-            images.pixels,
-            images.starts[fitting],
-            heights,
-            widths,
-            degraded.pixels if degraded else None,
-            degraded.starts[fitting] if degraded else None,
-            ratio,
-            np.floor(np.cumsum(positions) / positions.sum() * WORD).astype(np.int64),
-            size,
-            batch,
-            seed,
-            rows,
-            artefacts,
-            len(images) - len(fitting),
-        )
+        left_out = len(images) - len(fitting)
+        images, degraded = images.at(fitting), degraded and degraded.at(fitting)
+        positions = ((images.heights - size) // ratio + 1) * ((images.widths - size) // ratio + 1)
+        bounds = np.floor(np.cumsum(positions) / positions.sum() * WORD).astype(np.int64)
+        return cls(images, degraded, ratio, bounds, size, batch, seed, rows, artefacts, left_out)
 
     def numpy_batch(self, step: int) -> Batch:
         """Return the batch of one step, with NumPy alone."""
@@ -167,9 +150,10 @@ class Patches:
     @property
     def sources(self) -> list[tuple[np.ndarray, int]]:
         """Pixels and side of a patch: of the clean images and, where there are some, partners."""
-        if self.degraded_pixels is None:
-            return [(self.pixels, self.size)]
-        return [(self.pixels, self.size), (self.degraded_pixels, self.size // self.ratio)]
+        sources = [(self.images.pixels, self.size)]
+        if self.degraded:
+            sources.append((self.degraded.pixels, self.size // self.ratio))
+        return sources
 
     def _samples(self, step: int) -> np.ndarray:
         first, stop = self.rows
@@ -230,15 +214,15 @@ class Patches:
         """Return where each sample is cut from each of `sources`, for NumPy or TensorFlow."""
         image, top, left, turn = (_words(self.seed, samples, stream) for stream in range(4))
         image, turn = choose(image), turn * 8 // WORD
-        width = take(self.widths, image)
-        rows = (take(self.heights, image) - self.size) // self.ratio + 1
+        width = take(self.images.widths, image)
+        rows = (take(self.images.heights, image) - self.size) // self.ratio + 1
         columns = (width - self.size) // self.ratio + 1
         top, left = top * rows // WORD, left * columns // WORD  # in pixels of the partners
         small = width // self.ratio
         whole = top * self.ratio, left * self.ratio
-        places = [(take(self.starts, image) + whole[0] * width, whole[1], width, turn)]
-        if self.degraded_starts is not None:
-            places.append((take(self.degraded_starts, image) + top * small, left, small, turn))
+        places = [(take(self.images.starts, image) + whole[0] * width, whole[1], width, turn)]
+        if self.degraded:
+            places.append((take(self.degraded.starts, image) + top * small, left, small, turn))
         return places
 
     def _qualities(self, samples: Tensor) -> Tensor:

@@ -107,7 +107,7 @@ def open_pairs(
     first = collect(both[0], channels, count, allowed, scratch, quiet)
     if first.kept == "kept in memory":
         allowed -= first.pixels.nbytes
-    return first, collect(both[1], channels, count, allowed, scratch, quiet).in_order(order)
+    return first, collect(both[1], channels, count, allowed, scratch, quiet).at(order)
 
 
 def pair_order(clean: Sequence[Found], degraded: Sequence[Found]) -> list[int]:

@@ -109,10 +109,10 @@ class Place:
             yield copy
             system, root = self._opened()
             parent = posixpath.dirname(posixpath.join(root, name))
-            part = posixpath.join(parent, f"{PART}{secrets.token_hex(8)}")
+            sent = posixpath.join(parent, f"{PART}{secrets.token_hex(8)}")
             system.makedirs(parent, exist_ok=True)
-            system.put_file(str(copy), part)
-            system.mv(part, posixpath.join(root, name))
+            system.put_file(str(copy), sent)
+            system.mv(sent, posixpath.join(root, name))
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""

@@ -224,7 +224,7 @@ def test_a_set_is_a_sequence():
     assert len(images) == 3
     assert images[1:][1].shape == images[-1].shape == (9, 60, 3)
     assert images.pixels.ctypes.data % 64 == 0
-    assert images.in_order([2, 0])[0].shape == (9, 60, 3)
+    assert images.at([2, 0])[0].shape == (9, 60, 3)
 
 
 def test_images_of_different_kinds_are_no_set():
