@@ -27,7 +27,6 @@ class Windows:
     variable: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse windows that are none."""
         if self.bands < 1:
             raise ImageError(f"a window has 1 band or more. Received: {self.bands}")
         if self.axis not in ("first", "last"):

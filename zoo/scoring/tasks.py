@@ -45,7 +45,6 @@ class SuperResolution:
     sigma = None
 
     def __post_init__(self) -> None:
-        """Refuse a factor that enlarges nothing."""
         if self.scale < 2:
             raise ValueError(f"scale must be 2 or more. Received: scale={self.scale}")
 
@@ -193,7 +192,6 @@ class Deblocking(_OfOneSize):
     sigma = None
 
     def __post_init__(self) -> None:
-        """Refuse a quality that is none."""
         if not 1 <= self.quality <= 100:
             raise ValueError(f"quality must be from 1 to 100. Received: quality={self.quality}")
 
