@@ -106,11 +106,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def check(folder: Path, number: int, sha256: str) -> None:
-    """Find out whether the files of a split are the published ones.
-
-    Raises:
-        ImageError: if they are not.
-    """
+    """Refuse the files of a split where they are not the published ones."""
     paths = files(folder)
     if len(paths) != number:
         raise ImageError(f"{folder} must hold {number} images. It holds {len(paths)}")

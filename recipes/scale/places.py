@@ -37,10 +37,7 @@ class Place:
         return "://" not in self.address
 
     def pictures(self, without: "Place") -> list[str]:
-        """Return the names of the pictures below it, sorted; hidden ones are passed over.
-
-        Args:
-            without: A place whose pictures do not count, where it lies below.
+        """Return the names of the pictures below it, sorted, without hidden ones and another place.
 
         Raises:
             PlaceError: if it is not there, or holds no picture.
@@ -120,10 +117,9 @@ class Place:
             path.write_bytes(content)
 
     def remove_parts(self, names: list[str]) -> None:
-        """Remove what killed processes have left of files that were being sent.
+        """Remove what killed processes have left of files that were being sent, of all names there.
 
-        Args:
-            names: All files there; on this machine the next that writes into a folder removes it.
+        On this machine the next that writes into a folder removes it.
         """
         if self.is_local:
             return
