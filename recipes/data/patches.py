@@ -247,7 +247,12 @@ def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Places], Tensor]:
     """Return `_cut` for TensorFlow: a gather from pixels that stay where they are."""
     import tensorflow as tf
 
-    tensor = _tensor(pixels)
+    # Without a copy where TensorFlow can take the array over.
+    if pixels.ctypes.data % ALIGNED == 0 and pixels.flags.writeable:
+        tensor = tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
+    else:
+        with tf.device("CPU"):
+            tensor = tf.constant(pixels)
     rows, columns = np.indices((size, size), dtype=np.int64)
     turned_rows = tf.constant(np.stack([turned(rows, turn) for turn in range(8)]))
     turned_columns = tf.constant(np.stack([turned(columns, turn) for turn in range(8)]))
@@ -259,16 +264,6 @@ def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Places], Tensor]:
         return tf.ensure_shape(tf.gather(tensor, at), (None, size, size, pixels.shape[1]))
 
     return cut
-
-
-def _tensor(pixels: np.ndarray) -> "tf.Tensor":
-    """Return an array as a tensor on the CPU, without a copy where TensorFlow can take it over."""
-    import tensorflow as tf
-
-    if pixels.ctypes.data % ALIGNED == 0 and pixels.flags.writeable:
-        return tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
-    with tf.device("CPU"):
-        return tf.constant(pixels)
 
 
 def _words(seed: int, samples: Tensor, stream: int) -> Tensor:

@@ -14,7 +14,7 @@ class ExportError(ZooError):
 
 @contextmanager
 def in_one_sentence(what: str) -> Iterator[None]:
-    """Turn what a converter or a runtime raises into an ExportError, after what failed."""
+    """Turn what a converter or a runtime raises into an ExportError that begins with `what`."""
     try:
         yield
     except (ExportError, OSError):
