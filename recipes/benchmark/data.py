@@ -19,7 +19,7 @@ def benchmark_data(data: str, steps: int) -> None:
     tensorflow = keras.backend.backend() == "tensorflow"
     for size, batch in ((33, 128), (96, 16)):
         patches = Patches.of(images, size, batch, seed=0)
-        sources = {"NumPy": patches.numpy_batches(0, 300)}
+        sources = {"NumPy": map(patches.numpy_batch, range(300))}
         if tensorflow:
             sources["tf.data"] = patches.dataset(0, 300)
         for name, source in sources.items():
@@ -28,7 +28,7 @@ def benchmark_data(data: str, steps: int) -> None:
     patches = Patches.of(images, 88, 32, seed=0)
     model = Restorer(zoo.SRCNN(3, padding="valid"), BicubicDegrade(3), context=12)
     model.compile("adam", "mse", jit_compile=jit())
-    source = patches.dataset(0, steps) if tensorflow else patches.numpy_batches(0, steps)
+    source = patches.dataset(0, steps) if tensorflow else map(patches.numpy_batch, range(steps))
     share, rate = waiting(model, source)
     print(f"training SRCNN 9-5-5 x3: {rate:.1f} steps/s, {share:.2%} of the time waiting for data")
 

@@ -25,11 +25,7 @@ SHA256 = "300451220f81b0392b02608daa200d48574ad608683a7dc5d9f076f92fee7d89"  # a
 
 
 def copy_images(source: Path, out: Path) -> None:
-    """Copy the 68 images, which must be the published files.
-
-    Raises:
-        ImageError: if one is missing, or they are others.
-    """
+    """Copy the 68 images, which must be the published files."""
     paths = sorted(source / f"{name}.jpg" for name in NAMES)
     for path in paths:
         if not path.is_file():

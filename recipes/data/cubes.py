@@ -9,7 +9,7 @@ import numpy as np
 
 from recipes.data.image_set import Found, Part, stamp
 from zoo.pictures.images import ImageError, find_files
-from zoo.store.cubes import SUFFIXES, Cube, open_cube, read_cube
+from zoo.store.cubes import SUFFIXES, open_cube, read_cube
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,6 @@ class Windows:
     variable: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse windows that are none.
-
-        Raises:
-            ImageError: for less than one band, or another axis.
-        """
         if self.bands < 1:
             raise ImageError(f"a window has 1 band or more. Received: {self.bands}")
         if self.axis not in ("first", "last"):
@@ -41,11 +36,7 @@ class Windows:
 
 
 def cube_part(folder: str | os.PathLike[str], windows: Windows) -> Part:
-    """Look at the cubes of a folder; each becomes several images.
-
-    Args:
-        folder: Folder, searched recursively, or one file.
-        windows: What the cubes are cut into.
+    """Look at the cubes of a folder, searched recursively, or of one file: each is several images.
 
     Raises:
         ImageError: if a file holds no cube, several, or one with too few bands.
@@ -55,7 +46,8 @@ def cube_part(folder: str | os.PathLike[str], windows: Windows) -> Part:
     found: list[Found] = []
     for path in paths:
         cube = open_cube(path, variable)
-        height, width, total = _sizes(cube, axis)
+        first, *last = cube.shape
+        height, width, total = (*last, first) if cube.bands_first(axis) else cube.shape
         if total < bands:
             raise ImageError(
                 f"{path} has {total} bands along its {axis} axis, fewer than {bands}; its "
@@ -77,12 +69,4 @@ def cube_part(folder: str | os.PathLike[str], windows: Windows) -> Part:
 
 
 def _window_starts(total: int, bands: int) -> list[int]:
-    starts = list(range(0, total - bands + 1, max(1, bands // 2)))
-    return starts if starts[-1] == total - bands else [*starts, total - bands]
-
-
-def _sizes(cube: Cube, bands_axis: str) -> tuple[int, int, int]:
-    """Return height, width and number of bands."""
-    if cube.bands_first(bands_axis):
-        return cube.shape[1], cube.shape[2], cube.shape[0]
-    return cube.shape[0], cube.shape[1], cube.shape[2]
+    return sorted({*range(0, total - bands + 1, max(1, bands // 2)), total - bands})

@@ -18,15 +18,10 @@ LONGEST = 2**24  # bytes of a header
 _DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
 _AXES = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}  # of (lines, samples, bands) on disk
 # What has an entry for each band, and what counts pixels in a way that is not carried on.
-_OF_BANDS: tuple[str, ...] = (
-    "wavelength",
-    "fwhm",
-    "bbl",
-    "band names",
-    "data gain values",
-    "data offset values",
-)
-_OF_BANDS += ("data reflectance gain values", "data reflectance offset values", "default bands")
+_OF_BANDS = [
+    *("wavelength", "fwhm", "bbl", "band names", "data gain values", "data offset values"),
+    *("data reflectance gain values", "data reflectance offset values", "default bands"),
+]
 _OF_PIXELS = ("geo points", "rpc info", "x start", "y start")
 
 
@@ -43,11 +38,7 @@ class Header:
     fields: dict[str, str] = field(default_factory=dict)
 
     def number(self, name: str, default: int | None = None) -> int:
-        """Return a whole number from 0.
-
-        Raises:
-            ImageError: if it is absent or none.
-        """
+        """Return a whole number from 0; where it is absent or none, that is an ImageError."""
         text = self.fields.get(name, "" if default is None else str(default))
         if not text.isdecimal() or len(text) > 18:
             raise ImageError(
@@ -123,12 +114,9 @@ def read_envi(path: Path) -> tuple[Header, np.ndarray]:
 
 
 def write_envi(header: Header, path: Path, values: np.ndarray) -> None:
-    """Write values as those of a header were: its interleave, its type, its fields.
+    """Write values `(lines, samples, bands)` as those of a header from `changed` were.
 
-    Args:
-        header: As `changed` returned it.
-        path: Ends with `.hdr`; the values go into `.img` beside it.
-        values: `(lines, samples, bands)`, in the type of the old ones.
+    The path ends with `.hdr`; the values, in the type of the old ones, go into `.img` beside it.
     """
     fields = dict(header.fields) | {"header offset": "0"}
     for name, length in zip(("lines", "samples", "bands"), values.shape, strict=True):
@@ -143,12 +131,9 @@ def write_envi(header: Header, path: Path, values: np.ndarray) -> None:
 
 
 def changed(header: Header, bands: int, scale: int) -> tuple[Header, list[str]]:
-    """Return the header of other values, and the names of the fields that it does not keep.
+    """Return the header for values of so many bands, `scale` times larger: pixels are smaller.
 
-    Args:
-        header: Of the file.
-        bands: Of the new values.
-        scale: How much larger they are; the size of a pixel is divided by it.
+    Beside it stand the names of the fields that it does not keep.
     """
     fields = dict(header.fields)
     lost = [name for name in _OF_BANDS if name in fields] if bands != header.number("bands") else []

@@ -17,8 +17,9 @@ from typing import NamedTuple, overload
 import numpy as np
 
 from zoo.machine.files import check_room, make_folder, replacing
-from zoo.pictures.images import DEEP, ImageError
+from zoo.pictures.images import DEEP, ImageError, to_channels
 
+CHANNELS = {"luma": 1, "grey": 1, "rgb": 3}  # what images are made into, and how many that are
 ALIGNED = 64  # bytes; TensorFlow uses an array in place only where it starts at a multiple
 
 
@@ -86,12 +87,10 @@ class ImageSet(Sequence[np.ndarray]):
         sizes = np.array([image.shape[:2] for image in images], dtype=np.int64).reshape(-1, 2)
         channels = images[0].shape[-1] if len(images) else 1
         dtype = images[0].dtype if len(images) else np.dtype(np.uint8)
-        starts = _starts(sizes)
-        pixels = aligned_empty((int(sizes.prod(axis=1).sum()), channels), dtype)
-        for start, image in zip(starts, images, strict=True):
-            pixels[start : start + image.shape[0] * image.shape[1]] = image.reshape(-1, channels)
+        shape = (int(sizes.prod(axis=1).sum()), channels)
+        pixels = _in_memory((image.reshape(-1, channels) for image in images), shape, dtype)
         names = tuple(str(n) for n in range(len(images)))
-        return cls(pixels, starts, sizes[:, 0], sizes[:, 1], names)
+        return cls(pixels, _starts(sizes), sizes[:, 0], sizes[:, 1], names)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -107,17 +106,12 @@ class ImageSet(Sequence[np.ndarray]):
         start, height, width = self.starts[index], self.heights[index], self.widths[index]
         return self.pixels[start : start + height * width].reshape(height, width, -1)
 
-    def in_order(self, order: Sequence[int]) -> "ImageSet":
-        """Return the same images in another order; the pixels stay where they are."""
+    def at(self, order: Sequence[int] | np.ndarray) -> "ImageSet":
+        """Return some of the images, in that order; the pixels stay where they are."""
         at = np.array(order)
         names = tuple(self.names[n] for n in order)
         starts, heights, widths = self.starts[at], self.heights[at], self.widths[at]
         return ImageSet(self.pixels, starts, heights, widths, names, self.kept)
-
-    @property
-    def peak(self) -> int:
-        """The largest value: 255 or 65535."""
-        return int(np.iinfo(self.pixels.dtype).max)
 
     def describe(self) -> str:
         """Return one line: how many images, how large, how much memory, and where they are."""
@@ -145,23 +139,17 @@ def in_words(size: int) -> str:
 
 def collect(
     parts: Sequence[Part],
-    convert: Callable[[np.ndarray], np.ndarray],
-    channels: int,
     kind: str,
+    channels: int,
     memory: int,
     scratch: str | os.PathLike[str] | None,
     quiet: bool,
 ) -> ImageSet:
     """Decode all images of a source into one array.
 
-    Args:
-        parts: What was found.
-        convert: Brings an image to the channels that are wanted.
-        channels: How many those are.
-        kind: Name of that conversion; says which file of an earlier run fits.
-        memory: Bytes up to which the array is kept in memory.
-        scratch: Folder for the file that holds the array otherwise.
-        quiet: Print nothing.
+    It is kept in memory up to so many bytes, and otherwise in a file in `scratch`. Images are made
+    into a `kind` of `CHANNELS`; of any other kind, which says as well whether the file of an
+    earlier run fits, they stay as they are and have so many channels.
 
     Raises:
         ImageError: if an image cannot be read, or the array fits nowhere.
@@ -170,13 +158,19 @@ def collect(
     sizes = np.array([(image.height, image.width) for image in found], dtype=np.int64)
     dtype = np.dtype(np.uint16 if any(image.deep for image in found) else np.uint8)
     shape = (int(sizes.prod(axis=1).sum()), channels)
-    images = _converted(parts, convert, dtype, channels, quiet)
+    images = _converted(parts, kind, dtype, channels, quiet)
     total = shape[0] * shape[1] * dtype.itemsize
     if total <= memory:
         pixels, kept = _in_memory(images, shape, dtype), "kept in memory"
+    elif scratch is None:
+        raise ImageError(
+            f"the decoded images take {in_words(total)}, more than the {in_words(memory)} of "
+            "memory that may be used, and no folder is named where to put them"
+        )
     else:
         identity = json.dumps([kind, dtype.name, [part.identity for part in parts]])
-        path = _file(scratch, identity, dtype, total, memory)
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        path = Path(scratch) / f"decoded-{digest}.{dtype.name}"
         if not quiet:
             print(f"decoding {in_words(total)} into {path}, once", flush=True)
         pixels = _mapped(images, path, shape, dtype)
@@ -190,11 +184,7 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 
 
 def _converted(
-    parts: Sequence[Part],
-    convert: Callable[[np.ndarray], np.ndarray],
-    dtype: np.dtype,
-    channels: int,
-    quiet: bool,
+    parts: Sequence[Part], kind: str, dtype: np.dtype, channels: int, quiet: bool
 ) -> Iterator[np.ndarray]:
     """Yield the images with the channels and the depth of the set, each checked for its size."""
     total, number, begun, shown = sum(len(p.found) for p in parts), 0, time.monotonic(), 0.0
@@ -205,7 +195,8 @@ def _converted(
                 raise ImageError(f"{found.name} has changed while it was read")
             if dtype == np.uint16 and image.dtype == np.uint8:
                 image = image.astype(np.uint16) * DEEP
-            yield convert(image).reshape(-1, channels)
+            image = to_channels(image, kind) if kind in CHANNELS else image
+            yield image.reshape(-1, channels)
             number, now = number + 1, time.monotonic()
             if not quiet and sys.stdout.isatty() and (now - shown > 0.5 or number == total):
                 shown, left = now, int((now - begun) / number * (total - number))
@@ -219,19 +210,6 @@ def _in_memory(images: Iterator[np.ndarray], shape: tuple[int, int], dtype: np.d
         pixels[start : start + len(image)] = image
         start += len(image)
     return pixels
-
-
-def _file(
-    scratch: str | os.PathLike[str] | None, identity: str, dtype: np.dtype, total: int, memory: int
-) -> Path:
-    """Return the path of the file for some images; its name tells which images it holds."""
-    if scratch is None:
-        raise ImageError(
-            f"the decoded images take {in_words(total)}, more than the {in_words(memory)} of "
-            "memory that may be used, and no folder is named where to put them"
-        )
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    return Path(scratch) / f"decoded-{digest}.{dtype.name}"
 
 
 def _mapped(

@@ -10,16 +10,15 @@ from there on, where the fast transform costs more than the rest of JPEG: 40.4 d
 quality 99 in colour, 44.5 instead of 54.6 in grey.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from PIL import Image
 
 from recipes.data.image_set import ImageSet
 from zoo.pictures.images import ImageError
+from zoo.scoring.tasks import through_jpeg
 
 ENCODERS = ("pillow", "keras_cv")
 Encode = Callable[[np.ndarray, int], np.ndarray]
@@ -40,12 +39,7 @@ class Artefacts:
     encoder: str = "pillow"
 
     def check(self, images: ImageSet) -> None:
-        """Find out whether they can be made of some images.
-
-        Raises:
-            ValueError: for qualities that do not lie between 1 and 100, the lowest first.
-            ImageError: for images that are not of 8 bit with 1 or 3 channels.
-        """
+        """Refuse qualities that are none, and images that they cannot be made of."""
         if not 1 <= self.low <= self.high <= 100:
             raise ValueError(
                 f"qualities must lie between 1 and 100. Received: {(self.low, self.high)}"
@@ -57,14 +51,12 @@ class Artefacts:
             )
 
     def compressor(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """Return what gives patches `(batch, height, width, 1 or 3)` back after compression.
-
-        Its second argument has the quality of each patch.
+        """Return what compresses patches `(batch, height, width, 1 or 3)`, each at its quality.
 
         Raises:
             ImageError: where KerasCV is asked for and not installed.
         """
-        encode = _pillow if self.encoder == "pillow" else _keras_cv()
+        encode = through_jpeg if self.encoder == "pillow" else _keras_cv()
 
         def compress(patches: np.ndarray, qualities: np.ndarray) -> np.ndarray:
             degraded = np.empty_like(patches)
@@ -73,14 +65,6 @@ class Artefacts:
             return degraded
 
         return compress
-
-
-def _pillow(patch: np.ndarray, quality: int) -> np.ndarray:
-    file = io.BytesIO()
-    image = Image.fromarray(patch[..., 0] if patch.shape[-1] == 1 else patch)
-    image.save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    with Image.open(file) as decoded:
-        return np.asarray(decoded).reshape(patch.shape)
 
 
 @cache

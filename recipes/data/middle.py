@@ -6,13 +6,7 @@ import numpy as np
 def middle(image: np.ndarray, side: int) -> np.ndarray:
     """Return the square in the middle of an image, `(height, width, ...)`, a view.
 
-    Args:
-        image: Of any type.
-        side: Of the square in pixels; along an axis that is shorter all is kept.
-
-    Example:
-        >>> middle(np.zeros((321, 481, 3)), 256).shape
-        (256, 256, 3)
+    Along an axis that is shorter than its side all is kept.
     """
     top, left = (max(length - side, 0) // 2 for length in image.shape[:2])
     return image[top : top + side, left : left + side]

@@ -9,16 +9,17 @@ the indices.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from asykeras.types import Tensor
-from recipes.data.image_set import ALIGNED, Found, ImageSet
+from recipes.data.image_set import ALIGNED, ImageSet
 from recipes.data.jpeg import Artefacts
-from recipes.data.sources import Channels, open_images, pair_order
+from recipes.data.sources import Channels, open_images
 from zoo.pictures.images import DEEP, ImageError
 
 if TYPE_CHECKING:
@@ -36,12 +37,7 @@ Places: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 def load_images(source: str, channels: Channels) -> list[np.ndarray]:
     """Decode all training images into memory, as 8 bit: arrays `(height, width, channels)`.
 
-    Args:
-        source: See `recipes.data.sources`.
-        channels: As in `recipes.data.sources.open_images`.
-
-    Raises:
-        ImageError: for a folder without images and for any file that cannot be read.
+    Arguments and errors as in `recipes.data.sources.open_images`.
     """
     images = list(open_images(source, channels, memory=EVERYTHING))
     if images[0].dtype == np.uint8:
@@ -57,12 +53,8 @@ class Patches:
     as the images are. With degraded partners, or JPEG artefacts, it is a pair (clean, degraded).
     """
 
-    pixels: np.ndarray  # (all pixels, channels), the images one after the other
-    starts: np.ndarray  # first pixel of each image
-    heights: np.ndarray
-    widths: np.ndarray
-    degraded_pixels: np.ndarray | None  # the same of the partners, `ratio` times smaller
-    degraded_starts: np.ndarray | None
+    images: ImageSet  # those that are no smaller than a patch
+    degraded: ImageSet | None  # their partners, `ratio` times smaller
     ratio: int  # corners of patches are multiples of it
     bounds: np.ndarray  # upper bound of the hash word that selects each image
     size: int
@@ -90,16 +82,16 @@ class Patches:
             size: Side of a clean patch in pixels.
             batch: Patches per batch.
             seed: Any integer; another seed gives another order, other crops and other turns.
-            degraded: Partners of the images, which have the same names and are smaller by one whole
-                number from 1 to 8 (`recipes.data.sources.open_pairs`).
+            degraded: Partners of the images in their order, smaller by one whole number, as
+                `recipes.data.sources.open_pairs` returns them.
             rows: Yield only the rows `first` to `stop - 1` of every batch: what one of several
                 hosts trains on.
             artefacts: Of JPEG, on a copy of each patch. The quality of a sample follows from the
                 seed and its number.
 
         Raises:
-            ImageError: if no image is as large as a patch, if partners do not fit the images, or if
-                artefacts are asked for where they cannot be made.
+            ImageError: if no image is as large as a patch, if it is no multiple where there are
+                partners, or if artefacts are asked for where they cannot be made.
             ValueError: for rows or qualities out of range.
 
         Example:
@@ -115,7 +107,12 @@ class Patches:
             artefacts.check(images)
         if artefacts and degraded:
             raise ImageError("JPEG artefacts are made from clean images, which have no partners")
-        partners, ratio = _partners(images, degraded, size)
+        ratio = int(images.heights[0] // degraded.heights[0]) if degraded else 1
+        if size % ratio:
+            raise ImageError(
+                f"a patch of {size} pixels cannot be cut where the clean images are {ratio} times "
+                "as large as the degraded ones: take a multiple"
+            )
         fitting = np.flatnonzero(np.minimum(images.heights, images.widths) >= size)
         if not len(fitting):
             largest = np.minimum(images.heights, images.widths).max(initial=0)
@@ -123,39 +120,17 @@ class Patches:
                 f"every image is smaller than the patch of {size} pixels: the shorter side of the "
                 f"largest has {largest}"
             )
-        heights, widths = images.heights[fitting], images.widths[fitting]
-        positions = ((heights - size) // ratio + 1) * ((widths - size) // ratio + 1)
-        return cls(
-            images.pixels,
-            images.starts[fitting],
-            heights,
-            widths,
-            degraded.pixels if degraded else None,
-            degraded.starts[partners][fitting] if degraded else None,
-            ratio,
-            np.floor(np.cumsum(positions) / positions.sum() * WORD).astype(np.int64),
-            size,
-            batch,
-            seed,
-            rows,
-            artefacts,
-            len(images) - len(fitting),
-        )
-
-    @property
-    def peak(self) -> int:
-        """The value that is white in the clean images: 255 or 65535."""
-        return int(np.iinfo(self.pixels.dtype).max)
+        left_out = len(images) - len(fitting)
+        images, degraded = images.at(fitting), degraded and degraded.at(fitting)
+        positions = ((images.heights - size) // ratio + 1) * ((images.widths - size) // ratio + 1)
+        bounds = np.floor(np.cumsum(positions) / positions.sum() * WORD).astype(np.int64)
+        return cls(images, degraded, ratio, bounds, size, batch, seed, rows, artefacts, left_out)
 
     def numpy_batch(self, step: int) -> Batch:
         """Return the batch of one step, with NumPy alone."""
         samples = self._samples(step)
-        clean, *degraded = (
-            _cut(pixels, *places, size)
-            for (pixels, size), places in zip(
-                self.sources, self._numpy_places(samples), strict=True
-            )
-        )
+        cuts = zip(self.sources, self._numpy_places(samples), strict=True)
+        clean, *degraded = (_cut(pixels, places, size) for (pixels, size), places in cuts)
         if self.artefacts:
             return clean, self.artefacts.compressor()(clean, self._qualities(samples))
         return (clean, *degraded) if degraded else clean
@@ -175,23 +150,17 @@ class Patches:
     @property
     def sources(self) -> list[tuple[np.ndarray, int]]:
         """Pixels and side of a patch: of the clean images and, where there are some, partners."""
-        if self.degraded_pixels is None:
-            return [(self.pixels, self.size)]
-        return [(self.pixels, self.size), (self.degraded_pixels, self.size // self.ratio)]
+        sources = [(self.images.pixels, self.size)]
+        if self.degraded:
+            sources.append((self.degraded.pixels, self.size // self.ratio))
+        return sources
 
     def _samples(self, step: int) -> np.ndarray:
         first, stop = self.rows
         return np.arange(step * self.batch + first, step * self.batch + stop, dtype=np.int64)
 
     def _numpy_places(self, samples: np.ndarray) -> list[Places]:
-        def choose(words: np.ndarray) -> np.ndarray:
-            return np.searchsorted(self.bounds, words, side="right")
-
-        return self._places(samples, choose, lambda table, at: table[at])
-
-    def numpy_batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of the steps `start` to `stop - 1`."""
-        return map(self.numpy_batch, range(start, stop))
+        return self._places(samples, partial(np.searchsorted, self.bounds, side="right"), np.take)
 
     def dataset(self, start: int, stop: int, on_device: bool = False) -> "tf.data.Dataset":
         """Return the same batches as a `tf.data.Dataset`, prepared ahead of the training step.
@@ -208,11 +177,9 @@ class Patches:
 
         first, last = self.rows
         bounds = tf.constant(self.bounds)
+        choose = partial(tf.searchsorted, bounds, side="right", out_type=tf.int64)
         cuts = [] if on_device else [_tensor_cut(pixels, size) for pixels, size in self.sources]
         compress = self.artefacts.compressor() if self.artefacts else None
-
-        def choose(words: "tf.Tensor") -> "tf.Tensor":
-            return tf.searchsorted(bounds, words, side="right", out_type=tf.int64)
 
         def batch(step: "tf.Tensor") -> "tf.Tensor | tuple[tf.Tensor, ...]":
             samples = step * self.batch + tf.range(first, last, dtype=tf.int64)
@@ -221,7 +188,7 @@ class Patches:
                 cut = (tf.stack([row + left, *more], -1) for row, left, *more in places)
                 whole = tuple(tf.cast(part, tf.int32) for part in cut)
                 return whole if len(whole) > 1 else whole[0]
-            clean, *degraded = (cut(*where) for cut, where in zip(cuts, places, strict=True))
+            clean, *degraded = (cut(where) for cut, where in zip(cuts, places, strict=True))
             if compress:
                 given = (clean, self._qualities(samples))
                 return clean, tf.ensure_shape(
@@ -247,15 +214,15 @@ class Patches:
         """Return where each sample is cut from each of `sources`, for NumPy or TensorFlow."""
         image, top, left, turn = (_words(self.seed, samples, stream) for stream in range(4))
         image, turn = choose(image), turn * 8 // WORD
-        width = take(self.widths, image)
-        rows = (take(self.heights, image) - self.size) // self.ratio + 1
+        width = take(self.images.widths, image)
+        rows = (take(self.images.heights, image) - self.size) // self.ratio + 1
         columns = (width - self.size) // self.ratio + 1
         top, left = top * rows // WORD, left * columns // WORD  # in pixels of the partners
         small = width // self.ratio
         whole = top * self.ratio, left * self.ratio
-        places = [(take(self.starts, image) + whole[0] * width, whole[1], width, turn)]
-        if self.degraded_starts is not None:
-            places.append((take(self.degraded_starts, image) + top * small, left, small, turn))
+        places = [(take(self.images.starts, image) + whole[0] * width, whole[1], width, turn)]
+        if self.degraded:
+            places.append((take(self.degraded.starts, image) + top * small, left, small, turn))
         return places
 
     def _qualities(self, samples: Tensor) -> Tensor:
@@ -266,74 +233,37 @@ class Patches:
         return artefacts.low + words * (artefacts.high - artefacts.low + 1) // WORD
 
 
-def _partners(images: ImageSet, degraded: ImageSet | None, size: int) -> tuple[list[int], int]:
-    """Return which degraded image belongs to each clean one, and how much smaller they are."""
-    if degraded is None:
-        return [], 1
-    sides = [zip(s.names, s.heights, s.widths, strict=True) for s in (images, degraded)]
-    order = pair_order(*([Found(n, int(h), int(w), False) for n, h, w in side] for side in sides))
-    ratio = int(images.heights[0] // degraded.heights[order[0]])
-    if size % ratio:
-        raise ImageError(
-            f"a patch of {size} pixels cannot be cut where the clean images are {ratio} times as "
-            "large as the degraded ones: take a multiple"
-        )
-    return order, ratio
-
-
-def _cut(
-    pixels: np.ndarray,
-    rows: np.ndarray,
-    lefts: np.ndarray,
-    widths: np.ndarray,
-    turns: np.ndarray,
-    size: int,
-) -> np.ndarray:
-    """Return square patches.
-
-    Args:
-        pixels: Of all images.
-        rows: Where in `pixels` the topmost row of the image begins that each patch touches.
-        lefts: First column of each patch.
-        widths: Width of each one's image.
-        turns: How each is turned.
-        size: Their side.
-    """
-    batch = np.empty((len(rows), size, size, pixels.shape[1]), pixels.dtype)
-    places = zip(*(each.tolist() for each in (rows, lefts, widths, turns)), strict=True)
-    for n, (row, left, width, turn) in enumerate(places):
+def _cut(pixels: np.ndarray, places: Places, size: int) -> np.ndarray:
+    """Return square patches of a side, cut from the pixels of all images."""
+    batch = np.empty((len(places[0]), size, size, pixels.shape[1]), pixels.dtype)
+    each = zip(*(part.tolist() for part in places), strict=True)
+    for n, (row, left, width, turn) in enumerate(each):
         band = pixels[row : row + size * width].reshape(size, width, -1)
         batch[n] = turned(band[:, left : left + size], turn)
     return batch
 
 
-def _tensor_cut(pixels: np.ndarray, size: int) -> "Callable[..., tf.Tensor]":
+def _tensor_cut(pixels: np.ndarray, size: int) -> Callable[[Places], Tensor]:
     """Return `_cut` for TensorFlow: a gather from pixels that stay where they are."""
     import tensorflow as tf
 
-    tensor = _tensor(pixels)
+    # Without a copy where TensorFlow can take the array over.
+    if pixels.ctypes.data % ALIGNED == 0 and pixels.flags.writeable:
+        tensor = tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
+    else:
+        with tf.device("CPU"):
+            tensor = tf.constant(pixels)
     rows, columns = np.indices((size, size), dtype=np.int64)
     turned_rows = tf.constant(np.stack([turned(rows, turn) for turn in range(8)]))
     turned_columns = tf.constant(np.stack([turned(columns, turn) for turn in range(8)]))
 
-    def cut(
-        row: "tf.Tensor", left: "tf.Tensor", width: "tf.Tensor", turn: "tf.Tensor"
-    ) -> "tf.Tensor":
+    def cut(places: Places) -> Tensor:
+        row, left, width, turn = places
         rows, columns = tf.gather(turned_rows, turn), tf.gather(turned_columns, turn)
         at = (row + left)[:, None, None] + rows * width[:, None, None] + columns
         return tf.ensure_shape(tf.gather(tensor, at), (None, size, size, pixels.shape[1]))
 
     return cut
-
-
-def _tensor(pixels: np.ndarray) -> "tf.Tensor":
-    """Return an array as a tensor on the CPU, without a copy where TensorFlow can take it over."""
-    import tensorflow as tf
-
-    if pixels.ctypes.data % ALIGNED == 0 and pixels.flags.writeable:
-        return tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
-    with tf.device("CPU"):
-        return tf.constant(pixels)
 
 
 def _words(seed: int, samples: Tensor, stream: int) -> Tensor:

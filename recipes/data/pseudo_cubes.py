@@ -48,24 +48,17 @@ def curves(rng: np.random.Generator, count: int, bands: int) -> np.ndarray:
 
 
 def materials(light: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how much of each pixel is of each material, by the hue alone.
+    """Return how much of each pixel `(pixels, 3)`, in linear light, is of each material, by hue.
 
-    Args:
-        light: `(pixels, 3)`, in linear light.
-        count: Of materials, at least 2.
-        rng: Chooses the pixels that begin as their centres.
-
-    Returns:
-        `(pixels, count)`, 0 or more, with a sum of 1 for each pixel.
+    That is `(pixels, count)`, 0 or more, with a sum of 1 for each pixel. The generator chooses the
+    pixels that begin as the centres of the materials, at least 2.
     """
     hues = (light + 0.01) / (light + 0.01).sum(axis=1, keepdims=True)
     centres = hues[rng.choice(len(hues), count, replace=False)]
     for _ in range(ROUNDS):
         nearest = _distances(hues, centres).argmin(axis=1)
-        centres = np.stack(
-            [hues[nearest == k].mean(axis=0) if (nearest == k).any() else centres[k]
-             for k in range(count)]
-        )  # fmt: skip
+        for k in np.unique(nearest):
+            centres[k] = hues[nearest == k].mean(axis=0)
     far = _distances(hues, centres)
     unit = max(float(far.min(axis=1).mean()), 1e-6) * SOFTNESS
     share = np.exp(-(far - far.min(axis=1, keepdims=True)) / unit)
@@ -77,19 +70,9 @@ def _distances(hues: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def spread(image: np.ndarray, bands: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a colour image as a cube.
+    """Return an image `(height, width, 3)`, sRGB in [0, 1], as a cube of materials and curves.
 
-    Args:
-        image: `(height, width, 3)`, sRGB in [0, 1].
-        bands: Of the cube.
-        rng: Draws materials and curves.
-
-    Returns:
-        uint16 `(height, width, bands)`, the brightest values 65535.
-
-    Example:
-        >>> spread(image, 31, np.random.default_rng(0)).shape  # image: (96, 96, 3)
-        (96, 96, 31)
+    The cube is uint16 `(height, width, bands)`, its brightest values 65535.
     """
     height, width, _ = image.shape
     light = convert_to_numpy(SRGB().inverse(image.reshape(-1, 3))).astype(np.float64)
@@ -118,24 +101,24 @@ def part(image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(small[top : top + side, left : left + side] / 255)
 
 
-def make(folders: list[Path], out: Path, count: int, bands: int, side: int, seed: int) -> None:
+def make(options: argparse.Namespace) -> None:
     """Write the cubes as `.npy`, `0000.npy` and so on, from the images in turn.
 
     Raises:
         UsageError: for numbers that make no cube.
         ImageError: if an image cannot be read.
     """
-    for name, value, least in (("count", count, 1), ("bands", bands, 2), ("side", side, 16)):
-        if value < least:
+    for name, least in (("count", 1), ("bands", 2), ("side", 16)):
+        if (value := getattr(options, name)) < least:
             raise UsageError(f"--{name} must be {least} or more. Received: {value}")
-    paths = [path for folder in folders for path in find_images(folder)]
-    rng = np.random.default_rng(seed)
+    paths = [path for folder in options.photographs.split(",") for path in find_images(folder)]
+    rng = np.random.default_rng(options.seed)
     order = rng.permutation(len(paths))
-    make_folder(out)
-    for number in range(count):
+    make_folder(options.out)
+    for number in range(options.count):
         image = to_channels(read_image(paths[order[number % len(paths)]]), "rgb")
-        cube = spread(part(image, side, rng), bands, rng)
-        write_npy(out / f"{number:04}.npy", cube)
+        cube = spread(part(image, options.side, rng), options.bands, rng)
+        write_npy(options.out / f"{number:04}.npy", cube)
 
 
 @command
@@ -147,14 +130,7 @@ def main(parser: argparse.ArgumentParser) -> Work:
     parser.add_argument("--bands", type=int, default=31)
     parser.add_argument("--side", type=int, default=160, help="of a cube in pixels, at most")
     parser.add_argument("--seed", type=int, default=0)
-    return lambda options: make(
-        [Path(each) for each in options.photographs.split(",")],
-        options.out,
-        options.count,
-        options.bands,
-        options.side,
-        options.seed,
-    )
+    return make
 
 
 if __name__ == "__main__":

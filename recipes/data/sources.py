@@ -23,22 +23,14 @@ import keras
 import numpy as np
 
 from recipes.data.cubes import Windows, cube_part
-from recipes.data.image_set import Found, ImageSet, Part, collect, stamp
+from recipes.data.image_set import CHANNELS, Found, ImageSet, Part, collect, stamp
 from zoo.machine.failures import printable
 from zoo.machine.memory import available_memory
-from zoo.pictures.images import (
-    ImageError,
-    encoded_size,
-    find_images,
-    read_header,
-    read_image,
-    to_channels,
-)
+from zoo.pictures.images import ImageError, encoded_size, find_images, read_header, read_image
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-CHANNELS = {"luma": 1, "grey": 1, "rgb": 3}  # what images are made into, and how many that are
 RATIOS = range(1, 9)  # how much larger than its degraded partner a clean image may be
 UNKNOWN = 4 * 2**30  # bytes of memory that are taken to be left where the system does not tell
 THREADS = 4  # that decode; each holds one image
@@ -77,8 +69,8 @@ def open_images(
         >>> print(images.describe())
         132 images, 0.01 to 3.24 megapixels, 233 MiB decoded, kept in memory
     """
-    parts = _parts(source, channels, quiet)
-    return _collected(parts, channels, _allowed(memory), scratch, quiet)
+    parts, count = _parts(source, channels, quiet), channel_count(channels)
+    return collect(parts, str(channels), count, _allowed(memory), scratch, quiet)
 
 
 def open_pairs(
@@ -94,15 +86,8 @@ def open_pairs(
 
     A degraded image may be smaller by a whole number, and may say so at the end of its name: the
     partner of `0001.png` is `0001.png`, or `0001x2.png` if it is half as large. Endings may differ.
-    Both sets come in the order of the clean ones.
-
-    Args:
-        clean: Source of the clean images.
-        degraded: Source of their partners.
-        channels: As in `open_images`, for both; no cubes.
-        memory: As in `open_images`, for both together.
-        scratch: As in `open_images`.
-        quiet: As in `open_images`.
+    Both sets come in the order of the clean ones. Arguments are those of `open_images`, without
+    cubes; the memory is for both sets together.
 
     Raises:
         ImageError: before anything is decoded, if an image has no partner or their sizes do not
@@ -111,27 +96,22 @@ def open_pairs(
     Example:
         >>> clean, degraded = open_pairs("DIV2K/HR", "DIV2K/LR_bicubic/X2", "rgb")
     """
-    if channels not in CHANNELS:  # each cube is stretched by its own values, which parts a pair
+    # each cube is stretched by its own values, which parts a pair
+    if isinstance(channels, Windows) or channels not in CHANNELS:
         raise ImageError(
             f"pairs come in one of the channels {(*CHANNELS,)}. Received: {channels!r}"
         )
     both = [_parts(source, channels, quiet) for source in (clean, degraded)]
-    found = [[image for part in parts for image in part.found] for parts in both]
-    order = pair_order(*found)
-    allowed = _allowed(memory)
-    first = _collected(both[0], channels, allowed, scratch, quiet)
+    order = pair_order(*([image for part in parts for image in part.found] for parts in both))
+    allowed, count = _allowed(memory), CHANNELS[channels]
+    first = collect(both[0], channels, count, allowed, scratch, quiet)
     if first.kept == "kept in memory":
         allowed -= first.pixels.nbytes
-    second = _collected(both[1], channels, allowed, scratch, quiet)
-    return first, second.in_order(order)
+    return first, collect(both[1], channels, count, allowed, scratch, quiet).at(order)
 
 
 def pair_order(clean: Sequence[Found], degraded: Sequence[Found]) -> list[int]:
-    """Return which degraded image belongs to each clean one.
-
-    Raises:
-        ImageError: if one has no partner, or sizes do not fit.
-    """
+    """Return which degraded image belongs to each clean one; refuse what does not fit."""
     there = {image.name: n for n, image in enumerate(degraded)}
     partners = [_partner(image, there) for image in clean]
     for n, partner in enumerate(partners):
@@ -182,20 +162,6 @@ def _allowed(memory: int | None) -> int:
     return (available_memory() or UNKNOWN) // 2 if memory is None else memory
 
 
-def _collected(
-    parts: Sequence[Part],
-    channels: Channels,
-    memory: int,
-    scratch: str | os.PathLike[str] | None,
-    quiet: bool,
-) -> ImageSet:
-    def convert(image: np.ndarray) -> np.ndarray:
-        return image if isinstance(channels, Windows) else to_channels(image, channels)
-
-    count = channel_count(channels)
-    return collect(parts, convert, count, str(channels), memory, scratch, quiet)
-
-
 def _parts(source: str, channels: Channels, quiet: bool) -> list[Part]:
     """Look at every part of a source; if there are several, names begin with their number."""
     if not isinstance(channels, Windows) and channels not in CHANNELS:
@@ -241,7 +207,12 @@ def _decoded(paths: Sequence[Path]) -> Iterator[np.ndarray]:
 
 
 def _tfds_part(source: str) -> Part:
-    name, split, wanted = _tfds_fields(source)
+    if not (fields := TFDS.fullmatch(source)):
+        raise ImageError(
+            "a TensorFlow Datasets source is tfds:NAME:SPLIT or tfds:NAME:SPLIT:KEY. Received: "
+            f"{source}"
+        )
+    name, split, wanted = fields.groups()
     tfds = _tfds(source)
     builder = _tfds_prepared(tfds, source, name)
     features = builder.info.features
@@ -265,7 +236,13 @@ def _tfds_part(source: str) -> Part:
         (str(path), path.stat().length, path.stat().mtime)
         for path in sorted(builder.data_path.iterdir())
     ]
-    return Part(found, repr((source, stamps)), lambda: _tfds_decoded(tfds, builder, split, key))
+
+    def read() -> Iterator[np.ndarray]:
+        decoders = tfds.decode.PartialDecoding({key: True})
+        for example in tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)):
+            yield example[key]
+
+    return Part(found, repr((source, stamps)), read)
 
 
 def _tfds(source: str) -> ModuleType:
@@ -281,16 +258,6 @@ def _tfds(source: str) -> ModuleType:
         with suppress(RuntimeError):  # already at work: then it has what it wants
             tf.config.set_visible_devices([], "GPU")  # or TensorFlow takes the memory of the GPU
     return tfds
-
-
-def _tfds_fields(source: str) -> tuple[str, str, str]:
-    fields = TFDS.fullmatch(source)
-    if not fields:
-        raise ImageError(
-            "a TensorFlow Datasets source is tfds:NAME:SPLIT or tfds:NAME:SPLIT:KEY. Received: "
-            f"{source}"
-        )
-    return fields[1], fields[2], fields[3] or ""
 
 
 def _tfds_prepared(tfds: ModuleType, source: str, name: str) -> "tfds.core.DatasetBuilder":
@@ -312,11 +279,3 @@ def _tfds_encoded(
     decoders = tfds.decode.PartialDecoding(wanted, decoders={key: tfds.decode.SkipDecoding()})
     for example in tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)):
         yield example.get("name", b"").decode(), example[key]
-
-
-def _tfds_decoded(
-    tfds: ModuleType, builder: "tfds.core.DatasetBuilder", split: str, key: str
-) -> Iterator[np.ndarray]:
-    decoders = tfds.decode.PartialDecoding({key: True})
-    for example in tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)):
-        yield example[key]

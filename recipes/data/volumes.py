@@ -21,20 +21,12 @@ from zoo.pictures.photos import Photo, read_header
 from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
 from zoo.restoring.channels import without_hidden
+from zoo.store import cubes
 from zoo.store.claims import ContentError, check_memory
-from zoo.store.cubes import (
-    LAYOUT,
-    Cube,
-    mat_arrays,
-    open_cube,
-    read_values,
-    span_of,
-    write_mat_like,
-)
-from zoo.store.cubes import SUFFIXES as CUBES
 from zoo.store.npy import write_npy
 
 ENVI = ".hdr"
+Say = Callable[[str], None]
 CENTRES = ("wavelengths", "wavelength", "bands")  # names of the field in MATLAB files
 
 
@@ -68,7 +60,7 @@ class Volume:
     bands_first: bool = False
     photo: Photo | None = None
     alpha: np.ndarray | None = None
-    cube: Cube | None = None
+    cube: cubes.Cube | None = None
     centres: str = ""
     header: Header | None = None
     ignored: np.ndarray | None = None
@@ -92,7 +84,7 @@ def read_volume(path: Path, bands_axis: str = "last", variable: str = "") -> Vol
     try:
         if suffix == ENVI:
             return _envi(path)
-        if suffix in CUBES:
+        if suffix in cubes.SUFFIXES:
             return _cube(path, bands_axis, variable)
     except ContentError as error:
         raise ImageError(f"{path} cannot be read: {error}") from None
@@ -106,7 +98,7 @@ def write_volume(
     values: np.ndarray,
     out: Path,
     scale: int = 1,
-    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
+    say: Say = lambda text: print(text, file=sys.stderr),
 ) -> Path:
     """Write restored values as the file of a volume was; return the path.
 
@@ -142,7 +134,7 @@ def write_volume(
         arrays = _variables(volume, volume.cube, back)
         if arrays.get(volume.centres, back) is None:
             say(f"of {volume.path} this is not kept: {volume.centres}")
-        write_mat_like(volume.path, part, arrays)
+        cubes.write_mat_like(volume.path, part, arrays)
     return path
 
 
@@ -152,33 +144,19 @@ def _photograph(path: Path) -> Volume:
     with open_rows(photo) as rows:
         values = rows(0, picture.height)
     check_memory(12 * values.size)
-    colours = picture.channels - picture.alpha
-    units = (values / picture.white).astype(np.float32)
-    alpha = units[..., colours:] if picture.alpha else None
-    unit = units[..., :colours]
-    if alpha is not None:
+    unit, alpha = (values / picture.white).astype(np.float32), None
+    if picture.alpha:
+        unit, alpha = unit[..., :-1], unit[..., -1:]
         unit = without_hidden(unit[None], alpha[None])[0].astype(np.float32)
     stored = f"{path} is written with {picture.colour} values, not as {photo.stored}"
     remarks = (photo.remark, rows.remark, stored if photo.stored else "")
-    return Volume(
-        path,
-        unit,
-        0.0,
-        picture.white,
-        picture.dtype,
-        photo=replace(photo, stored=""),
-        alpha=alpha,
-        remark="; ".join(each for each in remarks if each),
-    )
+    volume = Volume(path, unit, 0.0, picture.white, picture.dtype, alpha=alpha)
+    remark = "; ".join(filter(None, remarks))
+    return replace(volume, photo=replace(photo, stored=""), remark=remark)
 
 
 def _write_photograph(
-    volume: Volume,
-    photo: Photo,
-    values: np.ndarray,
-    path: Path,
-    scale: int,
-    say: Callable[[str], None],
+    volume: Volume, photo: Photo, values: np.ndarray, path: Path, scale: int, say: Say
 ) -> Path:
     """Write a photograph in its own format, or its bands as `.npy` if they are others."""
     height, width, bands = values.shape
@@ -199,20 +177,20 @@ def _write_photograph(
 
 
 def _cube(path: Path, bands_axis: str, variable: str) -> Volume:
-    cube = open_cube(path, variable)
+    cube = cubes.open_cube(path, variable)
     first = cube.bands_first(bands_axis)
-    values = read_values(path, cube)
+    values = cubes.read_values(path, cube)
     volume = _stretched(path, np.moveaxis(values, 0, -1) if first else values)
     if path.suffix.lower() != ".mat":
         return replace(volume, bands_first=first)
-    shapes, read = mat_arrays(path)
+    shapes, read = cubes.mat_arrays(path)
     sized = (name for name in CENTRES if np.prod(shapes.get(name, 0)) == volume.values.shape[-1])
     centres = next(sized, "")
     known = tuple(float(each) for each in np.ravel(read(centres))) if centres else ()
     return replace(volume, bands_first=first, cube=cube, centres=centres, wavelengths=known)
 
 
-def _variables(volume: Volume, cube: Cube, back: np.ndarray) -> dict[str, np.ndarray | None]:
+def _variables(volume: Volume, cube: cubes.Cube, back: np.ndarray) -> dict[str, np.ndarray | None]:
     """Return the variables of a MATLAB file that change; None for one that fits no more."""
     arrays: dict[str, np.ndarray | None] = {}
     if volume.centres and back.shape[-1] != volume.values.shape[-1]:
@@ -220,7 +198,7 @@ def _variables(volume: Volume, cube: Cube, back: np.ndarray) -> dict[str, np.nda
     if not cube.flat:
         return arrays | {cube.name: np.moveaxis(back, -1, 0) if volume.bands_first else back}
     if back.shape != volume.values.shape:
-        sizes = zip(LAYOUT, back.shape, strict=True)
+        sizes = zip(cubes.LAYOUT, back.shape, strict=True)
         arrays |= {name: np.array([[float(size)]]) for name, size in sizes}
     # MATLAB counts pixels down the columns
     return arrays | {cube.name: back.reshape((-1, back.shape[-1]), order="F").T}
@@ -229,8 +207,7 @@ def _variables(volume: Volume, cube: Cube, back: np.ndarray) -> dict[str, np.nda
 def _envi(path: Path) -> Volume:
     header, values = read_envi(path)
     ignored = None
-    if header.ignored is not None:
-        gap = header.ignored
+    if (gap := header.ignored) is not None:
         ignored = np.asarray(values != values if np.isnan(gap) else values == gap)
     volume = _stretched(path, values, ignored if np.any(ignored) else None)
     known = header.wavelengths if len(header.wavelengths) == values.shape[-1] else ()
@@ -254,7 +231,7 @@ def _stretched(path: Path, values: np.ndarray, ignored: np.ndarray | None = None
     if not known.size:
         raise ImageError(f"{path} has nothing but its value for no data")
     low, high = float(known.min()), float(known.max())
-    width = span_of(path, low, high)
+    width = cubes.span_of(path, low, high)
     unit = np.empty(values.shape, np.float32)
     for band in range(values.shape[-1]):  # one at a time: as float64 a whole cube may not fit
         stretched = (values[..., band].astype(np.float64) - low) / width

@@ -7,12 +7,11 @@ layouts that `recipes.datasets.layouts` knows:
     tfds.load("restoration_benchmarks/set5", split="test")
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from recipes.datasets.bsds300 import Example
+from recipes.datasets.bsds300 import Examples
 from recipes.datasets.layouts import BENCHMARKS, benchmark_files, read_benchmark
 
 CITATIONS = {
@@ -82,24 +81,19 @@ class RestorationBenchmarks(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         known = BENCHMARKS[self.builder_config.name]
-        features = {
-            "image": tfds.features.Image(shape=(None, None, 1 if known.grey else None)),
-            "name": tfds.features.Text(),
-        }
+        image = tfds.features.Image(shape=(None, None, 1 if known.grey else None))
         return tfds.core.DatasetInfo(
             builder=self,
             description=f"{known.title}: {known.number} clean images for testing restoration.",
-            features=tfds.features.FeaturesDict(features),
+            features=tfds.features.FeaturesDict({"image": image, "name": tfds.features.Text()}),
             citation=CITATIONS[self.builder_config.name],
         )
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, Example]]]:
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
         files = benchmark_files(dl_manager.manual_dir, self.builder_config.name)
         return {"test": self._generate_examples(files)}
 
-    def _generate_examples(self, files: list[Path]) -> Iterator[tuple[str, Example]]:
+    def _generate_examples(self, files: list[Path]) -> Examples:
         for path in files:
             image = read_benchmark(path, self.builder_config.name)
             yield path.stem, {"image": image, "name": path.stem}

@@ -11,7 +11,7 @@ and SHA-256 are checked, so no checksum of the archive is needed.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -21,20 +21,14 @@ from zoo.machine.walk import folders, walk
 from zoo.pictures.images import ImageError, read_header, read_image
 
 URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/BSDS300-images.tgz"
-Example: TypeAlias = dict[str, np.ndarray | str]  # `image` and `name`
+Examples: TypeAlias = Iterator[tuple[str, dict[str, np.ndarray | str]]]  # `image` and `name`
 SIZES = ((321, 481), (481, 321))
 
 
-class Split(NamedTuple):
-    """What the files of a split must be."""
-
-    number: int
-    sha256: str  # of all files in the order of their names, see `sha256_of_all`
-
-
+# What the files of a split must be: how many, and `sha256_of_all` in the order of their names.
 SPLITS = {
-    "train": Split(200, "d1adad04b134918ba69a59f7f177deb7e5e464a98b0c93af1fd29cf3646a6d10"),
-    "test": Split(100, "82bd3ee6e168a69004477e79063cbbc14581363711fc74fa2803fb5c3484e94f"),
+    "train": (200, "d1adad04b134918ba69a59f7f177deb7e5e464a98b0c93af1fd29cf3646a6d10"),
+    "test": (100, "82bd3ee6e168a69004477e79063cbbc14581363711fc74fa2803fb5c3484e94f"),
 }
 CITATION = """@inproceedings{martin2001database,
   title={A database of human segmented natural images and its application to evaluating segmentation
@@ -61,21 +55,16 @@ class Bsds300(tfds.core.GeneratorBasedBuilder):
     )
 
     def _info(self) -> tfds.core.DatasetInfo:
-        features = {
-            "image": tfds.features.Image(shape=(None, None, 3)),
-            "name": tfds.features.Text(),
-        }
+        image, text = tfds.features.Image(shape=(None, None, 3)), tfds.features.Text()
         return tfds.core.DatasetInfo(
             builder=self,
             description="300 photographs of the Berkeley segmentation data set, without segments.",
-            features=tfds.features.FeaturesDict(features),
+            features=tfds.features.FeaturesDict({"image": image, "name": text}),
             homepage="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/",
             citation=CITATION,
         )
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, Example]]]:
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
         try:
             splits = find_splits(Path(dl_manager.manual_dir))
         except AssertionError:  # there is no manual folder
@@ -84,10 +73,10 @@ class Bsds300(tfds.core.GeneratorBasedBuilder):
         if not splits:
             raise ImageError(f"{URL} did not hold the folders train and test")
         for split, folder in splits.items():
-            check(folder, SPLITS[split])
+            check(folder, *SPLITS[split])
         return {split: self._generate_examples(folder) for split, folder in splits.items()}
 
-    def _generate_examples(self, folder: Path) -> Iterator[tuple[str, Example]]:
+    def _generate_examples(self, folder: Path) -> Examples:
         for path in files(folder):
             yield path.stem, {"image": read_image(path), "name": path.stem}
 
@@ -116,20 +105,16 @@ def files(folder: Path) -> list[Path]:
     return walk(folder, (".jpg",), follow=True, deep=False).files
 
 
-def check(folder: Path, split: Split) -> None:
-    """Find out whether the files of a split are the published ones.
-
-    Raises:
-        ImageError: if they are not.
-    """
+def check(folder: Path, number: int, sha256: str) -> None:
+    """Refuse the files of a split where they are not the published ones."""
     paths = files(folder)
-    if len(paths) != split.number:
-        raise ImageError(f"{folder} must hold {split.number} images. It holds {len(paths)}")
+    if len(paths) != number:
+        raise ImageError(f"{folder} must hold {number} images. It holds {len(paths)}")
     for path in paths:
         height, width, _ = read_header(path)
         if (height, width) not in SIZES:
             raise ImageError(f"{path} has {width}x{height} pixels, not 481x321 or 321x481")
-    if (found := sha256_of_all(paths)) != split.sha256:
+    if (found := sha256_of_all(paths)) != sha256:
         raise ImageError(
             f"the images of {folder} are not the files that Berkeley published: their SHA-256 is "
             f"{found}"

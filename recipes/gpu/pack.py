@@ -55,60 +55,39 @@ class PackError(ValueError):
     """Something that cannot be packed, with the reason in one sentence."""
 
 
-def pack(
-    names: Sequence[str],
-    data: Path,
-    out: Path,
-    limit: int,
-    python: str = "",
-    packages: Sequence[str] = (),
-    more: Sequence[Path] = (),
-) -> str:
-    """Fill the folder; return the sizes in words.
-
-    Args:
-        names: Rows of `recipes.plan`.
-        data: Folder of all data.
-        out: Folder to fill; what it holds already besides images and wheels travels, too.
-        limit: Bytes that may travel in all.
-        python: Version of Python that wheels are packed for; empty: none are.
-        packages: Whose wheels.
-        more: Other files and folders that travel, such as a run that is to go on.
+def pack(given: argparse.Namespace) -> None:
+    """Fill the folder and print the sizes; what it holds besides images and wheels travels, too.
 
     Raises:
         PackError: if a row is unknown, wheels cannot be fetched, or all is above the limit.
         ImageError: if a folder of images is not there.
     """
-    folders = folders_of(names)
-    for path in more:
+    folders, out, limit = folders_of(given.names), given.out, int(given.limit * MIB)
+    for path in given.more:
         if not path.exists():
             raise PackError(f"there is no {path}, which is to travel")
     out.mkdir(parents=True, exist_ok=True)
     for old in ("images", "wheels"):
         shutil.rmtree(out / old, ignore_errors=True)
-    if python:
-        _fetch_wheels(out / "wheels", python, packages)
+    if given.python:
+        _fetch_wheels(out / "wheels", given.python, given.packages)
     sizes = {"repository": _repository(out), str(out): size_of(out)}
-    sizes |= {str(path): size_of(path) for path in more}
+    sizes |= {str(path): size_of(path) for path in given.more}
     with tempfile.TemporaryDirectory(dir=out) as temporary:
         images = Path(temporary) / "images"
         for form in FORMS:
-            _copy(folders, data, images, form)
+            _copy(folders, given.data, images, form)
             sizes["images"] = size_of(images)
             if sum(sizes.values()) <= limit:
                 images.rename(out / "images")
                 break
         else:
             raise PackError(f"what travels is above {limit / MIB:g} MiB: {_in_words(sizes)}")
-    return f"{_in_words(sizes)} travel, of {limit / MIB:g}; images {form}"
+    print(f"{_in_words(sizes)} travel, of {limit / MIB:g}; images {form}")
 
 
 def folders_of(names: Sequence[str]) -> list[str]:
-    """Return the folders of images that some rows need.
-
-    Raises:
-        PackError: for a name that is not in the plan.
-    """
+    """Return the folders of images that some rows of the plan need."""
     for name in names:
         if name not in ROWS:
             raise PackError(f"there is no row {name!r} in the plan; there are {', '.join(ROWS)}")
@@ -192,12 +171,7 @@ def main(parser: argparse.ArgumentParser) -> Work:
     parser.add_argument("--packages", nargs="+", default=[keras, "optree", "namex"], help=text)
     text = "what else travels, such as a run that is to go on"
     parser.add_argument("--more", nargs="+", type=Path, default=[], help=text)
-    return _work
-
-
-def _work(given: argparse.Namespace) -> None:
-    limit = int(given.limit * MIB)
-    print(pack(given.names, given.data, given.out, limit, given.python, given.packages, given.more))
+    return pack
 
 
 if __name__ == "__main__":

@@ -68,11 +68,7 @@ class Place:
 
 
 def read_job(text: str) -> Job:
-    """Return the job of `NAME:SECONDS` or `NAME:SECONDS:resume`.
-
-    Raises:
-        ValueError: for another text, an unknown row, or seconds in which nothing can start.
-    """
+    """Return the job of `NAME:SECONDS` or `NAME:SECONDS:resume`; ValueError for another text."""
     name, _, rest = text.partition(":")
     seconds, _, resume = rest.partition(":")
     if name not in ROWS:
@@ -119,14 +115,10 @@ def _stop(process: subprocess.Popen[bytes]) -> int:
 
 
 def keep(workdir: Path, target: Path, part: int, finished: bool) -> None:
-    """Pack a finished run, or the newest checkpoint of one that was cut.
+    """Pack a finished run, or the newest checkpoint of one that was cut, where there is any.
 
-    Args:
-        workdir: Work folder of the run; nothing is packed where there is none.
-        target: The tar. What is cut, and what is larger than a part, goes into `TARGET.part.000`,
-            `TARGET.part.001`, ... instead.
-        part: Bytes of the largest file.
-        finished: Whether the run is.
+    What is cut, and what is larger than a part, goes into `TARGET.part.000`, `TARGET.part.001`, ...
+    instead of the target.
     """
     newest = sorted(workdir.glob("checkpoints/step-*.weights.h5"))[-1:]
     if finished:
@@ -154,11 +146,7 @@ def _split(path: Path, part: int) -> None:
 
 
 def prepared(wheels: Path, work: Path) -> dict[str, str]:
-    """Install the wheels, where there are any, into the work folder; return the environment.
-
-    Raises:
-        OSError: if they cannot be installed.
-    """
+    """Install the wheels, where there are any, into the work folder; return the environment."""
     environment = {
         "KERAS_BACKEND": "jax",
         "JAX_COMPILATION_CACHE_DIR": str(work / "compiled"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.machine.failures import ZooError
-from zoo.machine.files import make_folder, replacing, write_atomically
+from zoo.machine.files import make_folder, replacing
 from zoo.machine.parts import temporary_folder
 from zoo.machine.walk import walk
 from zoo.pictures.formats import SUFFIXES
@@ -37,10 +37,7 @@ class Place:
         return "://" not in self.address
 
     def pictures(self, without: "Place") -> list[str]:
-        """Return the names of the pictures below it, sorted; hidden ones are passed over.
-
-        Args:
-            without: A place whose pictures do not count, where it lies below.
+        """Return the names of the pictures below it, sorted, without hidden ones and another place.
 
         Raises:
             PlaceError: if it is not there, or holds no picture.
@@ -107,22 +104,22 @@ class Place:
         with temporary_folder() as folder:
             copy = folder / posixpath.basename(name)
             yield copy
-            self._put(copy, name)
+            system, root = self._opened()
+            parent = posixpath.dirname(posixpath.join(root, name))
+            sent = posixpath.join(parent, f"{PART}{secrets.token_hex(8)}")
+            system.makedirs(parent, exist_ok=True)
+            system.put_file(str(copy), sent)
+            system.mv(sent, posixpath.join(root, name))
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
-        if self.is_local:
-            make_folder(self.address)
-            write_atomically(Path(self.address) / name, content)
-            return
         with self.writing(name) as path:
             path.write_bytes(content)
 
     def remove_parts(self, names: list[str]) -> None:
-        """Remove what killed processes have left of files that were being sent.
+        """Remove what killed processes have left of files that were being sent, of all names there.
 
-        Args:
-            names: All files there; on this machine the next that writes into a folder removes it.
+        On this machine the next that writes into a folder removes it.
         """
         if self.is_local:
             return
@@ -130,15 +127,6 @@ class Place:
         for name in names:
             if posixpath.basename(name).startswith(PART):
                 system.rm_file(posixpath.join(root, name))
-
-    def _put(self, copy: Path, name: str) -> None:
-        system, root = self._opened()
-        target = posixpath.join(root, name)
-        folder = posixpath.dirname(target)
-        part = posixpath.join(folder, f"{PART}{secrets.token_hex(8)}")
-        system.makedirs(folder, exist_ok=True)
-        system.put_file(str(copy), part)
-        system.mv(part, target)
 
     def _opened(self) -> tuple[Any, str]:
         """Return the file system and the path in it."""

@@ -38,11 +38,7 @@ class Orders:
 
 
 class Worker:
-    """Restores one picture after the other with one network; an actor of Ray.
-
-    Args:
-        orders: How.
-    """
+    """Restores one picture after the other with one network; an actor of Ray."""
 
     def __init__(self, orders: Orders) -> None:
         # Before the backend is imported: a worker leaves the other cores to the other workers.
@@ -56,13 +52,9 @@ class Worker:
         self.network = open_network(orders.weights, dtype=orders.dtype)
 
     def __call__(self, row: Row) -> Row:
-        """Restore a picture; what went wrong is told, not raised.
+        """Restore the picture of a row's `name`; what went wrong is told, not raised.
 
-        Args:
-            row: With its `name`.
-
-        Returns:
-            The row of the report: name, result (`restored`, `kept` or `failed`), remark, seconds.
+        The row of the report has name, result (`restored`, `kept` or `failed`), remark, seconds.
         """
         from zoo.machine.failures import sentence
 

@@ -56,12 +56,8 @@ class Check(TypedDict):
 def check(network: Network, chosen: Format, path: Path, task: Task, int8: bool) -> Check:
     """Return `signatures`, `parity` and `psnr` of an exported file.
 
-    Args:
-        network: As Keras runs it, on whole pictures.
-        chosen: The format.
-        path: The file.
-        task: What the network is for.
-        int8: Whether the file is in integers, which differ as they like.
+    It is compared with the network as Keras runs it, on whole pictures. In integers it may differ
+    as it likes.
 
     Raises:
         ExportError: if it cannot be run, differs by more than the bound, or loses more than

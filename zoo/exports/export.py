@@ -98,9 +98,9 @@ def export(
         format: One of the table.
         int8: LiteRT only: weights and activations in 8-bit integers, calibrated on the training
             photographs of `zoo/samples`, with noise of all levels for a network that takes the
-            level. Image and output stay float32 and are converted at the
-            ends. None of the rest falls back to floating point: such a network is refused, and so
-            is one that loses more than 1 dB on the sample photographs (`dncnn-gray-25` does).
+            level. Image and output stay float32 and are converted at the ends. None of the rest
+            falls back to floating point: such a network is refused, and so is one that loses more
+            than 1 dB on the sample photographs (`dncnn-gray-25` does).
         scale: Upsampling factor, for a model of SRCNN, which does not show it. Names know theirs.
         overwrite: Whether what an earlier export left at `out` is replaced.
 
@@ -164,12 +164,7 @@ def export(
 
 
 def describe(report: Report, out: str | os.PathLike[str]) -> str:
-    """Return a report of `export` in two lines.
-
-    Args:
-        report: What `export` returned.
-        out: What it wrote.
-    """
+    """Return a report of `export`, and what it wrote, in two lines."""
     parity, psnr = report["parity"], report["psnr"]
     size = sum(file["bytes"] for file in report["files"].values()) / 1024
     bound = "" if parity["bound"] is None else f" (at most {parity['bound']:.0e})"

@@ -16,7 +16,7 @@ from zoo.runtimes.engines import keras_engine
 from zoo.runtimes.errors import ExportError
 from zoo.runtimes.formats import Format
 from zoo.runtimes.signatures import Calibration, Engine
-from zoo.store.card import Card, Json
+from zoo.store.card import Json
 from zoo.store.hub import CARD, CONFIG, WEIGHTS
 from zoo.store.weight import Weight, save_card
 
@@ -25,22 +25,12 @@ FIRST = "import zoo first (pip install asykeras): it makes this layer known to K
 
 
 def write_folder(
-    weight: Weight | None,
-    network: keras.Model,
-    path: Path,
-    scale: int = 1,
-    calibration: Calibration = None,
+    weight: Weight | None, network: keras.Model, path: Path, scale: int, calibration: Calibration
 ) -> None:
-    """Write the folder: the model as Keras has it, our card and the page.
+    """Write the folder: the model as Keras has it, in float32, our card and the page.
 
-    The weights are a copy of the file of the card, where it is one of Keras.
-
-    Args:
-        weight: Of the network, with its card.
-        network: In float32.
-        path: The folder; it is made.
-        scale: Not needed, since the card says it.
-        calibration: Not needed.
+    The weights are a copy of the file of the card, where it is one of Keras; the scale is the
+    card's.
 
     Raises:
         ExportError: if there is no card, or it is one for several networks (MDSR).
@@ -57,25 +47,15 @@ def write_folder(
         _say_what_is_needed(path / CONFIG)
     if not isinstance(weight, Foreign):
         shutil.copyfile(weight.file, path / WEIGHTS)
-    card = _card(weight.card, network, path)
+    files: dict[str, Json] = {CONFIG: sha256(path / CONFIG)}
+    card = replace(weight.card, parameters=network.count_params(), url="").with_more(files=files)
     save_card(path / WEIGHTS, card)
     (path / "README.md").write_text(page(weight.title, card, own))
 
 
 def read(path: Path) -> dict[str, Engine]:
     """Return the network of a folder that `write_folder` wrote, as Keras itself opens it."""
-    return {"serve": _engine(keras.saving.load_model(path, compile=False))}
-
-
-def _engine(network: keras.Model) -> Engine:
-    return keras_engine(network, "cpu:0")
-
-
-def _card(card: Card, network: keras.Model, path: Path) -> Card:
-    """Return a card that names the files of the folder."""
-    files: dict[str, Json] = {CONFIG: sha256(path / CONFIG)}
-    card = replace(card, parameters=network.count_params(), url="")
-    return card.with_more(files=files)
+    return {"serve": keras_engine(keras.saving.load_model(path, compile=False), "cpu:0")}
 
 
 def _say_what_is_needed(config: Path) -> None:
@@ -89,11 +69,4 @@ def _say_what_is_needed(config: Path) -> None:
     config.write_text(json.dumps(described))
 
 
-HUB = Format(
-    "hub",
-    "",
-    partial(write_folder, None),
-    read,
-    mark=CARD,
-    needs_tensorflow=False,
-)
+HUB = Format("hub", "", partial(write_folder, None), read, mark=CARD, needs_tensorflow=False)

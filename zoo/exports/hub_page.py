@@ -17,32 +17,26 @@ METRICS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "rmse": "RMSE", "nrmse": "NRMSE"
 def page(name: str, card: Card, own_layers: bool) -> str:
     """Return README.md: the metadata that the hub reads, and the text that people read.
 
-    Args:
-        name: Of the weight.
-        card: Its card, with every test.
-        own_layers: Whether Keras knows its layers after `import zoo` alone.
+    With layers of our own it says that Keras knows them after `import zoo` alone.
     """
-    parts = [
-        _metadata(name, card),
-        f"# {name}\n\n{_purpose(card)}",
-        _usage(name, card, own_layers),
-        _measured(card),
-        _training(card),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    about = f"# {name}\n\n{_purpose(card)}"
+    usage = _usage(name, card, own_layers)
+    parts = [_metadata(name, card), about, usage, _measured(card), _training(card)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _metadata(name: str, card: Card) -> str:
     """Return the block of YAML; JSON is YAML, so every value is written as JSON."""
     licence = str(card.more.get("licence", "unknown"))
     known = licence.lower() in LICENCES
+    kind = _task(card.use.scale).lower()
     said: dict[str, Json] = {
         "library_name": "keras",
         "pipeline_tag": "image-to-image",
         "license": licence.lower() if known else "other",
         **({} if known else {"license_name": licence}),
         "datasets": [*_datasets(card)],
-        "tags": _tags(card),
+        "tags": ["keras", "asykeras", "image-restoration", kind, card.builder.lower()],
         "model-index": [{"name": name, "results": [_result(test) for test in card.tests]}],
     }
     if not card.tests:
@@ -58,29 +52,24 @@ def _datasets(card: Card) -> Iterator[str]:
         yield re.sub(r"[^a-z0-9.]+", "-", DATA.get(part, part).lower()).strip("-")
 
 
-def _tags(card: Card) -> list[Json]:
-    kind = "super-resolution" if card.use.scale > 1 else "denoising"
-    return ["keras", "asykeras", "image-restoration", kind, card.builder.lower()]
-
-
 def _result(test: Test) -> Json:
     """Return a test as an entry of `model-index`."""
-    values = {key: getattr(test, key) for key in METRICS}
     metrics: list[Json] = [
-        {"type": key, "name": METRICS[key], "value": value}
-        for key, value in values.items()
-        if value
+        {"type": key, "name": name, "value": value}
+        for key, name in METRICS.items()
+        if (value := getattr(test, key))
     ]
     kind = re.sub(r"[^a-z0-9]+", "-", test.data.lower())
+    task = _task(parse(test.task).scale)
     return {
-        "task": {"type": "image-to-image", "name": f"{_task(test)} ({test.task})"},
+        "task": {"type": "image-to-image", "name": f"{task} ({test.task})"},
         "dataset": {"type": kind, "name": f"{test.data} ({test.images} images)"},
         "metrics": metrics,
     }
 
 
-def _task(test: Test) -> str:
-    return "Super-resolution" if parse(test.task).scale > 1 else "Denoising"
+def _task(scale: int) -> str:
+    return "Super-resolution" if scale > 1 else "Denoising"
 
 
 def _purpose(card: Card) -> str:

@@ -22,12 +22,10 @@ LEVELS = (0.0, 75 / 255)
 
 
 def use_of(model: keras.Model, card: Card | None, scale: int | None) -> Use:
-    """Return how a network is used.
+    """Return how a network is used that makes one image of one.
 
-    Args:
-        model: One image in, one image out.
-        card: Of its weights, if there is one.
-        scale: Upsampling factor, where the caller knows it; 1 is a denoiser.
+    The scale is the caller's, else the one on the card of its weights, else what it shows; that of
+    a denoiser is 1.
 
     Raises:
         ExportError: if the output is no whole number of times as large as the input, or another

@@ -11,10 +11,9 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Build the networks of the block so that they compute in a precision.
+    """Build the networks of the block so that they compute in one of `PRECISIONS`.
 
-    Args:
-        precision: One of `PRECISIONS`. Weights, inputs and outputs are float32 in any case.
+    Weights, inputs and outputs are float32 in any case.
 
     Raises:
         ValueError: for another precision.

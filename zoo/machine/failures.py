@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 # What turns text around or ends its line, beside the control characters.
 _TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x2028, 0x2029}
@@ -18,12 +21,7 @@ class ZooError(ValueError):
 
 
 def sentence(error: BaseException, subject: object = "") -> str:
-    """Return one line about an error, which names the file that it is about.
-
-    Args:
-        error: Whatever was raised.
-        subject: What was worked on, for errors that do not say it.
-    """
+    """Return one line about an error that names its file or, where it has none, the subject."""
     about = str(subject)
     if isinstance(error, OSError) and error.strerror:
         about = _name(error.filename) or about
@@ -37,6 +35,17 @@ def sentence(error: BaseException, subject: object = "") -> str:
     else:
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return printable(text if not about or about in text else f"{about}: {text}")
+
+
+@contextmanager
+def naming(path: Path, numbers: Container[int] = ()) -> Iterator[None]:
+    """Let errors of the system name a file: all, or those of some numbers that name none."""
+    try:
+        yield
+    except OSError as error:
+        if numbers and (error.filename is not None or error.errno not in numbers):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def reason(error: Exception) -> str:

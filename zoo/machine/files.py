@@ -5,10 +5,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoo.machine.failures import naming
 from zoo.machine.parts import part_folder, remove_abandoned
 
 # What a file system answers that does not know how to wait for its disk.
@@ -34,23 +35,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     with part_folder(target.parent) as folder:
         part = folder / target.name
-        with _naming(target, _NO_ROOM):
+        with naming(target, _NO_ROOM):
             yield part
         # The bytes are on the disk before the name is: a crash leaves the old file or the new one.
-        with _naming(target):
+        with naming(target):
             flush(part)
             os.replace(part, target)
-
-
-@contextmanager
-def _naming(path: Path, numbers: Container[int] = ()) -> Iterator[None]:
-    """Let errors of the system name a file: all, or those of some numbers that name none."""
-    try:
-        yield
-    except OSError as error:
-        if numbers and (error.filename is not None or error.errno not in numbers):
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def flush(path: Path) -> None:
@@ -87,14 +77,11 @@ def check_room(folder: str | os.PathLike[str], size: int) -> None:
         OSError: if the disk is full, or the file would be larger than is allowed.
     """
     remove_abandoned(Path(folder))
-    try:
-        with tempfile.TemporaryFile(dir=folder, prefix=".part-") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            elif shutil.disk_usage(folder).free < size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from None
+    with naming(Path(folder)), tempfile.TemporaryFile(dir=folder, prefix=".part-") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        elif shutil.disk_usage(folder).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+from zoo.machine.failures import naming
 from zoo.machine.signals import delivered, held
 
 try:
@@ -16,10 +17,6 @@ except ImportError:  # Windows
 
 # What mounts without locks answer.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-
-
-class Unsupported(Exception):
-    """The system, or a mount of it, has no locks on files."""
 
 
 @contextmanager
@@ -35,13 +32,8 @@ def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
     """
     target = Path(path)
     with held():
-        file: int | Literal[False] | None = None
-        try:
+        with naming(target.parent):
             file = lock_file(target)
-        except Unsupported:
-            pass
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(target.parent)) from None
         try:
             with delivered():
                 yield None if file is None else file is not False
@@ -51,19 +43,19 @@ def locked(path: str | os.PathLike[str]) -> Iterator[bool | None]:
                 os.close(file)
 
 
-def lock_file(path: Path, create: bool = True) -> int | Literal[False]:
+def lock_file(path: Path, create: bool = True) -> int | Literal[False] | None:
     """Open a file and lock it.
 
     Returns:
-        The descriptor, whose closing ends the lock, or False where another process holds it.
+        The descriptor, whose closing ends the lock; False where another process holds it; None
+        where there are no locks: then no lock file of ours is left.
 
     Raises:
-        Unsupported: where there are no locks; then no lock file of ours is left.
         FileNotFoundError: if there is no such file and none is to be made.
         OSError: if it cannot be opened; also where it is a symbolic link.
     """
     if fcntl is None:
-        raise Unsupported
+        return None
     while True:
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
         file = os.open(path, flags, 0o666)
@@ -79,7 +71,7 @@ def lock_file(path: Path, create: bool = True) -> int | Literal[False]:
                 _unlink(path, file)
             os.close(file)
             if error.errno in _NO_LOCKS:
-                raise Unsupported from None
+                return None
             raise
         os.close(file)  # its last holder has removed it meanwhile
 

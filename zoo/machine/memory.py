@@ -7,13 +7,8 @@ NO_LIMIT = 2**62
 # Files of a control group, of its second and first version: limit, use, and the field of the
 # statistics that counts files which the kernel remembers.
 GROUPS = (
-    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-    (
-        "/sys/fs/cgroup/memory",
-        "memory.limit_in_bytes",
-        "memory.usage_in_bytes",
-        "total_inactive_file",
-    ),
+    ("/sys/fs/cgroup/memory.", "max", "current", "inactive_file"),
+    ("/sys/fs/cgroup/memory/memory.", "limit_in_bytes", "usage_in_bytes", "total_inactive_file"),
 )
 
 
@@ -49,10 +44,10 @@ def too_much(needed: int) -> str:
 
 def _left_by_control_group() -> int:
     """Return what a container may still take; a very large number where there is no limit."""
-    for folder, limit, used, cache in GROUPS:
+    for memory, limit, used, cache in GROUPS:
         try:
-            left = int(Path(folder, limit).read_text()) - int(Path(folder, used).read_text())
-            lines = Path(folder, "memory.stat").read_text().splitlines()
+            left = int(Path(memory + limit).read_text()) - int(Path(memory + used).read_text())
+            lines = Path(f"{memory}stat").read_text().splitlines()
             # files that the kernel remembers count as used, and are dropped when memory is short
             return left + int(dict(line.split() for line in lines)[cache])
         except (OSError, ValueError, KeyError):  # no such file, or the word "max": no limit

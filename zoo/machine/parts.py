@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zoo.machine.locks import Unsupported, lock_file
+from zoo.machine.failures import naming
+from zoo.machine.locks import lock_file
 from zoo.machine.signals import delivered, held
 
 NAME = re.compile(r"\.part-[0-9]+-[0-9a-f]{16}")
@@ -37,10 +38,8 @@ def part_folder(parent: str | os.PathLike[str]) -> Iterator[Path]:
         _cleared.add(home)
         remove_abandoned(folder)
     with held():
-        try:
+        with naming(folder):
             part, mark = _claim(folder)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(folder)) from None
         try:
             with delivered():
                 yield part / CONTENT
@@ -76,8 +75,6 @@ def _claim(folder: Path) -> tuple[Path, int | None]:
         part.mkdir(mode=0o700)
         try:
             mark = lock_file(part / MARK)
-        except Unsupported:
-            mark = None
         except FileNotFoundError:  # another process took it for abandoned
             continue
         if mark is not False:
@@ -104,9 +101,7 @@ def _remove_if_free(part: Path) -> None:
     except FileNotFoundError:  # killed before the mark was there: then nothing else is
         part.rmdir()
         return
-    except Unsupported:
-        return
-    if mark is not False:
+    if mark is not None and mark is not False:
         _remove(part)
         os.close(mark)
 

@@ -8,7 +8,7 @@ import numpy as np
 from zoo.machine.dtype import PRECISIONS
 from zoo.machine.failures import first_line
 from zoo.machine.parts import temporary_folder
-from zoo.runtimes import onnx, openvino
+from zoo.runtimes import openvino
 from zoo.runtimes.errors import ExportError, in_one_sentence
 from zoo.runtimes.formats import FORMATS
 from zoo.runtimes.precision import in_float32
@@ -59,14 +59,12 @@ def exported_engine(network: keras.Model, engine: str, dtype: str | None = None)
     with temporary_folder() as folder:
         try:
             with in_one_sentence(f"{network.name} cannot be run by {engine}"):
-                network = in_float32(network)
-                if engine == "onnxruntime":
-                    path = folder / "network.onnx"
-                    onnx.write(network, path)
-                    return onnx.read(path)["serve"]
-                path = folder / "network.xml"
-                openvino.write(network, path)
-                return openvino.read(path, dtype or "float32")["serve"]
+                chosen = FORMATS[ENGINES[engine]]
+                path = folder / f"network{chosen.ending}"
+                chosen.write(in_float32(network), path, 1, None)
+                if dtype == "bfloat16":
+                    return openvino.read(path, dtype)["serve"]
+                return chosen.read(path)["serve"]
         except ExportError as error:
             raise ValueError(str(error)) from None
 

@@ -14,11 +14,7 @@ class ExportError(ZooError):
 
 @contextmanager
 def in_one_sentence(what: str) -> Iterator[None]:
-    """Turn what a converter or a runtime raises, of any kind and length, into an ExportError.
-
-    Args:
-        what: Beginning of the message: what failed.
-    """
+    """Turn what a converter or a runtime raises into an ExportError that begins with `what`."""
     try:
         yield
     except (ExportError, OSError):

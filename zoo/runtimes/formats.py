@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -21,7 +21,7 @@ class Format:
         write: Writes a network to a path, given its scale and, for int8, what it is calibrated on.
         read: Returns the functions of a file by name. All formats have `serve`, the network on
             float32; each takes a list of arrays, image and perhaps sigma.
-        packages: Names to import -> names to install.
+        packages: Names to import; those to install have hyphens for underscores.
         companions: Endings of more files beside it.
         quantizes: Whether it has int8.
         mark: Of a folder, the file that shows that an export wrote it.
@@ -32,7 +32,7 @@ class Format:
     ending: str
     write: Callable[[keras.Model, Path, int, Calibration], None]
     read: Callable[[Path], dict[str, Engine]]
-    packages: dict[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
     companions: tuple[str, ...] = ()
     quantizes: bool = False
     mark: str = ""
@@ -40,34 +40,15 @@ class Format:
 
     def missing(self) -> str:
         """Return which packages are not installed and how to install them, or nothing."""
-        names = [pip for name, pip in self.packages.items() if not importlib.util.find_spec(name)]
-        return f"{', '.join(names)}: pip install 'asykeras[{self.name}]'" if names else ""
+        names = [name for name in self.packages if not importlib.util.find_spec(name)]
+        listed = ", ".join(names).replace("_", "-")
+        return f"{listed}: pip install 'asykeras[{self.name}]'" if names else ""
 
 
 _ALL = (
     Format("savedmodel", "", savedmodel.write, savedmodel.read, mark="saved_model.pb"),
-    Format(
-        "onnx",
-        ".onnx",
-        onnx.write,
-        onnx.read,
-        packages={"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"},
-    ),
-    Format(
-        "litert",
-        ".tflite",
-        litert.write,
-        litert.read,
-        packages={"ai_edge_litert": "ai-edge-litert"},
-        quantizes=True,
-    ),
-    Format(
-        "openvino",
-        ".xml",
-        openvino.write,
-        openvino.read,
-        packages={"openvino": "openvino"},
-        companions=(".bin",),
-    ),
+    Format("onnx", ".onnx", onnx.write, onnx.read, ("tf2onnx", "onnx", "onnxruntime")),
+    Format("litert", ".tflite", litert.write, litert.read, ("ai_edge_litert",), quantizes=True),
+    Format("openvino", ".xml", openvino.write, openvino.read, ("openvino",), (".bin",)),
 )
 FORMATS = {each.name: each for each in _ALL}

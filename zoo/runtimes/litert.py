@@ -8,16 +8,13 @@ import keras
 import numpy as np
 
 from zoo.runtimes.errors import ExportError
-from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import Calibration, Engine, keras_signature
+from zoo.runtimes.signatures import Calibration, Engine, keras_signature, named, refuse_loops
 
 # Pixels a side of the parts that int8 is calibrated on.
 PART = 128
 
 
-def write(
-    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
-) -> None:
+def write(network: keras.Model, path: Path, scale: int, calibration: Calibration) -> None:
     """Write the file, with LiteRT's own operators alone and none of TensorFlow's.
 
     With inputs to be calibrated on, two parts of each, weights and activations are in 8 bit.
@@ -51,22 +48,14 @@ def read(path: Path) -> dict[str, Engine]:
 
     interpreter = Interpreter(str(path))
     runner = interpreter.get_signature_runner("serving_default")
-
-    def run(inputs: list[np.ndarray]) -> np.ndarray:
-        return runner(**_named(inputs))["output_0"]
-
-    return {"serve": run}
+    return {"serve": lambda inputs: runner(**named(inputs))["output_0"]}
 
 
 def _parts(calibration: Iterable[list[np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
     """Yield two parts of each of the inputs."""
     for image, *others in calibration:
         for part in (image[:, :PART, :PART], image[:, -PART:, -PART:]):
-            yield _named([part, *others])
-
-
-def _named(inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return dict(zip(("image", "sigma"), inputs, strict=False))
+            yield named([part, *others])
 
 
 def _check_integers(network: keras.Model, path: Path) -> None:
@@ -78,8 +67,7 @@ def _check_integers(network: keras.Model, path: Path) -> None:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
-        str(path),
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     )
     ends = [*interpreter.get_input_details(), *interpreter.get_output_details()]
     known = {each["index"] for each in ends}

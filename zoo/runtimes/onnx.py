@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import INPUTS, Calibration, Engine, concrete_function
+from zoo.runtimes.signatures import INPUTS, Calibration, Engine, concrete_function, refuse_loops
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def write(
-    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
-) -> None:
+def write(network: keras.Model, path: Path, scale: int, calibration: Calibration) -> None:
     """Write the file by tf2onnx."""
     import onnx
 
     refuse_loops("onnx", network)
-    with _quiet("tf2onnx"):
+    with _quiet():
         model = _convert(network)
     _name_sizes(model)
     onnx.save(model, path)
@@ -48,12 +45,7 @@ def _convert(network: keras.Model) -> "ModelProto":
     keeps a set.
     """
     import tensorflow as tf
-    from tf2onnx.optimizer import optimize_graph
-    from tf2onnx.optimizer.back_to_back_optimizer import BackToBackOptimizer
-    from tf2onnx.optimizer.const_fold_optimizer import ConstFoldOptimizer
-    from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
-    from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
-    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+    from tf2onnx import optimizer
     from tf2onnx.tf_loader import from_function
     from tf2onnx.tfonnx import process_tf_graph
 
@@ -68,13 +60,13 @@ def _convert(network: keras.Model) -> "ModelProto":
             graph, input_names=inputs, output_names=outputs, tensors_to_rename=names
         )
     optimizers = {
-        "optimize_transpose": TransposeOptimizer,
-        "fold_constants": ConstFoldOptimizer,
-        "merge_duplication": MergeDuplicatedNodesOptimizer,
-        "remove_identity": IdentityOptimizer,
-        "remove_back_to_back": BackToBackOptimizer,
+        "optimize_transpose": optimizer.TransposeOptimizer,
+        "fold_constants": optimizer.ConstFoldOptimizer,
+        "merge_duplication": optimizer.MergeDuplicatedNodesOptimizer,
+        "remove_identity": optimizer.IdentityOptimizer,
+        "remove_back_to_back": optimizer.BackToBackOptimizer,
     }
-    return optimize_graph(converted, optimizers=optimizers).make_model(network.name)
+    return optimizer.optimize_graph(converted, optimizers=optimizers).make_model(network.name)
 
 
 def _name_sizes(model: "ModelProto") -> None:
@@ -88,9 +80,9 @@ def _name_sizes(model: "ModelProto") -> None:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Silence a converter's log and warnings: what fails raises."""
-    logger = logging.getLogger(name)
+def _quiet() -> Iterator[None]:
+    """Silence the converter's log and warnings: what fails raises."""
+    logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:

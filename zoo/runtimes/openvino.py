@@ -3,26 +3,22 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from zoo.machine.parts import temporary_folder
 from zoo.runtimes import savedmodel
-from zoo.runtimes.loops import refuse_loops
-from zoo.runtimes.signatures import INPUTS, Calibration, Engine
+from zoo.runtimes.signatures import Calibration, Engine, named, refuse_loops
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names
 
 
-def write(
-    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
-) -> None:
+def write(network: keras.Model, path: Path, scale: int, calibration: Calibration) -> None:
     """Write the `.xml` file and the `.bin` file beside it, with weights in float32."""
     import openvino
 
     refuse_loops("openvino", network)
     with temporary_folder() as folder:
         # Read from files: OpenVINO's `convert_model` reports its use over the network.
-        savedmodel.write(network, folder / "network")
+        savedmodel.write(network, folder / "network", 1, None)
         model = openvino.Core().read_model(str(folder / "network"))
         openvino.save_model(model, str(path), compress_to_fp16=False)
 
@@ -36,10 +32,5 @@ def read(path: Path, precision: str = "float32") -> dict[str, Engine]:
 
     hint = {"INFERENCE_PRECISION_HINT": HINTS[precision]}
     compiled = openvino.Core().compile_model(str(path), "CPU", hint)
-
-    def run(inputs: list[np.ndarray]) -> np.ndarray:
-        named = dict(zip(INPUTS, inputs, strict=False))
-        # A copy: the array is overwritten by the next call.
-        return compiled(named)[0].copy()
-
-    return {"serve": run}
+    # A copy: the array is overwritten by the next call.
+    return {"serve": lambda inputs: compiled(named(inputs))[0].copy()}

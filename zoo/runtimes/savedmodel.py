@@ -6,12 +6,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo.runtimes.signatures import INPUTS, Calibration, Engine, signatures
+from zoo.runtimes.signatures import Calibration, Engine, named, signatures
 
 
-def write(
-    network: keras.Model, path: Path, scale: int = 1, calibration: Calibration = None
-) -> None:
+def write(network: keras.Model, path: Path, scale: int, calibration: Calibration) -> None:
     """Write the folder, with all signatures."""
     # Not `track(network)`: each variable would be stored twice.
     archive = keras.export.ExportArchive()
@@ -27,8 +25,7 @@ def read(path: Path) -> dict[str, Engine]:
     loaded = tf.saved_model.load(str(path))
 
     def run(name: str, inputs: list[np.ndarray]) -> np.ndarray:
-        named = zip(INPUTS, inputs, strict=False)
-        outputs = loaded.signatures[name](**{key: tf.constant(each) for key, each in named})
-        return outputs["output_0"].numpy()
+        tensors = {key: tf.constant(each) for key, each in named(inputs).items()}
+        return loaded.signatures[name](**tensors)["output_0"].numpy()
 
     return {name: partial(run, name) for name in loaded.signatures if name != "serving_default"}

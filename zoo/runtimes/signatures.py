@@ -11,6 +11,7 @@ from keras import ops
 from asykeras.color import rgb_to_ycbcr, ycbcr_to_rgb
 from asykeras.resize import bicubic_resize
 from asykeras.types import Tensor
+from zoo.runtimes.errors import ExportError
 from zoo.tiling.graph import growth
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ Signature = tuple[Callable[..., Tensor], list[keras.InputSpec]]
 def signatures(network: keras.Model, scale: int) -> dict[str, Signature]:
     """Return the functions of a SavedModel by name, each with its inputs; the default is first.
 
-    Args:
-        network: In float32.
-        scale: Factor by which pictures are enlarged; 1 for a denoiser.
+    The network is in float32, and enlarges pictures by the scale; 1 is a denoiser's.
     """
     found: dict[str, Signature] = {
         "serve": (partial(_serve, network), input_specs(network, "float32")),
@@ -51,6 +50,11 @@ def input_specs(network: keras.Model, dtype: str) -> list[keras.InputSpec]:
     return specs
 
 
+def named(inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return arrays by the names of the inputs that they are."""
+    return dict(zip(INPUTS, inputs, strict=False))
+
+
 def keras_signature(network: keras.Model) -> list[keras.InputSpec] | list[list[keras.InputSpec]]:
     """Return the inputs as `keras.Model.export` wants them: as one argument."""
     specs = input_specs(network, "float32")
@@ -65,6 +69,20 @@ def concrete_function(network: keras.Model) -> "ConcreteFunction":
         tf.TensorSpec(each.shape, each.dtype, each.name) for each in input_specs(network, "float32")
     ]
     return tf.function(partial(_serve, network)).get_concrete_function(*specs)
+
+
+def refuse_loops(name: str, network: keras.Model) -> None:
+    """Refuse a network with a loop for a format whose converter fails on it, late and at length.
+
+    Raises:
+        ExportError: if GRUNet goes over its bands in a loop, which only TensorFlow runs.
+    """
+    graph = concrete_function(network).graph
+    if {"While", "StatelessWhile"} & {operation.type for operation in graph.get_operations()}:
+        raise ExportError(
+            f"{network.name} has a loop over its bands, which cannot be written as {name}: use "
+            f"savedmodel, or fewer bands. Received: channels={network.inputs[0].shape[-1]}"
+        )
 
 
 def _serve(network: keras.Model, *inputs: Tensor) -> Tensor:

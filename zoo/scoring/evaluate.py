@@ -27,9 +27,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: Restorer | None,
-    images: Iterable[np.ndarray],
-    task: Task,
+    model: Restorer | None, images: Iterable[np.ndarray], task: Task
 ) -> Iterator[Evaluation]:
     """Yield, image by image, what a network makes of degraded images, and its scores.
 

@@ -1,13 +1,14 @@
 """The tasks of the literature: how a picture is degraded, and how what is restored is scored.
 
-A task has a text, its `str`, which commands, cards and tables take: `parse(str(task)) == task`.
+A task has a text, its `str`, which commands, cards and tables take: `parse(str(task)) == task`. Its
+`scale` is 1 where pictures keep their size, its `sigma` None where no noise of one level is added.
 """
 
 import io
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TypeAlias, Unpack
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -30,41 +31,6 @@ class TaskError(ZooError):
     """A text that names no task."""
 
 
-class Task(Protocol):
-    """What is asked of a network, and by which protocol it is scored.
-
-    Attributes:
-        scale: Factor by which pictures are enlarged; 1: they keep their size.
-        sigma: Level of the noise in image units, None where there is none.
-    """
-
-    @property
-    def scale(self) -> int:
-        """Factor."""
-
-    @property
-    def sigma(self) -> float | None:
-        """Level."""
-
-    def reference(self, image: np.ndarray) -> np.ndarray:
-        """Return what is scored against, uint8, of an original `(height, width, channels)`."""
-
-    def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
-        """Return the input of image `number`, a function of both alone: uint8, or float32."""
-
-    def baseline(self, degraded: np.ndarray) -> np.ndarray:
-        """Return what is made of the input without any network."""
-
-    def compared(self, image: np.ndarray) -> np.ndarray:
-        """Return what is scored of an image: one channel or all, in [0, 1], float64."""
-
-    def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
-        """Return PSNR in dB, SSIM, RMSE on the scale [0, 1] and NRMSE."""
-
-    def protocol(self) -> str:
-        """Return the line that stands beside every number."""
-
-
 @dataclass(frozen=True)
 class SuperResolution:
     """Enlargement of pictures that were shrunk by MATLAB's 8-bit bicubic rule.
@@ -79,7 +45,6 @@ class SuperResolution:
     sigma = None
 
     def __post_init__(self) -> None:
-        """Refuse a factor that enlarges nothing."""
         if self.scale < 2:
             raise ValueError(f"scale must be 2 or more. Received: scale={self.scale}")
 
@@ -107,9 +72,11 @@ class SuperResolution:
 
     def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
         """Score on Y, without a border of `scale` pixels."""
-        colour = reference.shape[-1] == 3
-        rounded = self.rounded_luma and colour
-        return _scores(reference, restored, "gaussian", self.scale, colour, rounded)
+        luma = reference.shape[-1] == 3
+        rounded = self.rounded_luma and luma
+        return _scores(
+            reference, restored, "gaussian", border=self.scale, luma=luma, round_luma=rounded
+        )
 
     def protocol(self) -> str:
         """Return the line that stands beside every number."""
@@ -225,7 +192,6 @@ class Deblocking(_OfOneSize):
     sigma = None
 
     def __post_init__(self) -> None:
-        """Refuse a quality that is none."""
         if not 1 <= self.quality <= 100:
             raise ValueError(f"quality must be from 1 to 100. Received: quality={self.quality}")
 
@@ -244,6 +210,9 @@ class Deblocking(_OfOneSize):
         )
 
 
+Task: TypeAlias = SuperResolution | Denoising | Deblocking
+
+
 def parse(text: str) -> Task:
     """Return the task that a text names.
 
@@ -253,20 +222,18 @@ def parse(text: str) -> Task:
     Raises:
         TaskError: if it names none.
     """
-    found = re.fullmatch(r"(x|sigma|jpeg)(\d+(?:\.\d+)?)(|-rounded-luma|-photo|-uniform)", text)
+    enlarging = re.fullmatch(r"x(\d+)(|-rounded-luma|-photo)", text)
+    others = re.fullmatch(r"(sigma|jpeg)(\d+(?:\.\d+)?)(|-uniform)", text)
     try:
-        if not found:
-            raise ValueError
-        kind, number, more = found.groups()
-        window = "uniform" if more == "-uniform" else "gaussian"
-        if kind == "x":
+        if enlarging:
+            number, more = enlarging.groups()
             if more == "-photo":
                 return PhotoEnlargement(int(number))
-            if more == "-uniform":
-                raise ValueError
             return SuperResolution(int(number), more == "-rounded-luma")
-        if more in ("-rounded-luma", "-photo"):
+        if not others:
             raise ValueError
+        kind, number, more = others.groups()
+        window = "uniform" if more else "gaussian"
         if kind == "sigma":
             return Denoising(float(number) / WHITE, window)
         return Deblocking(int(number), window)
@@ -306,21 +273,11 @@ def unit_range(image: np.ndarray) -> np.ndarray:
 
 
 def _scores(
-    reference: np.ndarray,
-    restored: np.ndarray,
-    window: str,
-    border: int = 0,
-    luma: bool = False,
-    round_luma: bool = False,
+    reference: np.ndarray, restored: np.ndarray, window: str, **options: Unpack[Preparation]
 ) -> Scores:
     # float64, so that the figures do not depend on the order of a sum
     true, pred = (unit_range(image)[None] for image in (reference, restored))
-    options: Preparation = {
-        "border": border,
-        "luma": luma,
-        "round_luma": round_luma,
-        "data_format": "channels_last",
-    }
+    options["data_format"] = "channels_last"
     values = {
         "psnr": psnr(true, pred, **options),
         "ssim": ssim(true, pred, window=window, **options),

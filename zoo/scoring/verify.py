@@ -53,7 +53,7 @@ def verify(name: str, data: str | None = None, engine: str = "keras") -> list[Ve
     rows = []
     for test in tests:
         folder = test_folder(test.data, data)
-        psnr = None if folder is None else measure(network, folder, test.task)["psnr"]
+        psnr = measure(network, folder, test.task)["psnr"] if folder else None
         rows.append(Verified(test, psnr))
     return rows
 
@@ -79,11 +79,9 @@ def files_of(place: Path) -> list[Path]:
 
 
 def test_folder(name: str, data: str | None) -> Path | None:
-    """Return the folder of a test set, or the file of a cube; None if it is not there.
+    """Return the folder of a test set below another, or the file of a cube, if it is there.
 
-    Args:
-        name: As on a card, in lower case, which those on the disk need not be in.
-        data: Folder of all test sets, or None.
+    Names on the disk need not be in lower case, as those on cards are.
     """
     if name == "samples":
         return SAMPLES / "test"

@@ -66,7 +66,7 @@ class Field:
         )
 
 
-Fields = tuple[Field, Field]  # of the rows and of the columns
+Fields = tuple[Field, ...]  # of the rows and of the columns
 
 
 class Tiled:
@@ -119,17 +119,12 @@ class Placed(Tiled):
 
 
 def joined(name: str, inputs: Sequence[Fields]) -> Fields:
-    """Return the fields of a place that depends on the same place of all inputs.
-
-    Args:
-        name: Of the layer.
-        inputs: Fields of each input.
+    """Return the fields of a place that depends on the same place of all inputs of a layer.
 
     Raises:
         TilingError: if they have different sizes.
     """
-    rows, columns = (union(name, [pair[side] for pair in inputs]) for side in (0, 1))
-    return rows, columns
+    return tuple(union(name, along) for along in zip(*inputs, strict=True))
 
 
 def union(name: str, fields: Sequence[Field]) -> Field:

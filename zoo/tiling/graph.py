@@ -158,7 +158,7 @@ def record(network: keras.Model) -> Graph:
 
     # Cloned without copying a layer: that walks the graph, by Keras' public means.
     plain = keras.Model(network.inputs, network.outputs)
-    clone = keras.models.clone_model(plain, clone_function=_itself, call_function=call)
+    clone = keras.models.clone_model(plain, clone_function=lambda layer: layer, call_function=call)
     return Graph(list(clone.inputs), calls, clone.outputs[0])
 
 
@@ -169,10 +169,7 @@ def rebuilt(
 ) -> Tensor:
     """Return the output of a graph on other inputs; its layers are shared.
 
-    Args:
-        graph: What `record` returned.
-        inputs: Instead of the graph's.
-        apply: From a call and its new arguments to its output; by default its layer does it.
+    The output of a call with its new arguments is what `apply` returns, or else its layer.
     """
     new = {id(old): tensor for old, tensor in zip(graph.inputs, inputs, strict=True)}
 
@@ -182,13 +179,8 @@ def rebuilt(
     for call in graph.calls:
         args, kwargs = tree.map_structure(renewed, (call.args, call.kwargs))
         if call.layer is None:
-            new[id(call.output)] = args[0]
-        elif apply is None:
-            new[id(call.output)] = call.layer(*args, **kwargs)
+            output = args[0]
         else:
-            new[id(call.output)] = apply(call, args, kwargs)
+            output = apply(call, args, kwargs) if apply else call.layer(*args, **kwargs)
+        new[id(call.output)] = output
     return new[id(graph.output)]
-
-
-def _itself(layer: keras.Operation) -> keras.Operation:
-    return layer

@@ -38,7 +38,8 @@ class Reach:
         step: What the place and the size of a tile, and the size of the whole, must be multiples
             of.
         placed: Whether the network must be told where its tile lies: see `zoo.tiling.placed`.
-        floats: Numbers per input pixel that the largest step holds, inputs and output together.
+        floats: Numbers per input pixel that the largest step holds, inputs and output together; of
+            one channel where the network leaves their number open.
     """
 
     margin: int
@@ -48,7 +49,7 @@ class Reach:
     floats: float
 
 
-def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
+def reach(network: keras.Model, enlarge: int = 1) -> Reach:
     """Return what a tile of a network needs.
 
     Args:
@@ -56,7 +57,6 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
             width, channels)`, others do not depend on the place.
         enlarge: Factor by which the image is enlarged with bicubic interpolation before the
             network; margin and scale then count the pixels of the small image.
-        bands: Channels of an image whose number the network leaves open, for `floats`.
 
     Raises:
         TilingError: if the network may look at the whole image.
@@ -68,20 +68,23 @@ def reach(network: keras.Model, enlarge: int = 1, bands: int = 1) -> Reach:
     """
     graph = record(network)
     known = follow(graph, enlarge)
-    rows, columns = _output(known, graph)
+    found = known.get(id(graph.output), ())
+    if [field.axis for field in found] != [1, 2]:
+        raise TilingError("its output does not depend on the image place by place")
+    rows, columns = found
     saying = [call.layer for call in graph.calls if isinstance(call.layer, Tiled)]
     scales = [field.scale for pair in known.values() for field in pair]
     multiples = (layer.tiling_multiple for layer in saying)
     step = math.lcm(*(scale.denominator for scale in scales), *multiples)
-    found = sizes(network)
-    if not rows.scale == columns.scale == found.growth * enlarge or step % found.multiple:
+    taken = sizes(network)
+    if not rows.scale == columns.scale == taken.growth * enlarge or step % taken.multiple:
         raise TilingError("what its output depends on does not follow from its layers")
     return Reach(
         margin=-(-max(_margin(rows), _margin(columns)) // step) * step,
         scale=int(rows.scale),
         step=step,
         placed=any(isinstance(layer, Placed) for layer in saying),
-        floats=max((_floats(call, known, bands) for call in graph.calls), default=2.0 * bands),
+        floats=max((_floats(call, known) for call in graph.calls), default=2.0),
     )
 
 
@@ -105,17 +108,13 @@ def in_a_row(reaches: Sequence[Reach]) -> Reach:
 
 
 def follow(graph: Graph, enlarge: int) -> dict[int, Fields]:
-    """Return the fields of every tensor that depends on the image, by the tensor's id.
-
-    Args:
-        graph: Of a network.
-        enlarge: As in `reach`.
+    """Return the fields of every tensor that depends on the image, by the tensor's id; see `reach`.
 
     Raises:
         TilingError: for a layer that may look at the whole image.
     """
     start = Field(1) if enlarge == 1 else Field(1).interpolated(enlarge, BICUBIC)
-    known = {id(graph.inputs[0]): (start, replace(start, axis=2))}
+    known: dict[int, Fields] = {id(graph.inputs[0]): (start, replace(start, axis=2))}
     for call in graph.calls:
         given = [known[id(each)] for each in call.inputs() if id(each) in known]
         if given:
@@ -170,23 +169,16 @@ def _by_channel(call: Call, given: list[Fields]) -> Fields:
     return joined(layer.name, given)
 
 
-def _convolution(call: Call, given: list[Fields]) -> Fields:
+def _windows(call: Call, given: list[Fields]) -> Fields:
+    """Convolutions and pooling; where windows begin is the same for all multiples of a stride."""
     layer = call.layer
-    dilated = zip(layer.kernel_size, layer.dilation_rate, strict=True)
-    return _strided(layer, given[0], [(size - 1) * rate + 1 for size, rate in dilated])
-
-
-def _pooling(call: Call, given: list[Fields]) -> Fields:
-    return _strided(call.layer, given[0], call.layer.pool_size)
-
-
-def _strided(layer: keras.Layer, fields: Fields, kernels: Sequence[int]) -> Fields:
-    """Return the fields of windows; where they begin is the same for all multiples of a stride."""
-    rows, columns = (
+    sizes = layer.pool_size if call.kind.endswith("Pooling2D") else layer.kernel_size
+    rates = getattr(layer, "dilation_rate", (1, 1))
+    kernels = [(size - 1) * rate + 1 for size, rate in zip(sizes, rates, strict=True)]
+    return tuple(
         field.window(kernel, stride, _padded(layer, kernel, stride))
-        for field, kernel, stride in zip(fields, kernels, layer.strides, strict=True)
+        for field, kernel, stride in zip(given[0], kernels, layer.strides, strict=True)
     )
-    return rows, columns
 
 
 def _padded(layer: keras.Layer, kernel: int, stride: int) -> int:
@@ -199,23 +191,18 @@ def _transposed(call: Call, given: list[Fields]) -> Fields:
     if layer.output_padding is not None or set(layer.dilation_rate) != {1}:
         raise TilingError(f"its layer {layer.name!r} is padded or dilated")
     for field, kernel, stride in zip(given[0], layer.kernel_size, layer.strides, strict=True):
-        padding = _padded(layer, kernel, stride)
-        scale = field.scale * stride
-        before = field.before + (kernel - 1 - padding) / scale
-        after = field.after + padding / scale
-        sides.append(replace(field, scale=scale, before=before, after=after))
-    return sides[0], sides[1]
+        finer = replace(field, scale=field.scale * stride)
+        sides.append(finer.window(kernel, padding=kernel - 1 - _padded(layer, kernel, stride)))
+    return tuple(sides)
 
 
 def _depth_to_space(call: Call, given: list[Fields]) -> Fields:
-    rows, columns = given[0]
-    return rows.repeated(call.layer.block_size), columns.repeated(call.layer.block_size)
+    return tuple(field.repeated(call.layer.block_size) for field in given[0])
 
 
 def _space_to_depth(call: Call, given: list[Fields]) -> Fields:
     block = call.layer.block_size
-    rows, columns = (field.window(block, block) for field in given[0])
-    return rows, columns
+    return tuple(field.window(block, block) for field in given[0])
 
 
 def _reduced(call: Call, given: list[Fields]) -> Fields:
@@ -231,11 +218,10 @@ def _upsampling(call: Call, given: list[Fields]) -> Fields:
     taps = {"bilinear": BILINEAR, "bicubic": BICUBIC}.get(layer.interpolation)
     if taps is None and layer.interpolation != "nearest":
         raise TilingError(f"its layer {layer.name!r} interpolates over the whole image")
-    rows, columns = (
+    return tuple(
         field.interpolated(factor, taps) if taps else field.repeated(factor)
         for field, factor in zip(given[0], layer.size, strict=True)
     )
-    return rows, columns
 
 
 def _repeat(call: Call, given: list[Fields]) -> Fields:
@@ -243,8 +229,7 @@ def _repeat(call: Call, given: list[Fields]) -> Fields:
     factor, axis = config["repeats"], config["axis"]
     if not isinstance(factor, int):
         raise TilingError(f"its layer {call.layer.name!r} repeats some places more than others")
-    rows, columns = (field.repeated(factor) if field.axis == axis else field for field in given[0])
-    return rows, columns
+    return tuple(field.repeated(factor) if field.axis == axis else field for field in given[0])
 
 
 def _get_item(call: Call, given: list[Fields]) -> Fields:
@@ -258,30 +243,27 @@ def _get_item(call: Call, given: list[Fields]) -> Fields:
                 fields[side] = replace(field, copies=1)
             elif each != slice(None) and (field.axis == axis or not isinstance(each, slice)):
                 raise TilingError(f"its layer {call.layer.name!r} cuts the image by {each}")
-    return fields[0], fields[1]
+    return tuple(fields)
 
 
 def _concatenate(call: Call, given: list[Fields]) -> Fields:
     """Along the channels; or copies of the border, the image, copies of the border."""
-    axis = call.layer.axis
-    sides = []
-    for side, field in enumerate(given[0]):
-        along = [pair[side] for pair in given]
-        sides.append(
-            _bordered(call, along) if field.axis == axis else union(call.layer.name, along)
-        )
-    return sides[0], sides[1]
+    layer = call.layer
+    return tuple(
+        _bordered(call, along) if along[0].axis == layer.axis else union(layer.name, along)
+        for along in zip(*given, strict=True)
+    )
 
 
-def _bordered(call: Call, fields: list[Field]) -> Field:
+def _bordered(call: Call, fields: Sequence[Field]) -> Field:
     if len(fields) != 3 or fields[1].copies or not (fields[0].copies and fields[2].copies):
         raise TilingError(f"its layer {call.layer.name!r} puts images side by side")
     return fields[1].window(1, padding=fields[0].copies)
 
 
 def _padding(call: Call, given: list[Fields]) -> Fields:
-    (rows, columns), ((top, _), (left, _)) = given[0], call.layer.padding
-    return rows.window(1, padding=top), columns.window(1, padding=left)
+    sides = zip(given[0], call.layer.padding, strict=True)
+    return tuple(field.window(1, padding=first) for field, (first, _) in sides)
 
 
 def _moved(call: Call, given: list[Fields]) -> Fields:
@@ -294,42 +276,24 @@ def _moved(call: Call, given: list[Fields]) -> Fields:
         wider = kind == "ExpandDims"
         at = config["axis"] % (rank if wider else rank + 1)
         new = {axis: axis + (axis >= at if wider else -(axis > at)) for axis in range(rank + 1)}
-    rows, columns = (replace(field, axis=new[field.axis]) for field in given[0])
-    return rows, columns
+    return tuple(replace(field, axis=new[field.axis]) for field in given[0])
 
 
 RULES: dict[str, Callable[[Call, list[Fields]], Fields]] = {
-    "AveragePooling2D": _pooling,
-    "BatchNormalization": _by_channel,
+    **dict.fromkeys(("AveragePooling2D", "MaxPooling2D"), _windows),
+    **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "SeparableConv2D"), _windows),
+    **dict.fromkeys(("BatchNormalization", "Dense", "LayerNormalization", "PReLU"), _by_channel),
+    **dict.fromkeys(("ExpandDims", "Squeeze", "Transpose"), _moved),
+    **dict.fromkeys(("Max", "Mean", "Sum"), _reduced),
     "Concatenate": _concatenate,
-    "Conv2D": _convolution,
     "Conv2DTranspose": _transposed,
-    "Dense": _by_channel,
     "DepthToSpace": _depth_to_space,
-    "DepthwiseConv2D": _convolution,
-    "ExpandDims": _moved,
     "GetItem": _get_item,
-    "LayerNormalization": _by_channel,
-    "Max": _reduced,
-    "MaxPooling2D": _pooling,
-    "Mean": _reduced,
-    "PReLU": _by_channel,
     "Repeat": _repeat,
-    "SeparableConv2D": _convolution,
     "SpaceToDepth": _space_to_depth,
-    "Squeeze": _moved,
-    "Sum": _reduced,
-    "Transpose": _moved,
     "UpSampling2D": _upsampling,
     "ZeroPadding2D": _padding,
 }
-
-
-def _output(known: dict[int, Fields], graph: Graph) -> Fields:
-    fields = known.get(id(graph.output))
-    if fields is None or [field.axis for field in fields] != [1, 2]:
-        raise TilingError("its output does not depend on the image place by place")
-    return fields
 
 
 def _margin(field: Field) -> int:
@@ -338,20 +302,20 @@ def _margin(field: Field) -> int:
     return max(math.floor(field.before), math.floor(field.after - 1 / field.scale) + 1, 0)
 
 
-def _floats(call: Call, known: dict[int, Fields], bands: int) -> float:
+def _floats(call: Call, known: dict[int, Fields]) -> float:
     """Return the numbers per pixel of the image in the inputs and the output of a call."""
     if call.layer is None:
         return 0.0
     tensors = [each for each in [*call.inputs(), call.output] if id(each) in known]
-    sizes = [_values(tensor, known[id(tensor)], bands) for tensor in tensors]
+    sizes = [_values(tensor, known[id(tensor)]) for tensor in tensors]
     held = call.layer.tiling_held if isinstance(call.layer, Tiled) else 0
     return sum(sizes) + held * sum(sizes[-1:])
 
 
-def _values(tensor: Tensor, fields: Fields, bands: int) -> float:
+def _values(tensor: Tensor, fields: Fields) -> float:
     rows, columns = fields
     others = [
-        bands if size is None else size
+        size or 1
         for axis, size in enumerate(tensor.shape)
         if axis not in (0, rows.axis, columns.axis)
     ]

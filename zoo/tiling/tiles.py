@@ -71,13 +71,9 @@ def spans(length: int, keep: int, margin: int, step: int = 1) -> list[Span]:
 
 
 def middle_span(length: int, keep: int, margin: int, step: int = 1) -> Span:
-    """Return the one tile that shows the middle of an axis.
+    """Return the one tile that shows the middle of an axis, with the arguments of `spans`.
 
-    Args:
-        length: Pixels of the axis. The tile may go beyond it, to a multiple of `step`.
-        keep: Pixels that are kept of the tile, all where the axis has no more.
-        margin: As in `spans`.
-        step: As in `spans`.
+    It may go beyond the axis, whose length needs to be no multiple of `step`.
 
     Example:
         >>> middle_span(100, keep=10, margin=3, step=4)
@@ -91,24 +87,15 @@ def middle_span(length: int, keep: int, margin: int, step: int = 1) -> Span:
 
 
 def bytes_per_pixel(reach: Reach, images: int, channels: int) -> float:
-    """Return the memory in use for each pixel of a tile.
-
-    Args:
-        reach: Of the network.
-        images: Images that go through it per tile.
-        channels: Of the picture.
-    """
+    """Return the memory in use for each pixel of a tile of which `images` go through at once."""
     in_network = 4 * OVERHEAD * reach.floats * images
     return in_network + 8 * COPIES * channels * reach.scale**2
 
 
 def automatic_tile(reach: Reach, per_pixel: float, budget: float) -> int:
-    """Return how many pixels a side to keep of a tile, so that it needs no more memory.
+    """Return how many pixels a side to keep of a tile, so that it needs no more bytes than given.
 
-    Args:
-        reach: Of the network.
-        per_pixel: What `bytes_per_pixel` returned.
-        budget: Bytes. It is exceeded where the tile would otherwise be smaller than its margin.
+    The budget is exceeded where the tile would otherwise be smaller than its margin.
     """
     side = min(math.isqrt(int(budget / per_pixel)), LARGEST_SIDE)
     keep = max(side - 2 * reach.margin, reach.margin, 16)

@@ -57,7 +57,6 @@ def test_both_sources_give_the_same_16_bit_values():
     deep = [image.astype(np.uint16) * 200 for image in IMAGES]
     patches = Patches.of(deep, 8, 16, seed=5)
     assert patches.numpy_batch(0).dtype == np.uint16
-    assert patches.peak == 65535
     assert_same_batches(patches, 0, 2)
 
 
@@ -72,7 +71,7 @@ def test_the_dataset_does_not_copy_the_pixels():
     patches = Patches.of(IMAGES, 8, 2, seed=0)
     batches = iter(patches.dataset(0, 50))
     next(batches)
-    patches.pixels[:] = 7
+    patches.images.pixels[:] = 7
     assert (list(batches)[-1].numpy() == 7).all()
 
 
@@ -175,7 +174,7 @@ def test_a_patch_that_is_no_multiple_of_the_ratio_is_refused():
 def test_small_images_are_left_out_and_counted():
     patches = Patches.of(IMAGES, 12, 64, seed=0)
     assert patches.left_out == 1  # 9 x 60
-    assert patches.heights.tolist() == [30, 25]
+    assert patches.images.heights.tolist() == [30, 25]
 
 
 def test_images_that_are_all_too_small_are_refused():
@@ -322,7 +321,7 @@ def test_tensorflow_reads_the_mapped_file_in_place(tmp_path):
     assert_same_batches(patches, 0, 3)
     batches = iter(patches.dataset(0, 50))
     next(batches)
-    patches.pixels[:] = 7
+    patches.images.pixels[:] = 7
     assert (list(batches)[-1].numpy() == 7).all()
     # ... and the file is as it was
     again = open_images(str(tmp_path), "rgb", memory=0, scratch=tmp_path / "scratch")

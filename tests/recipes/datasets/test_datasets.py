@@ -45,7 +45,7 @@ def small_bsds300(root):
     for split, numbers in (("train", (3, 1, 2)), ("test", (10, 9))):
         folder = root / "BSDS300" / "images" / split
         photographs(folder, [f"{number}.jpg" for number in numbers])
-        splits[split] = bsds300.Split(len(numbers), digest(folder))
+        splits[split] = (len(numbers), digest(folder))
     return splits
 
 
@@ -146,7 +146,7 @@ def test_other_files_than_the_published_ones_are_refused(
     photographs(tmp_path / "train", ["1.jpg", "2.jpg"])
     monkeypatch.setattr(bsds300, "SIZES", (size,))
     with pytest.raises(ImageError, match=message):
-        bsds300.check(tmp_path / "train", bsds300.Split(number, "0" * 64))
+        bsds300.check(tmp_path / "train", number, "0" * 64)
 
 
 def test_no_network_is_told_with_what_to_do(tmp_path, monkeypatch):

@@ -416,7 +416,7 @@ def test_what_has_no_card_is_not_written(tmp_path):
 def test_the_networks_of_mdsr_are_refused(tmp_path):
     weight = Weight("mdsr", tmp_path / "mdsr.weights.h5", Card("MDSR", {}, Use(scale=2)))
     with pytest.raises(zoo.ExportError, match="three of MDSR"):
-        write_folder(weight, keras.Sequential(), tmp_path / "out")
+        write_folder(weight, keras.Sequential(), tmp_path / "out", 2, None)
     assert not (tmp_path / "out").exists()
 
 
