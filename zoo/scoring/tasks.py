@@ -1,14 +1,13 @@
 """The tasks of the literature: how a picture is degraded, and how what is restored is scored.
 
-A task has a text, its `str`, which commands, cards and tables take: `parse(str(task)) == task`. Its
-`scale` is 1 where pictures keep their size, its `sigma` None where no noise of one level is added.
+A task has a text, its `str`, which commands, cards and tables take: `parse(str(task)) == task`.
 """
 
 import io
 import math
 import re
 from dataclasses import dataclass, field
-from typing import TypeAlias, Unpack
+from typing import Protocol, Unpack
 
 import numpy as np
 from keras.ops import convert_to_numpy
@@ -29,6 +28,41 @@ Scores = dict[str, float]
 
 class TaskError(ZooError):
     """A text that names no task."""
+
+
+class Task(Protocol):
+    """What is asked of a network, and by which protocol it is scored.
+
+    Attributes:
+        scale: Factor by which pictures are enlarged; 1: they keep their size.
+        sigma: Level of the noise in image units, None where there is none.
+    """
+
+    @property
+    def scale(self) -> int:
+        """Factor."""
+
+    @property
+    def sigma(self) -> float | None:
+        """Level."""
+
+    def reference(self, image: np.ndarray) -> np.ndarray:
+        """Return what is scored against, uint8, of an original `(height, width, channels)`."""
+
+    def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
+        """Return the input of image `number`, a function of both alone: uint8, or float32."""
+
+    def baseline(self, degraded: np.ndarray) -> np.ndarray:
+        """Return what is made of the input without any network."""
+
+    def compared(self, image: np.ndarray) -> np.ndarray:
+        """Return what is scored of an image: one channel or all, in [0, 1], float64."""
+
+    def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
+        """Return PSNR in dB, SSIM, RMSE on the scale [0, 1] and NRMSE."""
+
+    def protocol(self) -> str:
+        """Return the line that stands beside every number."""
 
 
 @dataclass(frozen=True)
@@ -208,9 +242,6 @@ class Deblocking(_OfOneSize):
             f"protocol: JPEG of quality {self.quality} (libjpeg), all channels, no border, "
             f"{_common(self.window)}"
         )
-
-
-Task: TypeAlias = SuperResolution | Denoising | Deblocking
 
 
 def parse(text: str) -> Task:
