@@ -32,14 +32,9 @@ _HEAD = 2**16  # bytes in which the boxes before the pixels are looked for
 
 
 def kind_in_boxes(path: Path, head: bytes) -> str:
-    """Return `"HEIF"` or `"AVIF"` for a file of these kinds, and let Pillow read it, else nothing.
+    """Return `"HEIF"` or `"AVIF"`, by the first 12 bytes of a file, or nothing; let Pillow read it.
 
-    Args:
-        path: The file; its name is looked at for the endings of raw files.
-        head: Its first 12 bytes.
-
-    Raises:
-        ImageError: for a raw file of a camera, and where what reads the file is not installed.
+    Refused are raw files of cameras, by their endings, and what nothing installed reads.
     """
     if path.suffix.lower() in RAW:
         raise ImageError(

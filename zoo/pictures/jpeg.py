@@ -103,11 +103,7 @@ def _quality(data: bytes) -> int | None:
 
 
 def check_scans(path: Path) -> None:
-    """Refuse a file that unpacks its picture more often than any picture needs.
-
-    Raises:
-        ImageError: if it has more than 1000 scans.
-    """
+    """Refuse a file that unpacks its picture more often than any picture needs."""
     scans, end = 0, b""
     with path.open("rb") as file:
         while scans <= SCANS and (block := file.read(BLOCK)):
