@@ -43,8 +43,10 @@ def kind_in_boxes(path: Path, head: bytes) -> str:
         )
     brand = head[8:] if head[4:8] == b"ftyp" else b""
     if brand in _HEIF:
-        if not _register_heif():
-            raise ImageError(f"{path} is HEIC, which needs pillow-heif: {EXTRA}")
+        try:
+            importlib.import_module("pillow_heif").register_heif_opener()
+        except ImportError:
+            raise ImageError(f"{path} is HEIC, which needs pillow-heif: {EXTRA}") from None
         return "HEIF"
     if brand in _AVIF:
         if not features.check("avif"):
@@ -63,12 +65,3 @@ def avif_bits(path: Path) -> int:
         head = file.read(_HEAD)
     flags = head[head.find(b"av1C\x81") :][6:7] if b"av1C\x81" in head else b"\0"
     return {0x40: 10, 0x60: 12}.get(flags[0] & 0x60, 8) if flags else 8
-
-
-def _register_heif() -> bool:
-    """Let Pillow read and write HEIC; return whether the extra for it is installed."""
-    try:
-        importlib.import_module("pillow_heif").register_heif_opener()
-    except ImportError:
-        return False
-    return True

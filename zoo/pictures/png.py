@@ -132,13 +132,6 @@ def _is_ground(parts: PngParts, kind: bytes) -> bool:
     return kind == b"bKGD" and parts.depth >= 8 and parts.colour != 3
 
 
-def _length(parts: PngParts, kind: bytes, any_other: int) -> int:
-    """Return how long a descriptive chunk has to be."""
-    if kind == b"bKGD":
-        return 2 if parts.colour in (0, 4) else 6
-    return _LENGTHS.get(kind, any_other)
-
-
 def _key(parts: PngParts, data: bytes) -> tuple[int, ...]:
     """Return the transparent colour; of numbers that are too large the lower bits count."""
     count = {0: 1, 2: 3}.get(parts.colour, 0)
@@ -150,7 +143,8 @@ def _key(parts: PngParts, data: bytes) -> tuple[int, ...]:
 def _describe(parts: PngParts, kind: bytes, data: bytes, check: bytes) -> None:
     """Take in a chunk that stands beside the pixels."""
     name = kind.decode("latin-1")
-    whole = len(data) == _length(parts, kind, len(data))
+    lengths = {**_LENGTHS, b"bKGD": 2 if parts.colour in (0, 4) else 6}
+    whole = len(data) == lengths.get(kind, len(data))
     if not whole or zlib.crc32(kind + data) != int.from_bytes(check, "big"):
         parts.lost.append(f"the damaged chunk {name}")
     elif kind == b"acTL":

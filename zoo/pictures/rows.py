@@ -210,11 +210,8 @@ def _in_two_passes(photo: Photo) -> np.ndarray:
         values = both[..., ::2] * 256 + both[..., 1::2]
     else:
         plain = raw.replace("a", "A")  # Pillow would divide the bytes by alpha
-        upper, lower = (
-            _decoded_as(photo, plain),
-            _decoded_as(photo, plain[:-1] + _OTHER_BYTE[raw[-1]]),
-        )
-        values = upper * 256 + lower
+        upper = _decoded_as(photo, plain)
+        values = upper * 256 + _decoded_as(photo, plain[:-1] + _OTHER_BYTE[raw[-1]])
     if key is not None:
         values = _with_key(values, key)
     values = values[..., : picture.channels]

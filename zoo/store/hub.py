@@ -37,10 +37,6 @@ def fetch_folder(address: str) -> Path:
 
     Args:
         address: `hf://owner/name`, or `hf://owner/name@revision` for a branch, tag or commit.
-
-    Raises:
-        WeightsError: for another text, without huggingface_hub, if the hub does not answer or has
-            no such folder, or if a file is larger than it can be.
     """
     found = _NAME.fullmatch(address.removeprefix(ADDRESS))
     if not found or len(address) > 200:
@@ -65,9 +61,6 @@ def check_folder(folder: Path, card: Card) -> None:
     """Refuse a folder whose description of the model is not that of its card, or holds code.
 
     A weight and its card alone, without a description, are not what the hub has, and pass.
-
-    Raises:
-        WeightsError: in one sentence.
     """
     path = folder / CONFIG
     files = take(card.more, "files", dict, {})
@@ -116,11 +109,7 @@ def _is_known(item: dict[str, Json]) -> bool:
 
 
 def _fetch(address: str, repository: str, revision: str | None, file: str, most: int) -> Path:
-    """Return a file of the hub in the cache.
-
-    Raises:
-        WeightsError: if it cannot be had, or is larger than `most` bytes.
-    """
+    """Return a file of the hub, of at most so many bytes, in the cache."""
     try:
         import huggingface_hub
         from huggingface_hub.errors import (

@@ -28,11 +28,6 @@ def read_tensors(path: Path) -> Arrays:
 
     Args:
         path: `.safetensors`, or a file that `torch.save` wrote, for which PyTorch must be there.
-
-    Raises:
-        WeightsError: if a package is missing, or the file holds anything but tensors and texts.
-        ContentError: if it claims more than it holds.
-        OSError: if it cannot be read.
     """
     if path.suffix.lower() == ".safetensors":
         return _without_prefix(_safetensors(path))
