@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -38,8 +39,7 @@ MARGIN, TEXT = 8, 13  # pixels around the panels, and of the letters
 PAPER, INK = "white", "black"
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One of the pictures side by side.
 
     Attributes:
@@ -54,16 +54,10 @@ class Panel:
 
 
 def preview_file(inputs: Sequence[str], out: str | None, overwrite: bool) -> Path:
-    """Return the file that a preview is written to.
+    """Return the file that a preview of one picture is written to.
 
-    Args:
-        inputs: The picture.
-        out: A PNG file, or a folder for `NAME-preview.png`; None: the one that the command is
-            typed in.
-        overwrite: Whether the file may be there already.
-
-    Raises:
-        UsageError: if there is not one picture, or the file is no PNG, or is there already.
+    `out` is a PNG file, or a folder for `NAME-preview.png`: by default the one that the command is
+    typed in.
     """
     source = Path(inputs[0])
     if len(inputs) > 1 or source.is_dir():
@@ -104,11 +98,6 @@ def write_preview(
             strength 1 at half of it, too.
         megapixels: Limit for the size of the picture.
         progress: Told what happens.
-
-    Raises:
-        ImageError: if the picture cannot be read.
-        ValueError: if a network does not take its channels, or whole pictures alone.
-        OSError: if the preview cannot be written.
     """
     photo = read_header(source, megapixels)
     picture, around = photo.picture, _Around(photo)
@@ -167,12 +156,7 @@ class _Around:
 
 
 def levels(use: Use, sigma: float | None) -> list[float | None]:
-    """Return the levels of the noise to show a network at.
-
-    Args:
-        use: Of the network.
-        sigma: The level that was asked for, in image units, or None.
-    """
+    """Return the levels of the noise to show a network at, by the one that was asked for."""
     if sigma is not None or (use.levels is None and not use.takes_sigma):
         return [sigma]
     low, high = use.levels or (0, max(LEVELS))
@@ -205,12 +189,7 @@ def _panels(plan: Plan, around: _Around, progress: Progress) -> list[Panel]:
 
 
 def strengths(use: Use, strength: float) -> list[float]:
-    """Return the strengths to show a network at.
-
-    Args:
-        use: Of the network.
-        strength: The one that was asked for, 1 where none was.
-    """
+    """Return the strengths to show a network at, by the one that was asked for."""
     return [strength] if strength < 1 or use.scale > 1 else [strength, HALF]
 
 
