@@ -266,48 +266,39 @@ def _add_export(add: Add) -> None:
 
 def _add_restore(add: Add) -> None:
     command = add("restore", help="restore files and folders of pictures")
-    command.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures"
-    )
-    command.add_argument(
-        "-o", "--out", metavar="OUT", help="folder, or file for one; not needed for a preview"
-    )
-    command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
+    option = command.add_argument
+    option("inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures")
+    option("-o", "--out", metavar="OUT", help="folder, or file for one; not needed for a preview")
+    option("--scale", type=int, help="factor to enlarge by, with the best weight")
     text = (
         "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit); auto: as many "
         "as are found in each picture, clean ones are copied"
     )
-    command.add_argument("--sigma", type=_level, metavar="S", help=text)
+    option("--sigma", type=_level, metavar="S", help=text)
     text = "remove noise of a sensor: poisson:GAIN,READ of variance GAIN y + READ^2 at grey level y"
-    command.add_argument("--noise-model", metavar="MODEL", help=text)
+    option("--noise-model", metavar="MODEL", help=text)
     text = "share of the restored picture in the result, 0 to 1; the rest is the input (default: 1)"
-    command.add_argument("--strength", type=float, default=1.0, metavar="S", help=text)
+    option("--strength", type=float, default=1.0, metavar="S", help=text)
     text = (
         "instead of the best: published name, file (.pth, .safetensors), work folder or "
         "hf://owner/name; several with commas between, one after the other"
     )
-    command.add_argument("--weights", metavar="NAME", help=text)
+    option("--weights", metavar="NAME", help=text)
     text = (
         "write the middle of one picture by every suitable weight and strength to "
         "NAME-preview.png instead"
     )
-    command.add_argument("--preview", action="store_true", help=text)
-    command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
-    command.add_argument("--overwrite", action="store_true", help="also what is there already")
-    command.add_argument("--dtype", choices=PRECISIONS, default="float32", help="to compute in")
-    command.add_argument(
-        "--self-ensemble", action="store_true", help="mean of 8 turned images, 8 times slower"
-    )
-    command.add_argument("--device", metavar="NAME", help="cpu:0, gpu:0, ...")
+    option("--preview", action="store_true", help=text)
+    option("--tile", type=int, metavar="N", help="side of the tiles in pixels")
+    option("--overwrite", action="store_true", help="also what is there already")
+    option("--dtype", choices=PRECISIONS, default="float32", help="to compute in")
+    option("--self-ensemble", action="store_true", help="mean of 8 turned images, 8 times slower")
+    option("--device", metavar="NAME", help="cpu:0, gpu:0, ...")
     text = "what runs the network: Keras, or another runtime on the exported network"
-    command.add_argument("--engine", choices=ENGINES, default="keras", help=text)
-    command.add_argument(
-        "--megapixels", type=float, default=MEGAPIXELS, metavar="N", help="refuse larger files"
-    )
-    command.add_argument(
-        "--true-colour", action="store_true", help="write palettes as RGB, single bits as grey"
-    )
-    command.add_argument("--quiet", action="store_true", help="tell of problems alone")
+    option("--engine", choices=ENGINES, default="keras", help=text)
+    option("--megapixels", type=float, default=MEGAPIXELS, metavar="N", help="refuse larger files")
+    option("--true-colour", action="store_true", help="write palettes as RGB, single bits as grey")
+    option("--quiet", action="store_true", help="tell of problems alone")
     command.set_defaults(run=_restore)
 
 
@@ -320,8 +311,7 @@ def _parser(more: Callable[[Add], None]) -> argparse.ArgumentParser:
     _add_export(commands.add_parser)
     _add_demo(commands.add_parser)
 
-    command = commands.add_parser("list", help="the published weights")
-    command.set_defaults(run=_list)
+    commands.add_parser("list", help="the published weights").set_defaults(run=_list)
 
     command = commands.add_parser("info", help="the card of a weight")
     command.add_argument("name", metavar="NAME")

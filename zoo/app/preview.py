@@ -27,7 +27,6 @@ from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Plan, Settings, middle, plan, restore_bands
 from zoo.restoring.network import Network
 from zoo.restoring.remarks import remark_on_level
-from zoo.runtimes.signatures import Engine
 from zoo.store.card import WHITE, Use
 
 SIDE = 256  # pixels of the picture, one to one
@@ -87,17 +86,9 @@ def write_preview(
 ) -> None:
     """Write the middle of a picture, and what each weight makes of it, as one labelled picture.
 
-    It is 8-bit RGB without alpha, metadata and colour profile, whatever the picture is.
-
-    Args:
-        source: File of the picture.
-        target: PNG file to write.
-        names_for: From the picture to the weights, in their order.
-        opened: From a name to the network.
-        settings: How it is restored; without a level, denoisers are shown at several, and with the
-            strength 1 at half of it, too.
-        megapixels: Limit for the size of the picture.
-        progress: Told what happens.
+    It is 8-bit RGB without alpha, metadata and colour profile, whatever the picture is. The weights
+    are those of `names_for`, in their order, opened one after the other. Where the settings have no
+    level, denoisers are shown at several, and with the strength 1 at half of it, too.
     """
     photo = read_header(source, megapixels)
     picture, around = photo.picture, _Around(photo)
@@ -196,21 +187,16 @@ def strengths(use: Use, strength: float) -> list[float]:
 def _remembering(network: Network) -> Network:
     """Return a network that computes once what it is asked for again with another strength."""
     parts = tuple(map(_remembering, network.parts))
-    return replace(network, parts=parts, engine=_once(network.engine))
-
-
-def _once(engine: Engine) -> Engine:
-    """Return an engine that remembers its last answer."""
     asked: list[np.ndarray] = []
     answer = np.empty(0)
 
     def run(inputs: list[np.ndarray]) -> np.ndarray:
         nonlocal asked, answer
         if len(asked) != len(inputs) or not all(map(np.array_equal, asked, inputs)):
-            asked, answer = inputs, engine(inputs)
+            asked, answer = inputs, network.engine(inputs)
         return answer
 
-    return run
+    return replace(network, parts=parts, engine=run)
 
 
 def _label(plan: Plan) -> str:

@@ -1,7 +1,6 @@
 """The level of the noise as it is found in a picture, where nobody gives it."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from asykeras.noise_level import noise_of_rows
 from zoo.pictures.picture import Picture, Rows
@@ -15,8 +14,7 @@ Level: TypeAlias = float | Literal["auto"] | None
 CLEAN = 2 / WHITE  # below it a picture is left as it is: clean ones, too, seem to hold a little
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What is to be done with a picture whose noise was measured.
 
     Attributes:

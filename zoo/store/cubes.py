@@ -136,16 +136,11 @@ def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
 
 def mat_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
     """Return the shapes of the numeric arrays of a MATLAB file, and how to read one of them."""
-    if h5py.is_hdf5(path):
-        return _hdf5_arrays(path)
-    found = {each.name: each for each in mat_variables(path) if each.dtype is not None}
-    shapes = {name: each.shape for name, each in found.items()}
-    return shapes, lambda name: np.asarray(read_mat(path, found[name]))
-
-
-def _hdf5_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
-    """As `mat_arrays`, for version 7.3, where the axes stand in the opposite order."""
-    with open_hdf5(path) as file:
+    if not h5py.is_hdf5(path):
+        found = {each.name: each for each in mat_variables(path) if each.dtype is not None}
+        shapes = {name: each.shape for name, each in found.items()}
+        return shapes, lambda name: np.asarray(read_mat(path, found[name]))
+    with open_hdf5(path) as file:  # version 7.3, where the axes stand in the opposite order
         shapes = {name: item.shape[::-1] for name, item in numbers_of(file).items()}
 
     def read(name: str) -> np.ndarray:

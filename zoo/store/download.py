@@ -49,7 +49,8 @@ def fetch(
 
     The bytes go to a part beside `target`, which takes its name when the hash is right. The part of
     a cut connection is kept, and continued by the next call where the server allows. Several
-    processes may fetch the same file at once: each has its own part.
+    processes may fetch the same file at once: each has its own part. Whatever fails is a
+    `DownloadError` in one sentence, and what was at `target` is still there.
 
     Args:
         url: http, https or file address.
@@ -57,11 +58,6 @@ def fetch(
         expected: SHA-256 in hexadecimal.
         progress: Called with the bytes so far and in all (0: unknown), by another thread.
         size: Bytes of the file, where they are known: no more are taken.
-
-    Raises:
-        DownloadError: in one sentence, if there is no connection, the server answers with an error,
-            the connection is cut or all but stands still, the disk is full, the folder cannot be
-            written to or the file is another one. What was at `target` is still there.
     """
     if target.is_dir():
         raise DownloadError(f"{target} is a folder, where the file of {url} belongs: remove it")

@@ -12,10 +12,9 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -43,8 +42,7 @@ _CUT = "it is cut short or damaged"
 Value: TypeAlias = "np.ndarray | str | list[Value] | dict[str, Value] | None"
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """A variable in a file before it is read.
 
     Attributes:
@@ -211,9 +209,8 @@ def _value(data: memoryview, order: str, depth: int) -> Value:
     if len(planes) != 1 + bool(flags & _COMPLEX) or any(len(plane) != count for plane in planes):
         raise ContentError(_CUT)
     values = planes[0] if len(planes) == 1 else planes[0] + 1j * planes[1]
-    if flags & _COMPLEX:
-        return values.reshape(shape, order="F")
-    values = values.astype("?") if flags & _LOGICAL else _of_class(values, _CLASSES[kind])
+    if not flags & _COMPLEX:
+        values = values.astype("?") if flags & _LOGICAL else _of_class(values, _CLASSES[kind])
     return values.reshape(shape, order="F")
 
 
