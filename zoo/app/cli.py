@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 from asykeras import Anscombe, __version__
 from zoo.app.command import UsageError, run
@@ -28,34 +27,18 @@ from zoo.restoring.remarks import remark_on_level
 from zoo.restoring.stabilized import level_of, sensor_of, stabilized
 from zoo.runtimes.engines import ENGINES
 from zoo.store.card import WeightsError
-from zoo.store.choice import (
-    best_weight,
-    check_job,
-    nearest_level,
-    suitable_weights,
-    weights_for,
-)
+from zoo.store.choice import best_weight, check_job, nearest_level, suitable_weights, weights_for
 from zoo.store.weight import SUFFIX, list_weights, published_card, save
 
 Add = Callable[..., argparse.ArgumentParser]  # of a command, as argparse's `add_parser`
-
-
-class NetworkFor(Protocol):
-    """What gives the network for a picture."""
-
-    def __call__(self, colour: str, sigma: float | None, quality: int | None = None) -> Network:
-        """Return it by colour, level of the noise and quality of a JPEG file."""
+# What gives the network for a picture, by colour, level of the noise and quality of a JPEG file.
+NetworkFor = Callable[[str, float | None, int | None], Network]
 
 
 def main(
     arguments: Sequence[str] | None = None, more: Callable[[Add], None] = lambda add: None
 ) -> int:
-    """Run the command line; return the exit code: see `zoo.app.command.run`.
-
-    Args:
-        arguments: Words of the command line; those of the process by default.
-        more: Adds commands from above this package.
-    """
+    """Run the command line, with commands from above this package: see `zoo.app.command.run`."""
     return run(_parser(more), lambda options: int(options.run(options)), arguments)
 
 
@@ -107,11 +90,17 @@ def _restore(options: argparse.Namespace) -> int:
             raise UsageError("say where the results go: -o OUT, a folder, or a file for one")
         found = find_jobs(options.inputs, options.out)
         network_for = _networks(options, progress)
+
+        def by_level(colour: str, level: float) -> Network | None:
+            if level < CLEAN and not options.weights:
+                return None  # and none is asked for
+            return network_for(colour, level, None)
+
         well = restore_files(
             found,
             lambda picture: network_for(picture.colour, _sigma(options), picture.quality),
             settings,
-            by_level=_by_level(options, network_for),
+            by_level=by_level if options.sigma == AUTO else None,
             overwrite=options.overwrite,
             megapixels=options.megapixels,
             true_colour=options.true_colour,
@@ -156,11 +145,7 @@ def _opened(name: str, options: argparse.Namespace, progress: Progress) -> Netwo
     # It warns of one trace for each network and size, which is what is meant here.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     network = open_network(
-        name,
-        scale=options.scale,
-        dtype=options.dtype,
-        device=options.device,
-        engine=options.engine,
+        name, scale=options.scale, dtype=options.dtype, device=options.device, engine=options.engine
     )
     if network.origin:
         progress.remark(network.origin)
@@ -185,7 +170,7 @@ def _networks(options: argparse.Namespace, progress: Progress) -> NetworkFor:
 
     if options.weights:
         named = opened(options.weights)
-        return lambda colour, sigma, quality=None: named
+        return lambda colour, sigma, quality: named
     if options.scale is None and options.sigma is None and not sensor:
         raise UsageError(
             "say what to do: --scale 2, 3 or 4 enlarges, --sigma S removes noise of S grey levels, "
@@ -203,7 +188,7 @@ def _networks(options: argparse.Namespace, progress: Progress) -> NetworkFor:
         what = f"JPEG files below quality {below}" if below else "pictures"
         progress.remark(f"{colour} {what} are restored by {name}")
 
-    def best(colour: str, sigma: float | None, quality: int | None = None) -> Network:
+    def best(colour: str, sigma: float | None, quality: int | None) -> Network:
         wanted = nearest_level(colour, level) if level else sigma
         name = best_weight(colour, scale=options.scale, sigma=wanted, quality=quality)
         if not auto:
@@ -211,21 +196,6 @@ def _networks(options: argparse.Namespace, progress: Progress) -> NetworkFor:
         return opened(name)
 
     return best
-
-
-def _by_level(
-    options: argparse.Namespace, network_for: NetworkFor
-) -> Callable[[str, float], Network | None] | None:
-    """Return what gives the network for a level that is found in a picture, where it is."""
-    if options.sigma != AUTO:
-        return None
-
-    def by_level(colour: str, level: float) -> Network | None:
-        if level < CLEAN and not options.weights:
-            return None  # and none is asked for
-        return network_for(colour, level)
-
-    return by_level
 
 
 def _sensor(options: argparse.Namespace) -> tuple[float, float] | None:
@@ -296,48 +266,39 @@ def _add_export(add: Add) -> None:
 
 def _add_restore(add: Add) -> None:
     command = add("restore", help="restore files and folders of pictures")
-    command.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures"
-    )
-    command.add_argument(
-        "-o", "--out", metavar="OUT", help="folder, or file for one; not needed for a preview"
-    )
-    command.add_argument("--scale", type=int, help="factor to enlarge by, with the best weight")
+    option = command.add_argument
+    option("inputs", nargs="+", metavar="INPUT", help="picture, or folder of pictures")
+    option("-o", "--out", metavar="OUT", help="folder, or file for one; not needed for a preview")
+    option("--scale", type=int, help="factor to enlarge by, with the best weight")
     text = (
         "remove noise of S grey levels of 255, where white is 1.0 (65535 in 16 bit); auto: as many "
         "as are found in each picture, clean ones are copied"
     )
-    command.add_argument("--sigma", type=_level, metavar="S", help=text)
+    option("--sigma", type=_level, metavar="S", help=text)
     text = "remove noise of a sensor: poisson:GAIN,READ of variance GAIN y + READ^2 at grey level y"
-    command.add_argument("--noise-model", metavar="MODEL", help=text)
+    option("--noise-model", metavar="MODEL", help=text)
     text = "share of the restored picture in the result, 0 to 1; the rest is the input (default: 1)"
-    command.add_argument("--strength", type=float, default=1.0, metavar="S", help=text)
+    option("--strength", type=float, default=1.0, metavar="S", help=text)
     text = (
         "instead of the best: published name, file (.pth, .safetensors), work folder or "
         "hf://owner/name; several with commas between, one after the other"
     )
-    command.add_argument("--weights", metavar="NAME", help=text)
+    option("--weights", metavar="NAME", help=text)
     text = (
         "write the middle of one picture by every suitable weight and strength to "
         "NAME-preview.png instead"
     )
-    command.add_argument("--preview", action="store_true", help=text)
-    command.add_argument("--tile", type=int, metavar="N", help="side of the tiles in pixels")
-    command.add_argument("--overwrite", action="store_true", help="also what is there already")
-    command.add_argument("--dtype", choices=PRECISIONS, default="float32", help="to compute in")
-    command.add_argument(
-        "--self-ensemble", action="store_true", help="mean of 8 turned images, 8 times slower"
-    )
-    command.add_argument("--device", metavar="NAME", help="cpu:0, gpu:0, ...")
+    option("--preview", action="store_true", help=text)
+    option("--tile", type=int, metavar="N", help="side of the tiles in pixels")
+    option("--overwrite", action="store_true", help="also what is there already")
+    option("--dtype", choices=PRECISIONS, default="float32", help="to compute in")
+    option("--self-ensemble", action="store_true", help="mean of 8 turned images, 8 times slower")
+    option("--device", metavar="NAME", help="cpu:0, gpu:0, ...")
     text = "what runs the network: Keras, or another runtime on the exported network"
-    command.add_argument("--engine", choices=ENGINES, default="keras", help=text)
-    command.add_argument(
-        "--megapixels", type=float, default=MEGAPIXELS, metavar="N", help="refuse larger files"
-    )
-    command.add_argument(
-        "--true-colour", action="store_true", help="write palettes as RGB, single bits as grey"
-    )
-    command.add_argument("--quiet", action="store_true", help="tell of problems alone")
+    option("--engine", choices=ENGINES, default="keras", help=text)
+    option("--megapixels", type=float, default=MEGAPIXELS, metavar="N", help="refuse larger files")
+    option("--true-colour", action="store_true", help="write palettes as RGB, single bits as grey")
+    option("--quiet", action="store_true", help="tell of problems alone")
     command.set_defaults(run=_restore)
 
 
@@ -350,8 +311,7 @@ def _parser(more: Callable[[Add], None]) -> argparse.ArgumentParser:
     _add_export(commands.add_parser)
     _add_demo(commands.add_parser)
 
-    command = commands.add_parser("list", help="the published weights")
-    command.set_defaults(run=_list)
+    commands.add_parser("list", help="the published weights").set_defaults(run=_list)
 
     command = commands.add_parser("info", help="the card of a weight")
     command.add_argument("name", metavar="NAME")

@@ -41,13 +41,8 @@ def run(
 
     0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP,
     141 where nobody reads what is printed. `--debug` is added to the options: it prints the
-    traceback of an error as well.
-
-    Args:
-        parser: Reads the command line; the last word of its name begins the sentences.
-        work: Is given the options; returns an exit code, or None for 0.
-        arguments: Words of the command line; those of the process by default.
-        stopped: What is said after Ctrl-C.
+    traceback of an error as well. The last word of the parser's name begins the sentences, of which
+    `stopped` is said after Ctrl-C.
     """
     parser.add_argument("--debug", action="store_true", help="print the traceback of an error too")
     options = parser.parse_args(arguments)
@@ -75,17 +70,9 @@ def command(
 ) -> Callable[..., int]:
     """Make the `main` of a module out of what adds its options to a parser.
 
-    The module's docstring is the text of `--help`, and its name the program, as `python -m` takes
-    it.
-
-    Args:
-        describe: Adds the options; returns the work that is done with them.
-        stopped: What is said after Ctrl-C.
-        module: Name of the module, where it is not the one of `describe`.
-
-    Returns:
-        A function of the words of the command line, those of the process by default, and perhaps
-        another name of the program, to the exit code; see `run`.
+    That is `describe`, which returns the work that is done with the options. The docstring of its
+    module, or of the one that is named, is the text of `--help`, and its name the program, as
+    `python -m` takes it, where `main` is given no other. For the rest see `run`.
 
     Example:
         >>> @command

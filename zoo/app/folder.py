@@ -14,7 +14,7 @@ from zoo.machine.locks import locked
 from zoo.machine.parts import remove_abandoned
 from zoo.machine.walk import walk
 from zoo.pictures.formats import COMMON, FORMAT_OF, SUFFIXES
-from zoo.pictures.photos import MEGAPIXELS, Photo, read_header
+from zoo.pictures.photos import MEGAPIXELS, read_header
 from zoo.pictures.picture import Picture
 from zoo.pictures.rows import open_rows
 from zoo.pictures.writers import check_limits, open_writer
@@ -51,16 +51,8 @@ def find_jobs(inputs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[s
 
     Folders are searched recursively, their structure is kept below `out`; hidden files, links to
     folders and what lies in `out` are left out. A link to a file is followed where it stays in the
-    folder.
-
-    Args:
-        inputs: Files and folders.
-        out: Folder of the results; for one file also the file of its result, which is told by the
-            ending of a picture.
-
-    Raises:
-        UsageError: if `out` is another file or one of the inputs, or its ending is not one of the
-            input's format, which a result keeps.
+    folder. For one file, `out` is also the file of its result, which is told by the ending of a
+    picture: one of the input's format, which a result keeps.
     """
     names, target = [Path(name) for name in inputs], Path(out)
     if target.suffix.lower() in FORMAT_OF and not target.is_dir():
@@ -80,11 +72,7 @@ def find_jobs(inputs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[s
 
 
 def _one_job(names: Sequence[Path], target: Path) -> Jobs:
-    """Return the job of one file whose result has a name of its own.
-
-    Raises:
-        UsageError: if there is not one file, or `target` is one of another format.
-    """
+    """Return the job of one file whose result has a name of its own."""
     if len(names) > 1 or names[0].is_dir():
         raise UsageError(
             f"{target} is the name of one picture: give one file, or name a folder for the results"
@@ -141,24 +129,9 @@ def restore_file(
     advance: Callable[[float], None] = lambda share: None,
     by_level: Callable[[str, float], Network | None] | None = None,
 ) -> str:
-    """Restore one file; the result is written whole or not at all.
+    """Restore one file, whole or not at all; return what is not kept and what it is not good for.
 
-    Args:
-        job: Where from and where to.
-        network_for: See `restore_files`.
-        settings: How it is restored.
-        megapixels: Limit for the size of the file's picture.
-        true_colour: Whether palettes become RGB, and single bits grey.
-        advance: Told the share that is done, up to 1.
-        by_level: See `restore_files`.
-
-    Returns:
-        Remarks about what is not kept and what the network is not for, or nothing.
-
-    Raises:
-        ImageError: if the file cannot be read, or its result not be held by its format.
-        ValueError: if the network does not take its channels.
-        OSError: if the result cannot be written.
+    `advance` is told the share that is done, up to 1; all else is as in `restore_files`.
     """
     photo = read_header(job.source, megapixels)
     if true_colour:
@@ -166,10 +139,14 @@ def restore_file(
     if by_level is None:
         todo = Found(settings.sigma, network_for(photo.picture), "")
     else:
-        todo = _measured(photo, by_level)
+        with open_rows(photo) as rows:  # read once more, for its noise
+            level = level_of(rows, photo.picture)
+        todo = found(str(photo.path), level, by_level(photo.picture.colour, level))
         settings = replace(settings, sigma=todo.level)
     if todo.network is None:
-        _copy(job)
+        make_folder(job.target.parent)
+        with replacing(job.target) as part:
+            shutil.copyfile(job.source, part)
         return todo.remark
     network = todo.network
     scale = network.use.scale
@@ -187,20 +164,6 @@ def restore_file(
     return "; ".join(filter(None, (todo.remark, photo.remark, rows.remark, purpose)))
 
 
-def _measured(photo: Photo, by_level: Callable[[str, float], Network | None]) -> Found:
-    """Return what is to be done with a file, which is read once more for its noise."""
-    with open_rows(photo) as rows:
-        level = level_of(rows, photo.picture)
-    return found(str(photo.path), level, by_level(photo.picture.colour, level))
-
-
-def _copy(job: Job) -> None:
-    """Let a result be its input, byte for byte."""
-    make_folder(job.target.parent)
-    with replacing(job.target) as part:
-        shutil.copyfile(job.source, part)
-
-
 def restore_files(
     found: Jobs,
     network_for: Callable[[Picture], Network],
@@ -212,7 +175,9 @@ def restore_files(
     by_level: Callable[[str, float], Network | None] | None = None,
     progress: Progress,
 ) -> bool:
-    """Restore files one after the other; a file that fails does not stop the others.
+    """Restore files one after the other; return whether all went well.
+
+    A file that fails does not stop the others. Another run that writes into the folder does.
 
     Args:
         found: What `find_jobs` returned; its folder is made if need be.
@@ -220,18 +185,11 @@ def restore_files(
         settings: How they are restored.
         overwrite: Whether to restore files again whose result is there.
         megapixels: Limit for the size of a picture.
-        true_colour: See `restore_file`.
+        true_colour: Whether palettes become RGB, and single bits grey.
         by_level: Where the level of the noise is to be found in each picture: from its colour and
             its level to what restores it, None where nothing is to, instead of `network_for`. What
             is not restored is copied.
         progress: Told what happens.
-
-    Returns:
-        Whether all went well.
-
-    Raises:
-        UsageError: if another run writes into the folder.
-        OSError: if the folder cannot be written.
     """
     for remark in found.remarks:
         progress.remark(remark)
@@ -244,7 +202,8 @@ def restore_files(
         waiting = [job for job in found.jobs if _is_waiting(job, overwrite, progress)]
         pictures = {job: _picture(job, megapixels, progress) for job in waiting}
         readable = {job: picture for job, picture in pictures.items() if picture}
-        each_kind = {_kind(picture): picture for picture in readable.values()}
+        # networks are chosen by these
+        each_kind = {(each.colour, each.quality or 0): each for each in readable.values()}
         for _, picture in sorted(each_kind.items()) if by_level is None else ():
             with suppress(ChoiceError):  # said for each of the pictures below
                 network_for(picture)  # what is wrong with the network is said before work starts
@@ -279,11 +238,6 @@ def _picture(job: Job, megapixels: float, progress: Progress) -> Picture | None:
     except Exception as error:
         progress.failed(error, job.source)
         return None
-
-
-def _kind(picture: Picture) -> tuple[str, int]:
-    """Return what networks are chosen by."""
-    return picture.colour, picture.quality or 0
 
 
 @contextmanager

@@ -47,22 +47,10 @@ class PageError(ZooError):
 def restore_upload(
     source: Path, target: Path, weights: str, sigma: float | None, self_ensemble: bool
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Restore a file, and return what the page shows of it.
+    """Restore a file to one of the same format, and return what the page shows of it.
 
-    Args:
-        source: File of a picture.
-        target: File to write, of the same format.
-        weights: Name, file or work folder.
-        sigma: Level of the noise in image units; not looked at by networks that enlarge.
-        self_ensemble: See `zoo.restore`.
-
-    Returns:
-        The picture before and after, uint8 RGB of the same size, their middle where they are
-        large, and a remark.
-
-    Raises:
-        ImageError: if the file is no picture that can be restored.
-        ValueError: if the network does not take its channels.
+    That is the picture before and after, uint8 RGB of the same size, their middle where they are
+    large, and a remark. Networks that enlarge do not look at sigma, which is in image units.
     """
     network = _network(weights)
     level = None if network.use.scale > 1 else sigma
@@ -86,12 +74,7 @@ def shown(path: Path) -> Image.Image:
 
 
 def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
-    """Return the page, a `gradio.Blocks`.
-
-    Args:
-        weights: What the user can choose: names, files or work folders.
-        folder: Where uploads and results lie until the page is closed.
-    """
+    """Return the page for weights to choose from; uploads and results lie in the folder."""
     import gradio as gr
 
     scales = {name: find_weight(name).card.use.scale for name in weights}
@@ -117,11 +100,7 @@ def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
         gr.Markdown(f"# {TITLE}\n{HINT}")
         with gr.Row():
             with gr.Column(scale=1):
-                picture = gr.File(
-                    label="Picture",
-                    file_types=list(SUFFIXES),
-                    elem_id="picture",
-                )
+                picture = gr.File(label="Picture", file_types=list(SUFFIXES), elem_id="picture")
                 choice = gr.Dropdown(list(weights), value=weights[0], label="Weights")
                 sigma = gr.Slider(
                     0, 75, SIGMA, label="Noise, grey levels of 255", visible=scales[weights[0]] == 1
@@ -144,14 +123,7 @@ def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
 def serve(weights: Sequence[str], port: int, browser: bool) -> None:
     """Show the page until Ctrl-C or another signal; then all pictures are removed.
 
-    Args:
-        weights: See `build_page`.
-        port: Of this machine's own address, 127.0.0.1: nobody else reaches the page.
-        browser: Whether to open it in the user's browser.
-
-    Raises:
-        PageError: if Gradio is not installed, or the port is none or taken.
-        WeightsError: if weights are unknown or cannot be loaded.
+    The port is of this machine's own address, 127.0.0.1: nobody else reaches the page.
     """
     if not 1 <= port <= 65535:
         raise PageError(f"a port is a number from 1 to 65535. Received: port={port}")
@@ -209,8 +181,6 @@ def _network(weights: str) -> Network:
 
 def _middle(image: Image.Image) -> Image.Image:
     """Return the middle of an image that is larger than what is shown."""
-    left, top = (max(side - SHOWN, 0) // 2 for side in image.size)
-    right, bottom = (
-        start + min(side, SHOWN) for start, side in zip((left, top), image.size, strict=True)
-    )
-    return image.crop((left, top, right, bottom))
+    width, height = (min(side, SHOWN) for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))

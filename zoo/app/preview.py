@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -26,7 +27,6 @@ from zoo.pictures.rows import open_rows
 from zoo.restoring.bands import Plan, Settings, middle, plan, restore_bands
 from zoo.restoring.network import Network
 from zoo.restoring.remarks import remark_on_level
-from zoo.runtimes.signatures import Engine
 from zoo.store.card import WHITE, Use
 
 SIDE = 256  # pixels of the picture, one to one
@@ -38,8 +38,7 @@ MARGIN, TEXT = 8, 13  # pixels around the panels, and of the letters
 PAPER, INK = "white", "black"
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One of the pictures side by side.
 
     Attributes:
@@ -54,16 +53,10 @@ class Panel:
 
 
 def preview_file(inputs: Sequence[str], out: str | None, overwrite: bool) -> Path:
-    """Return the file that a preview is written to.
+    """Return the file that a preview of one picture is written to.
 
-    Args:
-        inputs: The picture.
-        out: A PNG file, or a folder for `NAME-preview.png`; None: the one that the command is
-            typed in.
-        overwrite: Whether the file may be there already.
-
-    Raises:
-        UsageError: if there is not one picture, or the file is no PNG, or is there already.
+    `out` is a PNG file, or a folder for `NAME-preview.png`: by default the one that the command is
+    typed in.
     """
     source = Path(inputs[0])
     if len(inputs) > 1 or source.is_dir():
@@ -93,22 +86,9 @@ def write_preview(
 ) -> None:
     """Write the middle of a picture, and what each weight makes of it, as one labelled picture.
 
-    It is 8-bit RGB without alpha, metadata and colour profile, whatever the picture is.
-
-    Args:
-        source: File of the picture.
-        target: PNG file to write.
-        names_for: From the picture to the weights, in their order.
-        opened: From a name to the network.
-        settings: How it is restored; without a level, denoisers are shown at several, and with the
-            strength 1 at half of it, too.
-        megapixels: Limit for the size of the picture.
-        progress: Told what happens.
-
-    Raises:
-        ImageError: if the picture cannot be read.
-        ValueError: if a network does not take its channels, or whole pictures alone.
-        OSError: if the preview cannot be written.
+    It is 8-bit RGB without alpha, metadata and colour profile, whatever the picture is. The weights
+    are those of `names_for`, in their order, opened one after the other. Where the settings have no
+    level, denoisers are shown at several, and with the strength 1 at half of it, too.
     """
     photo = read_header(source, megapixels)
     picture, around = photo.picture, _Around(photo)
@@ -167,12 +147,7 @@ class _Around:
 
 
 def levels(use: Use, sigma: float | None) -> list[float | None]:
-    """Return the levels of the noise to show a network at.
-
-    Args:
-        use: Of the network.
-        sigma: The level that was asked for, in image units, or None.
-    """
+    """Return the levels of the noise to show a network at, by the one that was asked for."""
     if sigma is not None or (use.levels is None and not use.takes_sigma):
         return [sigma]
     low, high = use.levels or (0, max(LEVELS))
@@ -205,33 +180,23 @@ def _panels(plan: Plan, around: _Around, progress: Progress) -> list[Panel]:
 
 
 def strengths(use: Use, strength: float) -> list[float]:
-    """Return the strengths to show a network at.
-
-    Args:
-        use: Of the network.
-        strength: The one that was asked for, 1 where none was.
-    """
+    """Return the strengths to show a network at, by the one that was asked for."""
     return [strength] if strength < 1 or use.scale > 1 else [strength, HALF]
 
 
 def _remembering(network: Network) -> Network:
     """Return a network that computes once what it is asked for again with another strength."""
     parts = tuple(map(_remembering, network.parts))
-    return replace(network, parts=parts, engine=_once(network.engine))
-
-
-def _once(engine: Engine) -> Engine:
-    """Return an engine that remembers its last answer."""
     asked: list[np.ndarray] = []
     answer = np.empty(0)
 
     def run(inputs: list[np.ndarray]) -> np.ndarray:
         nonlocal asked, answer
         if len(asked) != len(inputs) or not all(map(np.array_equal, asked, inputs)):
-            asked, answer = inputs, engine(inputs)
+            asked, answer = inputs, network.engine(inputs)
         return answer
 
-    return run
+    return replace(network, parts=parts, engine=run)
 
 
 def _label(plan: Plan) -> str:

@@ -7,12 +7,7 @@ from zoo.pictures.picture import Picture
 
 
 def on_screen(values: np.ndarray, picture: Picture) -> Image.Image:
-    """Return pixels of a picture in 8-bit RGB; alpha is left out.
-
-    Args:
-        values: `(height, width, channels)` of the picture, or of what a network made of it.
-        picture: What they are.
-    """
+    """Return pixels of a picture, or of what a network made of it, in 8-bit RGB without alpha."""
     colours = values[..., : picture.channels - picture.alpha]
     colours = (np.clip(colours / picture.white, 0, 1) * 255 + 0.5).astype(np.uint8)
     if picture.colour == "cmyk":

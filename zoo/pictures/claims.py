@@ -14,16 +14,7 @@ WEBP_LOSSY, WEBP_LOSSLESS, BMP_RUNS, BOXES = 1024, 2**15, 128, 2**17
 
 
 def check_length(path: Path, size: tuple[int, int], most: float) -> None:
-    """Refuse a file that claims more pixels than a file of its length can hold.
-
-    Args:
-        path: The file.
-        size: Width and height that it claims.
-        most: Pixels that it can hold.
-
-    Raises:
-        ImageError: if it claims more, or a side of no pixels.
-    """
+    """Refuse a file that claims no pixels, or more than a file of its length can hold."""
     width, height = size
     if width < 1 or height < 1:
         raise ImageError(f"{path} is damaged: it claims to have {width} x {height} pixels")
@@ -35,10 +26,6 @@ def check_length(path: Path, size: tuple[int, int], most: float) -> None:
 
 
 def check_memory(path: Path, needed: int) -> None:
-    """Refuse a file whose picture does not fit into the memory that is left.
-
-    Raises:
-        ImageError: with both numbers.
-    """
+    """Refuse a file whose picture does not fit into the memory that is left."""
     if reason := too_much(needed):
         raise ImageError(f"{path} {reason}")

@@ -22,10 +22,8 @@ PAGES = 1000  # directories that are looked at
 def read_directories(path: Path) -> Iterator[Tags]:
     """Yield the directories of the pictures of a TIFF file, classic or BigTIFF, one by one.
 
-    Tags of unknown types and those whose values lie beyond the end of the file are left out.
-
-    Raises:
-        ImageError: if a directory lies beyond the end of the file or has a tag twice.
+    Tags of unknown types and those whose values lie beyond the end of the file are left out; a
+    directory that lies beyond it or has a tag twice is refused.
     """
     with path.open("rb") as file:
         order, big = _form(file)

@@ -13,17 +13,11 @@ class ImageError(ZooError):
 
 @contextmanager
 def refusing(path: Path, done: str = "read") -> Iterator[None]:
-    """Turn whatever Pillow, libvips and others raise in the block into one sentence.
+    """Turn whatever Pillow, libvips and others raise in the block into an `ImageError`.
 
     What the system says of a file (there is none, it may not be read) goes through: an `OSError`
-    with a number. The first error is the cause of the new one.
-
-    Args:
-        path: File that the sentence names.
-        done: What cannot be done with it: `"read"` or `"written"`.
-
-    Raises:
-        ImageError: for any other exception in the block.
+    with a number. The first error is the cause of the new one. The sentence names the file, and
+    what cannot be done with it: `"read"` or `"written"`.
     """
     try:
         yield

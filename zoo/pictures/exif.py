@@ -1,6 +1,7 @@
 """What files say about a picture beside its pixels: which side is up, and how large it is."""
 
 import re
+from collections.abc import Container
 
 from PIL import ExifTags, Image
 
@@ -36,11 +37,10 @@ def upright(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (size[1], size[0]) if orientation >= 5 else size
 
 
-def set_size(exif: dict[int, int], picture: Picture, scale: int) -> None:
-    """Write the new size where EXIF has the old one."""
-    for tag, side in (
-        (ExifTags.Base.ExifImageWidth, picture.width),
-        (ExifTags.Base.ExifImageHeight, picture.height),
-    ):
-        if tag in exif:
-            exif[tag] = scale * side
+def new_sizes(exif: Container[int], picture: Picture, scale: int) -> dict[int, int]:
+    """Return the new size, by the tags of EXIF that have the old one."""
+    sizes = {
+        ExifTags.Base.ExifImageWidth: scale * picture.width,
+        ExifTags.Base.ExifImageHeight: scale * picture.height,
+    }
+    return {tag: side for tag, side in sizes.items() if tag in exif}

@@ -32,14 +32,9 @@ _HEAD = 2**16  # bytes in which the boxes before the pixels are looked for
 
 
 def kind_in_boxes(path: Path, head: bytes) -> str:
-    """Return `"HEIF"` or `"AVIF"` for a file of these kinds, and let Pillow read it, else nothing.
+    """Return `"HEIF"` or `"AVIF"`, by the first 12 bytes of a file, or nothing; let Pillow read it.
 
-    Args:
-        path: The file; its name is looked at for the endings of raw files.
-        head: Its first 12 bytes.
-
-    Raises:
-        ImageError: for a raw file of a camera, and where what reads the file is not installed.
+    Refused are raw files of cameras, by their endings, and what nothing installed reads.
     """
     if path.suffix.lower() in RAW:
         raise ImageError(
@@ -48,8 +43,10 @@ def kind_in_boxes(path: Path, head: bytes) -> str:
         )
     brand = head[8:] if head[4:8] == b"ftyp" else b""
     if brand in _HEIF:
-        if not _register_heif():
-            raise ImageError(f"{path} is HEIC, which needs pillow-heif: {EXTRA}")
+        try:
+            importlib.import_module("pillow_heif").register_heif_opener()
+        except ImportError:
+            raise ImageError(f"{path} is HEIC, which needs pillow-heif: {EXTRA}") from None
         return "HEIF"
     if brand in _AVIF:
         if not features.check("avif"):
@@ -68,12 +65,3 @@ def avif_bits(path: Path) -> int:
         head = file.read(_HEAD)
     flags = head[head.find(b"av1C\x81") :][6:7] if b"av1C\x81" in head else b"\0"
     return {0x40: 10, 0x60: 12}.get(flags[0] & 0x60, 8) if flags else 8
-
-
-def _register_heif() -> bool:
-    """Let Pillow read and write HEIC; return whether the extra for it is installed."""
-    try:
-        importlib.import_module("pillow_heif").register_heif_opener()
-    except ImportError:
-        return False
-    return True

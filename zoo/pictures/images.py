@@ -14,7 +14,7 @@ from zoo.machine.walk import walk
 from zoo.pictures.errors import ImageError as ImageError
 from zoo.pictures.errors import refusing
 from zoo.pictures.formats import COMMON, SUFFIXES
-from zoo.pictures.photos import Photo, lenient
+from zoo.pictures.photos import lenient
 from zoo.pictures.photos import read_header as read_photo
 from zoo.pictures.picture import picture_of
 from zoo.pictures.rows import open_rows
@@ -54,10 +54,7 @@ def find_files(
         suffixes: The endings, with their full stop, in lower case.
         kind: What the files hold, for messages.
         names: What messages name of the endings; default: all.
-        tell: Told in one sentence what else is there.
-
-    Raises:
-        ImageError: if the folder does not exist, holds no such file or cannot be read.
+        tell: See `find_images`, and so are the errors.
     """
     root = Path(folder)
     if root.is_file():
@@ -112,7 +109,8 @@ def read_image(path: str | os.PathLike[str], depth: str = "8") -> np.ndarray:
         values = rows(0, picture.height)[..., : picture.channels - picture.alpha]
     if rows.remark:
         raise ImageError(rows.remark)
-    wanted = np.dtype(np.uint16 if depth == "file" and _is_deep(photo) else np.uint8)
+    deep = depth == "file" and picture.dtype != np.uint8
+    wanted = np.dtype(np.uint16 if deep else np.uint8)
     if picture.colour == "cmyk":
         values = _without_inks(values)
     if values.dtype == wanted:
@@ -123,27 +121,15 @@ def read_image(path: str | os.PathLike[str], depth: str = "8") -> np.ndarray:
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
-    """Return the size and the depth of an image file without decoding it.
-
-    Raises:
-        ImageError: if the file is no image.
-    """
-    photo = read_photo(Path(path))
-    return Header(photo.picture.height, photo.picture.width, _is_deep(photo))
+    """Return the size and the depth of an image file without decoding it."""
+    picture = read_photo(Path(path)).picture
+    return Header(picture.height, picture.width, picture.dtype != np.uint8)
 
 
 def encoded_size(content: bytes) -> tuple[int, int]:
-    """Return height and width of an encoded image as it is stored, not turned upright.
-
-    Raises:
-        ImageError: if it is no image.
-    """
+    """Return height and width of an encoded image as it is stored, not turned upright."""
     with refusing(Path("the image")), lenient(), Image.open(io.BytesIO(content)) as image:
         return image.height, image.width
-
-
-def _is_deep(photo: Photo) -> bool:
-    return photo.picture.dtype != np.uint8
 
 
 def _without_inks(values: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ class JpegParts:
     Attributes:
         size: Width and height; none where the file does not say it.
         most: Pixels that its compressed data can hold.
-        quality: By its table for brightness, see `quality_of`; None where it has none.
+        quality: As libjpeg counts it, by the table for brightness; None where there is none.
         segments: The descriptive ones to keep, by their markers.
     """
 
@@ -67,16 +67,6 @@ def jpeg_parts(path: Path) -> JpegParts:
     return parts
 
 
-def quality_of(steps: Sequence[int]) -> int:
-    """Return the quality, 1 to 100 as libjpeg counts it, of a table of steps for brightness.
-
-    Encoders with tables of their own are given the quality of libjpeg's whose steps sum up to the
-    nearest; the order of the steps does not matter.
-    """
-    total, sums = sum(steps), _sums()
-    return min(sums, key=lambda quality: abs(sums[quality] - total))
-
-
 @cache
 def _sums() -> dict[int, int]:
     """Return the sum of libjpeg's steps for brightness of each quality."""
@@ -90,24 +80,25 @@ def scaled(table: Sequence[int], quality: int) -> list[int]:
 
 
 def _quality(data: bytes) -> int | None:
-    """Return the quality by a segment of tables, None where it has none for brightness."""
+    """Return the quality, 1 to 100, by a segment of tables, None where it has none for brightness.
+
+    Encoders with tables of their own are given the quality of libjpeg's whose steps sum up to the
+    nearest; the order of the steps does not matter.
+    """
     at = 0
     while at < len(data):
         wide, number = data[at] >> 4, data[at] & 15
         width = 2 if wide else 1
         steps = data[at + 1 : at + 1 + 64 * width]
         if number == 0 and len(steps) == 64 * width:
-            return quality_of(struct.unpack(">64H" if wide else ">64B", steps))
+            total, sums = sum(struct.unpack(">64H" if wide else ">64B", steps)), _sums()
+            return min(sums, key=lambda quality: abs(sums[quality] - total))
         at += 1 + 64 * width
     return None
 
 
 def check_scans(path: Path) -> None:
-    """Refuse a file that unpacks its picture more often than any picture needs.
-
-    Raises:
-        ImageError: if it has more than 1000 scans.
-    """
+    """Refuse a file that unpacks its picture more often than any picture needs."""
     scans, end = 0, b""
     with path.open("rb") as file:
         while scans <= SCANS and (block := file.read(BLOCK)):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from zoo.pictures import tiff as tiffs
 from zoo.pictures.claims import BMP_RUNS, BOXES, WEBP_LOSSLESS, WEBP_LOSSY, check_length
 from zoo.pictures.directory import Tags, number, numbers, read_directories
 from zoo.pictures.errors import ImageError, refusing
@@ -24,16 +25,7 @@ from zoo.pictures.exif import TURNS, reset_orientation, upright
 from zoo.pictures.formats import avif_bits, kind_in_boxes
 from zoo.pictures.jpeg import LONGEST, jpeg_parts
 from zoo.pictures.picture import Picture
-from zoo.pictures.png import SIGNATURE, Chunks, PngParts, png_parts
-from zoo.pictures.tiff import (
-    LAYOUT,
-    TiffKind,
-    TiffMetadata,
-    check_segments,
-    no_data,
-    tiff_kind,
-    tiff_metadata,
-)
+from zoo.pictures.png import SIGNATURE, PngParts, png_parts
 from zoo.pictures.webp import webp_size
 
 # Pillow's own limit against files that are small on disk and huge in memory.
@@ -63,23 +55,6 @@ _DEEP = {(16, 1): "uint16", (32, 3): "float32"}
 
 
 @dataclass(frozen=True)
-class Extras:
-    """What Pillow says of a file beside its pixels, and writes into the new one.
-
-    Attributes:
-        dpi: Pixels per inch of the columns and the rows, None where nothing is said.
-        profile: Of the colours, None where there is none.
-        xmp: Metadata, None where there are none.
-        progressive: Whether JPEG comes in scans of growing detail.
-    """
-
-    dpi: tuple[float, float] | None = None
-    profile: bytes | None = None
-    xmp: bytes | None = None
-    progressive: bool = False
-
-
-@dataclass(frozen=True)
 class Photo:
     """What the header of a file says.
 
@@ -95,7 +70,10 @@ class Photo:
         inverted: Whether 0 is white in what is read.
         associated: Whether alpha is multiplied into the colours of the file.
         exif: EXIF with the orientation reset, empty where there is none.
-        extras: What Pillow says about the file.
+        dpi: Pixels per inch of the columns and the rows, where Pillow, which writes them, says it.
+        profile: Of the colours, likewise.
+        xmp: Metadata, likewise.
+        progressive: Whether JPEG comes in scans of growing detail.
         png: Of a PNG file, what its chunks say.
         segments: Of a JPEG file, the descriptive ones.
         tiff: Of a TIFF file, what goes into the new one.
@@ -114,24 +92,18 @@ class Photo:
     inverted: bool = False
     associated: bool = False
     exif: Image.Exif = field(default_factory=Image.Exif)
-    extras: Extras = field(default_factory=Extras)
+    dpi: tuple[float, float] | None = None
+    profile: bytes | None = None
+    xmp: bytes | None = None
+    progressive: bool = False
     png: PngParts = field(default_factory=PngParts)
     segments: list[tuple[int, bytes]] = field(default_factory=list)
-    tiff: TiffMetadata = field(default_factory=TiffMetadata)
+    tiff: tiffs.TiffMetadata = field(default_factory=tiffs.TiffMetadata)
     lossless: bool = False
     remark: str = ""
 
-    @property
-    def chunks(self) -> Chunks:
-        """Of a PNG file, the descriptive chunks."""
-        return self.png.chunks
-
     def check_unchanged(self) -> None:
-        """Refuse the file if it is no more the one whose header was read.
-
-        Raises:
-            ImageError: if another one is in its place, or its size or time has changed.
-        """
+        """Refuse the file if another is in its place, or its size or time has changed."""
         if _stamp(self.path) != self.stamp:
             raise ImageError(f"{self.path} has changed while it was read")
 
@@ -139,15 +111,8 @@ class Photo:
 def read_header(path: Path, megapixels: float = MEGAPIXELS) -> Photo:
     """Return what the header of a file says; its pixels are not read.
 
-    Args:
-        path: File of one picture.
-        megapixels: Limit for the size of the picture.
-
-    Raises:
-        ImageError: if it is no picture of the known formats, larger than the limit or than a file
-            of its length can hold, if it holds several pictures or a kind of pixels that is not
-            read.
-        OSError: if the file cannot be opened.
+    Refused is what is no picture of the known formats, larger than the limit or than a file of its
+    length can hold, several pictures, and a kind of pixels that is not read.
     """
     Image.init()  # Pillow knows no format by name before
     with refusing(path):
@@ -225,10 +190,7 @@ def _exif(
 ) -> tuple[Image.Exif, int, list[str]]:
     """Return EXIF that says upright, the orientation that it said, and what of it is not kept.
 
-    Args:
-        exif_data: As a file holds it.
-        xmp: The same; it too may say which side is up.
-        longest: Bytes that the format has room for.
+    XMP, too, may say which side is up; the format has room for `longest` bytes of EXIF.
     """
     bearer = Image.Image()
     given = {"exif": exif_data, "xmp": xmp}
@@ -340,17 +302,12 @@ def _beyond_8(bits: int) -> list[str]:
 
 
 def _of_pillow(
-    path: Path,
-    kind: str,
-    image: Image.Image,
-    remark: str = "",
-    lost: Sequence[str] = (),
+    path: Path, kind: str, image: Image.Image, remark: str = "", lost: Sequence[str] = ()
 ) -> Photo:
     """Return what Pillow knows of an 8-bit file."""
     longest = LONGEST - 64 if kind == "JPEG" else float("inf")
-    info = image.info
-    exif, orientation, exif_lost = _exif(info.get("exif"), info.get("xmp"), longest)
-    xmp = info.get("xmp")
+    info, xmp = image.info, image.info.get("xmp")
+    exif, orientation, exif_lost = _exif(info.get("exif"), xmp, longest)
     return Photo(
         path=path,
         format=kind,
@@ -358,12 +315,10 @@ def _of_pillow(
         stored=_STORED.get(image.mode, ""),
         orientation=orientation,
         exif=exif,
-        extras=Extras(
-            dpi=info.get("dpi"),
-            profile=info.get("icc_profile"),
-            xmp=xmp if isinstance(xmp, bytes) else None,
-            progressive=bool(info.get("progressive")),
-        ),
+        dpi=info.get("dpi"),
+        profile=info.get("icc_profile"),
+        xmp=xmp if isinstance(xmp, bytes) else None,
+        progressive=bool(info.get("progressive")),
         remark=_remark(path, [*exif_lost, *lost], remark),
     )
 
@@ -380,9 +335,9 @@ def _tiff(path: Path) -> Photo:
     pages = read_directories(path)
     tags = next(pages, {})
     size = number(tags, 256, 0), number(tags, 257, 0)
-    check_segments(path, tags)
+    tiffs.check_segments(path, tags)
     several = any(_is_smaller(path, page, size) for page in pages)
-    kind, samples, mode = tiff_kind(tags), number(tags, 277, 1), _pillow_mode(path, tags)
+    kind, samples, mode = tiffs.tiff_kind(tags), number(tags, 277, 1), _pillow_mode(path, tags)
     if kind.base == "P" and len(numbers(tags, 320)) != 3 * 2**kind.bits:
         raise ImageError(f"{path} is damaged: its palette has not {2**kind.bits} colours")
     dtype = None if mode and _is_of_pillow(kind, samples) else _tiff_dtype(path, kind, samples)
@@ -395,9 +350,9 @@ def _tiff(path: Path) -> Photo:
         )
     orientation = number(tags, 274, 1)
     orientation = orientation if orientation in TURNS else 1
-    metadata, lost = tiff_metadata(path, tags, orientation)
+    metadata, lost = tiffs.tiff_metadata(path, tags, orientation)
     picture = _picture(path, mode, upright(size, orientation), dtype)
-    gap = no_data(tags, picture.dtype)
+    gap = tiffs.no_data(tags, picture.dtype)
     remarks = (
         f"of {path} only the first picture is kept" if several else "",
         f"of {path} only {mode} is kept, not its other channels" if kind.others > 0 else "",
@@ -420,7 +375,7 @@ def _tiff(path: Path) -> Photo:
     )
 
 
-def _is_of_pillow(kind: TiffKind, samples: int) -> bool:
+def _is_of_pillow(kind: tiffs.TiffKind, samples: int) -> bool:
     """Whether Pillow, which knows the mode, keeps all of every value."""
     if kind.sample == 1 and 0 < kind.bits <= 8:
         return True
@@ -428,12 +383,8 @@ def _is_of_pillow(kind: TiffKind, samples: int) -> bool:
     return kind.base == "L" and samples == 1 and (form in _DEEP or form == (12, 1))
 
 
-def _tiff_dtype(path: Path, kind: TiffKind, samples: int) -> str:
-    """Return the dtype of pixels that are read without Pillow, or by it in two passes.
-
-    Raises:
-        ImageError: for a kind that is not read.
-    """
+def _tiff_dtype(path: Path, kind: tiffs.TiffKind, samples: int) -> str:
+    """Return the dtype of pixels that are read without Pillow, or by it in two passes."""
     dtype = "uint8" if (kind.bits, kind.sample) == (8, 1) else _DEEP.get((kind.bits, kind.sample))
     known = kind.base in ("RGB", "CMYK") or (kind.base == "L" and not kind.others)
     # libvips takes alpha out of the colours as if white were 255
@@ -450,15 +401,14 @@ def _tiff_dtype(path: Path, kind: TiffKind, samples: int) -> str:
 def _pillow_mode(path: Path, tags: Tags) -> str:
     """Return the mode that Pillow reads a TIFF file as, nothing where it does not.
 
-    Raises:
-        ImageError: if Pillow, which stops at the first damaged tag, knows others than we do.
+    Pillow stops at the first damaged tag: a file of which it knows others than we do is refused.
     """
     try:
         with lenient(), Image.open(path, formats=("TIFF",)) as image:
             mode, theirs = image.mode, dict(getattr(image, "tag_v2", {}))
     except UnidentifiedImageError:
         return ""
-    for tag in LAYOUT:
+    for tag in tiffs.LAYOUT:
         values = theirs.get(tag, ())
         if numbers(tags, tag) != (values if isinstance(values, tuple) else (values,)):
             raise ImageError(f"{path} is damaged: its tag {tag} can be read in two ways")
@@ -466,11 +416,7 @@ def _pillow_mode(path: Path, tags: Tags) -> str:
 
 
 def _is_smaller(path: Path, page: Tags, size: tuple[int, int]) -> bool:
-    """Return True for a page that is the picture once more, smaller, or its mask.
-
-    Raises:
-        ImageError: for a page that is another picture.
-    """
+    """Return True for a page that is the picture once more, smaller, or its mask; refuse others."""
     half = all(
         2 * number(page, tag, 0) <= side + 1 for tag, side in zip((256, 257), size, strict=True)
     )

@@ -54,9 +54,7 @@ class Picture:
 def picture_of(array: np.ndarray, alpha: bool = False) -> Picture:
     """Return what an array `(height, width, channels)` is.
 
-    Raises:
-        TypeError: if it is neither uint8, uint16 nor floating point.
-        ValueError: if it is no image, or is alpha alone.
+    Refused is what is neither uint8, uint16 nor floating point, no image, or alpha alone.
     """
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise TypeError(

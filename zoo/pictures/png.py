@@ -70,9 +70,6 @@ def png_parts(path: Path) -> PngParts:
     """Return what the chunks of a PNG file say; those of pixels are passed over.
 
     What stands behind the end of the picture is no part of it.
-
-    Raises:
-        ImageError: if the file is cut short, or does not begin as PNG does.
     """
     parts, data, length_of_file = PngParts(), 0, path.stat().st_size
     with path.open("rb") as file:
@@ -106,11 +103,7 @@ def png_parts(path: Path) -> PngParts:
 
 
 def png_pixels(path: Path, parts: PngParts) -> io.BytesIO:
-    """Return the file without its descriptive chunks, which Pillow would stumble over.
-
-    Raises:
-        ImageError: if a check sum is wrong.
-    """
+    """Return the file without its descriptive chunks, which Pillow would stumble over."""
     content = [SIGNATURE]
     with path.open("rb") as file:
         for start, length in parts.spans:
@@ -139,13 +132,6 @@ def _is_ground(parts: PngParts, kind: bytes) -> bool:
     return kind == b"bKGD" and parts.depth >= 8 and parts.colour != 3
 
 
-def _length(parts: PngParts, kind: bytes, any_other: int) -> int:
-    """Return how long a descriptive chunk has to be."""
-    if kind == b"bKGD":
-        return 2 if parts.colour in (0, 4) else 6
-    return _LENGTHS.get(kind, any_other)
-
-
 def _key(parts: PngParts, data: bytes) -> tuple[int, ...]:
     """Return the transparent colour; of numbers that are too large the lower bits count."""
     count = {0: 1, 2: 3}.get(parts.colour, 0)
@@ -157,7 +143,8 @@ def _key(parts: PngParts, data: bytes) -> tuple[int, ...]:
 def _describe(parts: PngParts, kind: bytes, data: bytes, check: bytes) -> None:
     """Take in a chunk that stands beside the pixels."""
     name = kind.decode("latin-1")
-    whole = len(data) == _length(parts, kind, len(data))
+    lengths = {**_LENGTHS, b"bKGD": 2 if parts.colour in (0, 4) else 6}
+    whole = len(data) == lengths.get(kind, len(data))
     if not whole or zlib.crc32(kind + data) != int.from_bytes(check, "big"):
         parts.lost.append(f"the damaged chunk {name}")
     elif kind == b"acTL":
@@ -244,15 +231,9 @@ class PngRows(RowWriter):
         chunks: Chunks,
         palette: np.ndarray | None = None,
     ) -> None:
-        """Write what stands before the pixels.
+        """Write what stands before the pixels: `size` is width and height, `kind` the colour type.
 
-        Args:
-            file: Open for writing.
-            size: Width and height.
-            kind: Colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
-            depth: Bits per channel: 1, 8 or 16.
-            chunks: Descriptive chunks.
-            palette: `(colours, 3 or 4)`, uint8, for type 3.
+        The depth is 1, 8 or 16 bit; a palette is uint8 `(colours, 3 or 4)`, for the type 3.
         """
         self.file, self.depth = file, depth
         bits = depth * _CHANNELS[kind]

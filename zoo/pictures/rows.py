@@ -24,6 +24,7 @@ from zoo.pictures.jpeg import check_scans
 from zoo.pictures.photos import MODES, Photo, lenient
 from zoo.pictures.picture import Rows
 from zoo.pictures.png import png_pixels
+from zoo.pictures.tiff import FAX, JPEG
 
 if TYPE_CHECKING:
     import pyvips
@@ -59,11 +60,7 @@ class PhotoRows:
         self._lowest, self._highest = 0.0, 0.0
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
-        """Return rows of the picture, `(rows, width, channels)`.
-
-        Raises:
-            ImageError: if the file is damaged or has changed, or a value is not finite.
-        """
+        """Return rows of the picture; refuse damage, a changed file and what is not finite."""
         with _watched(self._photo):
             rows = self._read(start, stop)
         if rows.dtype.kind == "f":
@@ -88,16 +85,13 @@ def open_rows(photo: Photo) -> Iterator[PhotoRows]:
     """Yield what reads rows of a file, once the file has been found to be whole.
 
     Files of libvips are read while the rows are asked for; all others are decoded at once, as
-    Pillow does: 4 bytes a pixel of colour, 1 byte of grey.
-
-    Raises:
-        ImageError: if the file is cut short or damaged or has changed since its header was read,
-            its picture does not fit into the memory, or the extra to read it is absent. Rows that
-            are read later raise it too.
+    Pillow does: 4 bytes a pixel of colour, 1 byte of grey. Refused, also while rows are read, is a
+    file that is cut short or damaged or has changed since its header was read, whose picture does
+    not fit into the memory, or for which the extra is absent.
     """
     turned = photo.orientation in TURNS
     size = photo.picture.height * photo.picture.width
-    lenient = photo.format == "JPEG" or photo.tiff.jpeg or photo.tiff.fax
+    lenient = photo.format == "JPEG" or photo.tiff.compression in FAX + JPEG
     pyvips = _pyvips() if photo.deep or lenient else None
     if pyvips is None or turned or not photo.deep:
         deep = photo.picture.channels * photo.picture.dtype.itemsize
@@ -198,9 +192,6 @@ def _in_two_passes(photo: Photo) -> np.ndarray:
 
     Pillow keeps only the upper byte of each value. So the file is decoded twice, the second time
     with the bytes said to be in the other order: what is kept then are the lower bytes.
-
-    Raises:
-        ImageError: if Pillow does not know the layout of the values.
     """
     picture = photo.picture
     raw, key, planes = "", None, False
@@ -219,11 +210,8 @@ def _in_two_passes(photo: Photo) -> np.ndarray:
         values = both[..., ::2] * 256 + both[..., 1::2]
     else:
         plain = raw.replace("a", "A")  # Pillow would divide the bytes by alpha
-        upper, lower = (
-            _decoded_as(photo, plain),
-            _decoded_as(photo, plain[:-1] + _OTHER_BYTE[raw[-1]]),
-        )
-        values = upper * 256 + lower
+        upper = _decoded_as(photo, plain)
+        values = upper * 256 + _decoded_as(photo, plain[:-1] + _OTHER_BYTE[raw[-1]])
     if key is not None:
         values = _with_key(values, key)
     values = values[..., : picture.channels]
@@ -305,7 +293,7 @@ def _check_whole(photo: Photo, pyvips: ModuleType | None) -> None:
     if photo.format == "JPEG":
         check_scans(photo.path)
     if pyvips is None:
-        if photo.tiff.fax:
+        if photo.tiff.compression in FAX:
             raise ImageError(f"{photo.path} is compressed as a fax; to read it: {EXTRA}")
         return
     try:

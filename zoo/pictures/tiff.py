@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
-from PIL import ExifTags
 
 from zoo.pictures.claims import DEFLATE
 from zoo.pictures.directory import Tags, directory_bytes, number, numbers, read_group
 from zoo.pictures.errors import ImageError
-from zoo.pictures.exif import upright_xmp
+from zoo.pictures.exif import new_sizes, upright_xmp
 from zoo.pictures.picture import Picture, RowWriter, packed
 
 COLOURS = 256  # of a palette
@@ -30,7 +29,7 @@ _PALETTE = 320
 # to 12 bit, each a byte longer than the one before; JPEG a bit for 64 values, half of them of a
 # quarter of the size; others whatever they like.
 _EXPANSION = {1: 1, 32773: 64, 5: 1400, 8: DEFLATE, 32946: DEFLATE, 7: 1024, 6: 1024}
-_FAX, _JPEG, _ANY = (2, 3, 4), (6, 7), 2**16
+FAX, JPEG, _ANY = (2, 3, 4), (6, 7), 2**16
 # What tells where the pixels are and how they are written, or counts them: said anew.
 _OF_PIXELS = {
     *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281),
@@ -62,21 +61,6 @@ class TiffMetadata:
     compression: int = 1
     tags: Tags = field(default_factory=dict)
     directories: dict[int, Tags] = field(default_factory=dict)
-
-    @property
-    def compressed(self) -> bool:
-        """Whether its pixels were compressed."""
-        return self.compression != 1
-
-    @property
-    def fax(self) -> bool:
-        """Whether they were compressed as those of a fax."""
-        return self.compression in _FAX
-
-    @property
-    def jpeg(self) -> bool:
-        """Whether they were compressed as those of JPEG."""
-        return self.compression in _JPEG
 
 
 class TiffKind(NamedTuple):
@@ -119,11 +103,7 @@ def tiff_kind(tags: Tags) -> TiffKind:
 
 
 def check_segments(path: Path, tags: Tags) -> None:
-    """Refuse a file whose strips or tiles cannot hold its pixels, or end beyond its end.
-
-    Raises:
-        ImageError: if it is cut short, or claims more than it holds.
-    """
+    """Refuse a file whose strips or tiles cannot hold its pixels, or end beyond its end."""
     _check_layout(path, tags)
     size, width, height = path.stat().st_size, number(tags, 256, 0), number(tags, 257, 0)
     offsets, lengths = numbers(tags, 273), numbers(tags, 279)
@@ -148,7 +128,7 @@ def check_segments(path: Path, tags: Tags) -> None:
     if 273 in tags:
         needed[:, -1] = row * (height - (rows - 1) * down)
     compression = number(tags, 259, 1)
-    most = across if compression in _FAX else _EXPANSION.get(compression, _ANY)
+    most = across if compression in FAX else _EXPANSION.get(compression, _ANY)
     starts, held = (np.array(each[:number_of], np.float64) for each in (offsets, lengths))
     if (starts < HEAD).any():
         raise ImageError(f"{path} is damaged: it does not say where its pixels are")
@@ -225,12 +205,8 @@ def enlarged(metadata: TiffMetadata, picture: Picture, scale: int) -> TiffMetada
     """Return metadata with sizes and places of a picture that is enlarged."""
     tags, directories = dict(metadata.tags), dict(metadata.directories)
     if _EXIF in directories:
-        sizes = {
-            ExifTags.Base.ExifImageWidth: (4, (scale * picture.width,)),
-            ExifTags.Base.ExifImageHeight: (4, (scale * picture.height,)),
-        }
-        inner = directories[_EXIF]
-        directories[_EXIF] = {**inner, **{tag: sizes[tag] for tag in sizes if tag in inner}}
+        sizes = new_sizes(directories[_EXIF], picture, scale)
+        directories[_EXIF] = directories[_EXIF] | {tag: (4, (sizes[tag],)) for tag in sizes}
     if scale > 1:
         tags |= _geography(tags, scale)
     return TiffMetadata(metadata.compression, tags, directories)
@@ -283,7 +259,7 @@ class TiffRows(RowWriter):
     ) -> None:
         """Write the header; arguments as those of `PngRows`."""
         self.file, self.metadata = file, metadata
-        self.integer = picture.dtype.kind == "u"
+        self.compressed, integer = metadata.compression != 1, picture.dtype.kind == "u"
         self.depth = 1 if bilevel else 8 * picture.dtype.itemsize
         channels = 1 if palette is not None else picture.channels
         row = -(-size[0] * channels * self.depth // 8)
@@ -295,15 +271,15 @@ class TiffRows(RowWriter):
             256: (4, [size[0]]),
             257: (4, [size[1]]),
             258: (3, [self.depth] * channels),
-            259: (3, [8 if metadata.compressed else 1]),
+            259: (3, [8 if self.compressed else 1]),
             262: (3, [3 if palette is not None else photometric]),
             277: (3, [channels]),
             278: (4, [self.rows_per_strip]),
             284: (3, [1]),
-            339: (3, [1 if self.integer else 3] * channels),
+            339: (3, [1 if integer else 3] * channels),
         }
         # Differences are of whole channels: not of bits, not of the numbers of a palette.
-        self.differences = metadata.compressed and self.integer and not bilevel and palette is None
+        self.differences = self.compressed and integer and not bilevel and palette is None
         if self.differences:
             self.tags[317] = (3, [2])
         if palette is not None:
@@ -345,6 +321,6 @@ class TiffRows(RowWriter):
         if self.differences:
             rows = np.concatenate([rows[:, :1], rows[:, 1:] - rows[:, :-1]], axis=1)
         data = packed(rows, self.depth, rows.dtype.newbyteorder("<").str).tobytes()
-        data = zlib.compress(data) if self.metadata.compressed else data
+        data = zlib.compress(data) if self.compressed else data
         self.strips.append((self.file.tell(), len(data)))
         self.file.write(data)

@@ -6,14 +6,7 @@ from zoo.pictures.errors import ImageError
 
 
 def webp_size(path: Path) -> tuple[tuple[int, int], bool]:
-    """Return width and height that a WebP file claims, the larger of what its chunks claim.
-
-    Returns:
-        The size, and whether the picture is of the lossless kind.
-
-    Raises:
-        ImageError: if the file has no picture.
-    """
+    """Return width and height, the largest that a WebP file claims, and whether it is lossless."""
     sizes, lossless = [], False
     with path.open("rb") as file:
         file.seek(12)

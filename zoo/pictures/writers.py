@@ -16,11 +16,11 @@ from PIL import ExifTags, Image
 
 from zoo.pictures.claims import check_memory
 from zoo.pictures.errors import ImageError, refusing
-from zoo.pictures.exif import set_size, upright_xmp
+from zoo.pictures.exif import new_sizes, upright_xmp
 from zoo.pictures.jpeg import with_segments
 from zoo.pictures.photos import Photo
 from zoo.pictures.picture import RowWriter
-from zoo.pictures.png import Chunks, PngRows
+from zoo.pictures.png import PngRows
 from zoo.pictures.tiff import COLOURS, TiffRows, enlarged
 
 QUALITY = 95  # of JPEG and lossy WebP
@@ -31,31 +31,17 @@ TIFF_BYTES = 2**32 - 2**24  # offsets have 32 bit; some room for tags
 
 @contextmanager
 def open_writer(photo: Photo, path: Path, scale: int) -> Iterator[RowWriter]:
-    """Yield the writer of a restored photograph, in the format and with the metadata of the old.
-
-    Args:
-        photo: Header of the file that is restored.
-        path: File to be written.
-        scale: How much larger the restored picture is.
-    """
+    """Yield the writer of a restored photograph, in the format and with the metadata of the old."""
     with path.open("wb") as file:
-        if photo.stored == "palette":
-            writer: RowWriter = PaletteRows(photo, file, scale)
-        elif photo.format in ("PNG", "TIFF"):
-            writer = _by_rows(photo, file, scale)
-        else:
-            writer = PillowRows(photo, file, scale)
+        by_rows = photo.format in ("PNG", "TIFF") and photo.stored != "palette"
+        writer = _by_rows(photo, file, scale) if by_rows else PillowRows(photo, file, scale)
         yield writer
         with refusing(photo.path, "written"):
             writer.close()
 
 
 def check_limits(photo: Photo, scale: int) -> None:
-    """Refuse a restored photograph that its format cannot hold, before it is restored.
-
-    Raises:
-        ImageError: if it is too large.
-    """
+    """Refuse a restored photograph that its format cannot hold, before it is restored."""
     picture = photo.picture
     side = scale * max(picture.height, picture.width)
     if side > LARGEST.get(photo.format, side):
@@ -72,32 +58,24 @@ def check_limits(photo: Photo, scale: int) -> None:
 
 
 def _by_rows(
-    photo: Photo,
-    file: IO[bytes],
-    scale: int,
-    palette: np.ndarray | None = None,
+    photo: Photo, file: IO[bytes], scale: int, palette: np.ndarray | None = None
 ) -> RowWriter:
     """Return the writer of PNG or TIFF; with a palette `(colours, 3 or 4)`, of numbers of it."""
     picture = photo.picture
     height, width = scale * picture.height, scale * picture.width
     bilevel = photo.stored == "bilevel"
     if photo.format == "PNG":
-        chunks = [*photo.chunks, *_exif_chunk(photo, scale)]
+        exif = _exif_bytes(photo, scale).removeprefix(b"Exif\0\0")
+        chunks = [*photo.png.chunks, *([(b"eXIf", exif)] if exif else [])]
         depth = 1 if bilevel else 8 * picture.dtype.itemsize
         kind = 3 if palette is not None else 4 * picture.alpha + 2 * (picture.colour == "rgb")
         return PngRows(file, (width, height), kind, depth, chunks, palette)
-    return TiffRows(
-        file,
-        (width, height),
-        picture,
-        enlarged(photo.tiff, picture, scale),
-        bilevel,
-        palette,
-    )
+    metadata = enlarged(photo.tiff, picture, scale)
+    return TiffRows(file, (width, height), picture, metadata, bilevel, palette)
 
 
 class PillowRows(RowWriter):
-    """Collects a picture and lets Pillow write it: JPEG, WebP, BMP, HEIC, AVIF."""
+    """Collects a picture and lets Pillow write it, or choose the colours of its palette."""
 
     def __init__(self, photo: Photo, file: IO[bytes], scale: int) -> None:
         """Make room for the picture."""
@@ -113,40 +91,31 @@ class PillowRows(RowWriter):
         self.row += len(rows)
 
     def close(self) -> None:
-        """Encode the picture."""
-        image = self.image
+        """Encode the picture; of a palette with the 256 colours that suit it best."""
+        image, mode = self.image, self.image.mode
         if self.photo.stored == "bilevel":
             image = image.point(lambda value: 255 * (value >= 128), mode="1")
+        elif self.photo.stored == "palette":
+            # Pillow's median cut is the better one, but knows no alpha.
+            method = Image.Quantize.FASTOCTREE if mode == "RGBA" else Image.Quantize.MEDIANCUT
+            image = image.quantize(COLOURS, method=method, kmeans=1)
+            if self.photo.format in ("PNG", "TIFF"):
+                palette = np.array(image.getpalette(mode), np.uint8).reshape(-1, len(mode))
+                writer = _by_rows(self.photo, self.file, self.scale, palette)
+                writer.write(np.asarray(image)[..., None])
+                writer.close()
+                return
         save(self.photo, image, self.file, self.scale)
-
-
-class PaletteRows(PillowRows):
-    """Collects a picture and reduces it to the 256 colours that suit it best."""
-
-    def close(self) -> None:
-        """Choose the colours and write the picture."""
-        image = self.image
-        # Pillow's median cut is the better one, but knows no alpha.
-        method = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT
-        reduced = image.quantize(COLOURS, method=method, kmeans=1)
-        if self.photo.format not in ("PNG", "TIFF"):
-            save(self.photo, reduced, self.file, self.scale)
-            return
-        palette = np.array(reduced.getpalette(image.mode), np.uint8).reshape(-1, len(image.mode))
-        writer = _by_rows(self.photo, self.file, self.scale, palette)
-        writer.write(np.asarray(reduced)[..., None])
-        writer.close()
 
 
 def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
     """Let Pillow write a picture with the metadata of the photograph that it was."""
-    extras, exif = photo.extras, _exif_bytes(photo, scale)
+    exif = _exif_bytes(photo, scale)
     options: dict[str, int | str | bytes | tuple[float, float] | None] = {}
-    if extras.dpi is not None and photo.format in ("JPEG", "BMP"):
-        options["dpi"] = extras.dpi
+    if photo.dpi is not None and photo.format in ("JPEG", "BMP"):
+        options["dpi"] = photo.dpi
     if photo.format == "JPEG":
-        options |= {"quality": QUALITY, "subsampling": "4:4:4"}
-        options["progressive"] = extras.progressive
+        options |= {"quality": QUALITY, "subsampling": "4:4:4", "progressive": photo.progressive}
         segments = [(0xE1, exif)] * bool(exif) + photo.segments
         # Pillow has no room for long segments, and knows few of them
         encoded = io.BytesIO()
@@ -156,13 +125,13 @@ def save(photo: Photo, image: Image.Image, file: IO[bytes], scale: int) -> None:
     if photo.format == "WEBP":
         lossless = photo.lossless
         options |= {"quality": QUALITY, "lossless": lossless, "exact": lossless}
-        options |= {"icc_profile": extras.profile, "exif": exif}
+        options |= {"icc_profile": photo.profile, "exif": exif}
     if photo.format in ("HEIF", "AVIF"):
-        options |= {"quality": QUALITY, "icc_profile": extras.profile}
+        options |= {"quality": QUALITY, "icc_profile": photo.profile}
         options |= {"exif": exif} if exif else {}  # none is not the same as an empty one
         options |= {"chroma": 444} if photo.format == "HEIF" else {"subsampling": "4:4:4"}
-    if photo.format in ("WEBP", "HEIF", "AVIF") and extras.xmp is not None:
-        options["xmp"] = upright_xmp(extras.xmp)
+    if photo.format in ("WEBP", "HEIF", "AVIF") and photo.xmp is not None:
+        options["xmp"] = upright_xmp(photo.xmp)
     image.save(file, photo.format, **options)
 
 
@@ -170,14 +139,9 @@ def _exif_bytes(photo: Photo, scale: int) -> bytes:
     """Return the EXIF of a photograph with the new size, empty where it has none."""
     if not len(photo.exif):
         return b""
-    exif = photo.exif
-    set_size(exif.get_ifd(ExifTags.IFD.Exif), photo.picture, scale)
-    return exif.tobytes()
-
-
-def _exif_chunk(photo: Photo, scale: int) -> Chunks:
-    data = _exif_bytes(photo, scale).removeprefix(b"Exif\0\0")
-    return [(b"eXIf", data)] if data else []
+    inner = photo.exif.get_ifd(ExifTags.IFD.Exif)
+    inner.update(new_sizes(inner, photo.picture, scale))
+    return photo.exif.tobytes()
 
 
 def _as_image(rows: np.ndarray, mode: str) -> Image.Image:

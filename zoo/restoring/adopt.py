@@ -10,14 +10,10 @@ from zoo.tiling.graph import TilingError, rebuilt, record, sizes
 
 
 def adopted(model: keras.Model) -> keras.Model:
-    """Return a model as a graph `image`, or `[image, sigma]`, to an image; layers are shared.
+    """Return a built model as a graph `image`, or `[image, sigma]`, to an image; layers are shared.
 
-    Args:
-        model: Functional, sequential or subclassed; built.
-
-    Raises:
-        TypeError: if it is no model of Keras.
-        ValueError: if it has no weights yet, or takes or returns something else.
+    It is functional, sequential or subclassed; one without weights, and one that takes or returns
+    something else, is refused.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(
@@ -55,11 +51,7 @@ def adopted(model: keras.Model) -> keras.Model:
 def of_any_size(network: keras.Model) -> keras.Model:
     """Return a network, made for images of one size, for those of any size; layers are shared.
 
-    Args:
-        network: One whose `reach` is known, so that its layers do not mind.
-
-    Raises:
-        TilingError: if a layer does mind.
+    Its `reach` is known, so that its layers do not mind; where one does, it raises `TilingError`.
     """
     if not any(network.inputs[0].shape[:3]):
         return network

@@ -8,27 +8,12 @@ import numpy as np
 
 from asykeras.resize import bicubic_resize, mirror_border
 from zoo.pictures.picture import Picture, Rows, picture_of
-from zoo.restoring.channels import (
-    BICUBIC_MARGIN,
-    SPREAD,
-    Channels,
-    channels_for,
-    without_hidden,
-)
+from zoo.restoring.channels import BICUBIC_MARGIN, SPREAD, Channels, channels_for, without_hidden
 from zoo.restoring.contrast import at_contrast, contrast
 from zoo.restoring.network import Network
 from zoo.runtimes.signatures import Engine
+from zoo.tiling import tiles as tiling
 from zoo.tiling.reach import Reach
-from zoo.tiling.tiles import (
-    Span,
-    automatic_tile,
-    batches,
-    bytes_per_pixel,
-    memory_budget,
-    middle_span,
-    spans,
-    tiles_at_once,
-)
 
 BAND_BYTES = 64 * 2**20  # of the restored rows that wait to be written
 
@@ -78,19 +63,15 @@ class Plan:
     picture: Picture
     settings: Settings
     ways: list[Channels]
-    rows: list[Span]
-    columns: list[Span]
+    rows: list[tiling.Span]
+    columns: list[tiling.Span]
     at_once: int
     height: int
     width: int
 
 
 def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
-    """Return how a picture goes through a network.
-
-    Raises:
-        ValueError: if the network takes another number of channels.
-    """
+    """Return how a picture goes through a network."""
     colours = picture.channels - picture.alpha
     ways = [
         channels_for(picture.colour, colours, each.channels, each.use.scale)
@@ -111,30 +92,25 @@ def plan(network: Network, picture: Picture, settings: Settings) -> Plan:
     step, margin = its_reach.step, _margin(its_reach, picture)
     height, width = (-(-side // step) * step for side in (height, width))
     held = replace(its_reach, floats=_floats(network, ways, colours))
-    budget, per_pixel = memory_budget(), bytes_per_pixel(held, 1, picture.channels)
-    keep = settings.tile or automatic_tile(its_reach, per_pixel, budget)
+    budget, per_pixel = tiling.memory_budget(), tiling.bytes_per_pixel(held, 1, picture.channels)
+    keep = settings.tile or tiling.automatic_tile(its_reach, per_pixel, budget)
     low = settings.tile or min(keep, _rows_per_band(picture, its_reach))
-    rows, columns = spans(height, low, margin, step), spans(width, keep, margin, step)
-    at_once = tiles_at_once(its_reach, per_pixel, keep, budget)
+    rows, columns = tiling.spans(height, low, margin, step), tiling.spans(width, keep, margin, step)
+    at_once = tiling.tiles_at_once(its_reach, per_pixel, keep, budget)
     return Plan(network, picture, settings, ways, rows, columns, at_once, height, width)
 
 
 def middle(plan: Plan, side: int) -> Plan:
     """Return a plan that restores the middle of a picture alone, to the pixel as the whole plan.
 
-    Args:
-        plan: Of the whole picture.
-        side: Height and width of the middle in pixels; less where the picture has no more.
-
-    Raises:
-        ValueError: if the network takes whole pictures alone.
+    It is so many pixels high and wide, or as many as the picture has.
     """
     its_reach, picture = plan.network.reach, plan.picture
     if its_reach is None:
         raise ValueError(f"{plan.network.name} takes whole pictures, so it cannot show the middle")
     margin = _margin(its_reach, picture)
     rows, columns = (
-        [middle_span(length, side, margin, its_reach.step)]
+        [tiling.middle_span(length, side, margin, its_reach.step)]
         for length in (picture.height, picture.width)
     )
     return replace(plan, rows=rows, columns=columns, at_once=1)
@@ -161,7 +137,7 @@ def _floats(network: Network, ways: list[Channels], colours: int) -> float:
     return floats
 
 
-def _fixed_spans(length: int, network: Network, size: int | None) -> list[Span]:
+def _fixed_spans(length: int, network: Network, size: int | None) -> list[tiling.Span]:
     """Return the whole of an axis, a multiple of what it must be; or tiles of the only size.
 
     What such tiles should share is not known: it is an eighth of them on each side, and what
@@ -169,10 +145,10 @@ def _fixed_spans(length: int, network: Network, size: int | None) -> list[Span]:
     """
     if size is None:
         length = -(-length // network.step) * network.step
-        return [Span(0, length, 0, length)]
+        return [tiling.Span(0, length, 0, length)]
     margin = max(size // 8, BICUBIC_MARGIN if network.use.scale > 1 else 0)
     margin = min(margin, (size - 1) // 2)
-    return spans(max(length, size), size - 2 * margin, margin)
+    return tiling.spans(max(length, size), size - 2 * margin, margin)
 
 
 def _rows_per_band(picture: Picture, reach: Reach) -> int:
@@ -182,15 +158,7 @@ def _rows_per_band(picture: Picture, reach: Reach) -> int:
 
 
 def restore_bands(plan: Plan, rows: Rows) -> Iterator[np.ndarray]:
-    """Yield the restored picture by rows, one row of tiles after the other.
-
-    Args:
-        plan: What `plan` or `middle` returned.
-        rows: Where the picture's pixels come from.
-
-    Yields:
-        Rows `(rows, scale * width, channels)` in the picture's dtype, from the top.
-    """
+    """Yield the restored picture from the top, in its dtype, one row of tiles after the other."""
     scale, picture = plan.network.use.scale, plan.picture
     left = plan.columns[0].first
     width = min(plan.columns[-1].last, picture.width) - left
@@ -199,9 +167,11 @@ def restore_bands(plan: Plan, rows: Rows) -> Iterator[np.ndarray]:
         last = min(row.last, picture.height)
         shape = ((last - row.first) * scale, width * scale, picture.channels)
         restored = np.empty(shape, picture.dtype)
-        for batch in batches(plan.columns, plan.at_once):
+        for batch in tiling.batches(plan.columns, plan.at_once):
             tiles = np.stack([band[:, column.start : column.stop] for column in batch])
-            results = _restore_tiles(plan, tiles, _places(plan, row, batch))
+            # as `placed_network` takes them
+            places = [(row.start, plan.height, each.start, plan.width) for each in batch]
+            results = _restore_tiles(plan, tiles, np.array(places, np.float32))
             for column, result in zip(batch, results, strict=True):
                 kept = result[
                     (row.first - row.start) * scale : (last - row.start) * scale,
@@ -224,7 +194,8 @@ def eightfold(engine: Engine) -> Engine:
         results = []
         for turns in range(4):
             for mirror in (False, True):
-                turned = np.ascontiguousarray(_turn(images, turns, mirror))
+                turned = np.rot90(images, turns, axes=(1, 2))
+                turned = np.ascontiguousarray(turned[:, :, ::-1] if mirror else turned)
                 moved = [_turn_place(each, images.shape, turns, mirror) for each in others]
                 result = engine([turned, *moved])
                 result = result[:, :, ::-1] if mirror else result
@@ -244,7 +215,7 @@ def restore_whole(plan: Plan, image: np.ndarray) -> np.ndarray:
     return np.concatenate(list(restore_bands(plan, lambda top, end: image[top:end])))
 
 
-def _read(plan: Plan, rows: Rows, row: Span) -> np.ndarray:
+def _read(plan: Plan, rows: Rows, row: tiling.Span) -> np.ndarray:
     """Return the rows of a row of tiles, mirrored where they go beyond the picture."""
     picture = plan.picture
     numbers = mirror_border(np.arange(row.start, row.stop), np.array(picture.height))
@@ -257,12 +228,6 @@ def _read(plan: Plan, rows: Rows, row: Span) -> np.ndarray:
     return band
 
 
-def _places(plan: Plan, row: Span, columns: list[Span]) -> np.ndarray:
-    """Return the places of tiles as `placed_network` takes them."""
-    places = [(row.start, plan.height, each.start, plan.width) for each in columns]
-    return np.array(places, np.float32)
-
-
 def _restore_tiles(plan: Plan, tiles: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return restored tiles `(n, scale * h, scale * w, channels)`, in the picture's dtype."""
     picture, scale = plan.picture, plan.network.use.scale
@@ -272,19 +237,15 @@ def _restore_tiles(plan: Plan, tiles: np.ndarray, places: np.ndarray) -> np.ndar
     for stage, way in zip(plan.network.stages, plan.ways, strict=True):
         restored = _through(stage, way, plan.settings, restored, places)
         places = places * stage.use.scale
-    if plan.settings.strength < 1:
-        restored = _blend(shown, restored, plan.settings.strength, scale)
+    strength = plan.settings.strength
+    if strength < 1:
+        before = shown if scale == 1 else keras.ops.convert_to_numpy(bicubic_resize(shown, scale))
+        restored = strength * restored + (1 - strength) * before
     if picture.alpha:
         restored = np.where(alpha > 0, restored, colour) if scale == 1 else restored
         alpha = alpha if scale == 1 else bicubic_resize(alpha, scale)
         restored = np.concatenate([restored, keras.ops.convert_to_numpy(alpha)], axis=-1)
     return picture.quantize(restored)
-
-
-def _blend(shown: np.ndarray, restored: np.ndarray, strength: float, scale: int) -> np.ndarray:
-    """Return restored tiles mixed with what they are of, enlarged with bicubic interpolation."""
-    before = shown if scale == 1 else keras.ops.convert_to_numpy(bicubic_resize(shown, scale))
-    return strength * restored + (1 - strength) * before
 
 
 def _through(
@@ -314,12 +275,6 @@ def _run(
 
     factor = contrast(network.use, settings.sigma)
     return run(images) if factor == 1 else at_contrast(run, images, factor)
-
-
-def _turn(images: np.ndarray, turns: int, mirror: bool) -> np.ndarray:
-    """Turn images by quarters, then mirror them from left to right."""
-    turned = np.rot90(images, turns, axes=(1, 2))
-    return turned[:, :, ::-1] if mirror else turned
 
 
 def _turn_place(values: np.ndarray, shape: tuple[int, ...], turns: int, mirror: bool) -> np.ndarray:

@@ -13,9 +13,6 @@ RADII = (1, 2, 4, 8)  # of the windows from which hidden colours are taken
 SPREAD = sum(RADII)
 BICUBIC_MARGIN = 2  # pixels to each side from which bicubic enlargement makes a pixel
 
-# Images for the network `(n, h, w, channels)`, and what is kept aside meanwhile.
-Apart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-Together = Callable[[np.ndarray, np.ndarray], np.ndarray]
 NOTHING = np.empty(0)  # that is kept aside
 
 
@@ -29,8 +26,8 @@ class Channels:
         owners: From a number of pictures to the number of the picture that each image is of.
     """
 
-    apart: Apart
-    together: Together
+    apart: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    together: Callable[[np.ndarray, np.ndarray], np.ndarray]
     owners: Callable[[int], np.ndarray] = np.arange
 
     @property
@@ -50,14 +47,7 @@ def channels_for(colour: str, count: int, network: int | None, scale: int) -> Ch
     - Inks: cyan, magenta and yellow, inverted, go as a colour picture, and black, inverted, as a
       grey one, so that the separation stays what it was.
 
-    Args:
-        colour: `"grey"`, `"rgb"`, `"cmyk"` or `"bands"`.
-        count: Channels of the picture, without alpha.
-        network: Channels that the network takes, None for any.
-        scale: Factor by which the picture is enlarged.
-
-    Raises:
-        ValueError: if there is no way.
+    The picture has `count` channels beside alpha, the network takes `network`, None for any.
     """
     if network in (None, count):
         return Channels(lambda pictures: (pictures, NOTHING), lambda images, _: images)
@@ -86,11 +76,7 @@ def without_hidden(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
     What nobody sees is often black, and would be restored as an edge of the picture, with a dark
     ring around what is seen. So each hidden pixel takes the mean of the known ones around it, in
-    windows that double: up to `SPREAD` pixels from what is seen.
-
-    Args:
-        colour: `(n, h, w, c)`, floating point.
-        alpha: `(n, h, w, 1)`; pixels of 0 are hidden.
+    windows that double: up to `SPREAD` pixels from what is seen. Hidden is what has the alpha 0.
     """
     known = (alpha > 0).astype(np.float64)
     if known.all() or not known.any():

@@ -11,15 +11,8 @@ GREY = 0.5  # what stays as it is
 def at_contrast(denoise: Callable[[Tensor], Tensor], pictures: Tensor, factor: Tensor) -> Tensor:
     """Denoise pictures whose contrast is changed meanwhile.
 
-    Denoiser scaling: Xu et al., IEEE Signal Processing Letters 2020, arXiv:2002.11546.
-
-    Args:
-        denoise: From pictures in [0, 1] to clean ones.
-        pictures: Of any shape, white at 1.
-        factor: What the contrast around the middle grey, and so the noise, is multiplied by.
-
-    Returns:
-        Clean pictures in the contrast that they had.
+    Denoiser scaling: Xu et al., IEEE Signal Processing Letters 2020, arXiv:2002.11546. The contrast
+    around the middle grey, and so the noise, is multiplied by a factor, and what is clean divided.
     """
     return GREY + (denoise(GREY + factor * (pictures - GREY)) - GREY) / factor
 
@@ -30,10 +23,6 @@ def contrast(use: Use, sigma: float | None) -> float:
     A network that was trained for one level alone removes another one where the contrast is changed
     so that the noise has that level. For levels below those that it is for it is not changed
     further: the picture would leave the range that the network knows.
-
-    Args:
-        use: Of the network.
-        sigma: Level of the noise in image units, or None.
     """
     if use.level is None or use.levels is None or sigma is None:
         return 1.0

@@ -1,7 +1,6 @@
 """The level of the noise as it is found in a picture, where nobody gives it."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from asykeras.noise_level import noise_of_rows
 from zoo.pictures.picture import Picture, Rows
@@ -15,8 +14,7 @@ Level: TypeAlias = float | Literal["auto"] | None
 CLEAN = 2 / WHITE  # below it a picture is left as it is: clean ones, too, seem to hold a little
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What is to be done with a picture whose noise was measured.
 
     Attributes:
@@ -31,11 +29,7 @@ class Found:
 
 
 def check_level(network: Network, sigma: Level) -> None:
-    """Refuse a level that is another word, or is to be found for what takes none.
-
-    Raises:
-        ValueError: see above.
-    """
+    """Refuse a level that is another word, or is to be found for what takes none."""
     if isinstance(sigma, str) and sigma != AUTO:
         raise ValueError(f"sigma must be a number or 'auto'. Received: {sigma=}")
     if sigma == AUTO and not any(map(_denoises, network.stages)):
@@ -45,12 +39,7 @@ def check_level(network: Network, sigma: Level) -> None:
 def level_of(rows: Rows, picture: Picture) -> float:
     """Return the level of the noise in a picture, rounded to a tenth of a grey level of 255.
 
-    Args:
-        rows: Where its pixels come from.
-        picture: What it is; alpha is not looked at.
-
-    Raises:
-        ValueError: if the picture is smaller than 32 pixels a side, or a value is not finite.
+    Alpha is not looked at; a picture of less than 32 pixels a side raises `ValueError`.
     """
     shape = picture.height, picture.width, picture.channels - picture.alpha
     return round(noise_of_rows(rows, shape, picture.white) * WHITE, 1) / WHITE
@@ -59,11 +48,7 @@ def level_of(rows: Rows, picture: Picture) -> float:
 def found(name: str, level: float, network: Network | None) -> Found:
     """Return what is to be done with a picture: what holds less than `CLEAN` is not denoised.
 
-    Args:
-        name: Of the picture.
-        level: What `level_of` returned.
-        network: What removes noise of that level, None where nothing is to; of a chain the rest is
-            done in any case.
+    The network removes noise of that level; of a chain the rest is done in any case.
     """
     said = f"{name} holds noise of {level * WHITE:.3g} grey levels"
     if network is not None and level >= CLEAN:

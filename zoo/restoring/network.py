@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
@@ -20,7 +21,6 @@ from zoo.restoring.channels import BICUBIC_MARGIN
 from zoo.runtimes.engines import exported_engine, keras_engine, on_device
 from zoo.runtimes.signatures import Engine
 from zoo.store.card import Use, WeightsError
-from zoo.store.weight import Weight
 from zoo.tiling.graph import Sizes, TilingError, growth, sizes
 from zoo.tiling.placed import placed_network
 from zoo.tiling.reach import Reach, in_a_row, reach
@@ -77,8 +77,7 @@ def network_of(
 ) -> Network:
     """Return what restores: a network that is open already, or `open_network` of anything else.
 
-    Raises:
-        ValueError: for options beside a network that is open, but for its own scale.
+    Options beside a network that is open are refused, but for its own scale.
     """
     if isinstance(model, list | tuple):
         return chain([network_of(each, dtype=dtype, device=device) for each in model], scale)
@@ -129,8 +128,9 @@ def open_network(
         weight = find_weight(model)
         said = origin(weight)
         name, use = weight.name, weight.card.use
-        with on_device(device):
-            network = _built(weight, "float32" if foreign else dtype)
+        precision = "float32" if foreign else dtype
+        with on_device(device), nullcontext() if precision is None else computing_in(precision):
+            network = build(weight)
         if scale not in (None, use.scale):
             raise ValueError(f"{name} has the scale {use.scale}. Received: scale={scale}")
     elif dtype is not None and not foreign:
@@ -166,14 +166,7 @@ def chain(networks: Sequence[Network], scale: int | None = None) -> Network:
     """Return networks as one, through which a picture goes one after the other.
 
     What lies in between is floating point, neither clipped nor rounded, and tiles go through all of
-    them at once.
-
-    Args:
-        networks: At least one, open already.
-        scale: What all of them together must enlarge by, where it is given.
-
-    Raises:
-        ValueError: if there is none, one is run on whole pictures alone, or for another scale.
+    them at once. A scale is what all of them together must enlarge by.
     """
     name = ",".join(each.name for each in networks)
     if not networks:
@@ -216,14 +209,6 @@ def _small_size(name: str, its_sizes: Sizes, enlarge: int) -> tuple[int | None, 
         )
     height, width = (side and side // enlarge for side in sides)
     return height, width
-
-
-def _built(weight: Weight, dtype: str | None) -> keras.Model:
-    """Return the network of a weight so that it computes in a dtype."""
-    if dtype is None:
-        return build(weight)
-    with computing_in(dtype):
-        return build(weight)
 
 
 def _use_of(model: keras.Model, scale: int | None) -> Use:

@@ -7,18 +7,10 @@ from zoo.store.card import WHITE, Use
 
 
 def sigma_remark(name: str, use: Use, sigma: float | None) -> str:
-    """Return what a user should know about the level of the noise, or nothing.
+    """Return one sentence where a network is for noise of another level or takes none, or nothing.
 
-    Args:
-        name: Of the network.
-        use: Of the network.
-        sigma: Level that is asked for in image units, 25 / 255 for 25 grey levels, or None.
-
-    Returns:
-        One sentence where the network was made for noise of another level or takes no level.
-
-    Raises:
-        ValueError: if a level is missing, is given to a network that enlarges, or is no level.
+    A level, in image units, that is missing, is given to a network that enlarges, or is none,
+    raises `ValueError`.
     """
     if sigma is None:
         if use.takes_sigma:
@@ -40,12 +32,7 @@ def sigma_remark(name: str, use: Use, sigma: float | None) -> str:
 
 
 def remark_on_level(network: Network, sigma: float | None) -> str:
-    """Return what `sigma_remark` says of a network, or of what denoises in a chain.
-
-    Args:
-        network: What `open_network` returned.
-        sigma: As in `sigma_remark`, and so are the errors.
-    """
+    """Return what `sigma_remark` says of a network, or of what denoises in a chain."""
     denoisers = [each for each in network.stages if each.use.scale == 1] or [network]
     said = (sigma_remark(each.name, each.use, sigma) for each in denoisers)
     return "; ".join(filter(None, said))
@@ -58,13 +45,7 @@ def remark_on_colour(network: Network, colour: str) -> str:
 
 
 def colour_remark(name: str, use: Use, colour: str) -> str:
-    """Return what a user should know about pictures of a kind, or nothing.
-
-    Args:
-        name: Of the network.
-        use: Of the network.
-        colour: Of the picture, one of `zoo.store.card.COLOURS`.
-    """
+    """Return one sentence where a network is not for pictures of a kind, or nothing."""
     if use.colours is None or colour in use.colours:
         return ""
     made_for = " and ".join(use.colours)

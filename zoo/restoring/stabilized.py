@@ -65,14 +65,9 @@ def stabilized(
 
 
 def sensor_of(text: str) -> tuple[float, float]:
-    """Return gain and read noise, in image units, of a text.
+    """Return gain and read noise, in image units, of a text `poisson:GAIN,READ`.
 
-    Args:
-        text: `poisson:GAIN,READ` in grey levels of 255: the variance at the grey level y is
-            `GAIN y + READ^2`.
-
-    Raises:
-        ValueError: if the text names no noise, or its numbers are out of range.
+    That is in grey levels of 255: the variance at the grey level y is `GAIN y + READ^2`.
 
     Example:
         >>> sensor_of("poisson:2.55,5.1")

@@ -55,9 +55,8 @@ class Use:
     def __post_init__(self) -> None:
         """Refuse a use that cannot be.
 
-        Raises:
-            WeightsError: for a factor below 1, levels that are none or lie in no order, a level for
-                which the contrast cannot be changed, unknown colours, and a quality that is none.
+        That is a factor below 1, levels that are none or lie in no order, a level for which the
+        contrast cannot be changed, unknown colours, and a quality that is none.
         """
         low, high = self.levels or (0.0, 0.0)
         alone = self.level is None or (0 < low and 0 < self.level <= high)
@@ -70,11 +69,7 @@ class Use:
 
     @classmethod
     def from_json(cls, said: dict[str, Json]) -> "Use":
-        """Return the use that a card says.
-
-        Raises:
-            WeightsError: if it is of other types, or cannot be.
-        """
+        """Return the use that a card says; refuse one of other types, or that cannot be."""
         scale = take(said, "scale", int, 1)
         if scale > LARGEST_SCALE:
             known = f"no network enlarges by more than {LARGEST_SCALE}"
@@ -135,11 +130,7 @@ class Test:
 
     @classmethod
     def from_json(cls, said: dict[str, Json]) -> "Test":
-        """Return the test that a card says.
-
-        Raises:
-            WeightsError: if it lacks something, or has it of another type.
-        """
+        """Return the test that a card says; refuse one that lacks something, as `take` does."""
         return cls(
             data=take(said, "data", str),
             task=take(said, "task", str),
@@ -194,11 +185,7 @@ class Card:
 
     @classmethod
     def from_json(cls, said: dict[str, Json]) -> "Card":
-        """Return the card that a file says.
-
-        Raises:
-            WeightsError: if it lacks something, or has it of another type.
-        """
+        """Return the card that a file says; refuse one that lacks something, as `take` does."""
         arguments: dict[str, Argument] = {}
         for name, value in take(said, "arguments", dict).items():
             if isinstance(value, list | dict):
@@ -249,11 +236,7 @@ class Card:
 
 
 def read_card(path: str | os.PathLike[str]) -> Card:
-    """Read a card.
-
-    Raises:
-        WeightsError: if it cannot be read, or what it says has another type than it must have.
-    """
+    """Read a card; refuse one whose content has other types than it must have."""
     try:
         with open(path, "rb") as file:
             content = file.read(LONGEST + 1)
@@ -271,16 +254,9 @@ def read_card(path: str | os.PathLike[str]) -> Card:
 def take(
     said: Mapping[str, Json], name: str, kind: type[Kind], default: Kind | None = None
 ) -> Kind:
-    """Return a value of JSON that has a type.
+    """Return a value of JSON that has a type; whole numbers are numbers, too.
 
-    Args:
-        said: An object of JSON.
-        name: Of the value.
-        kind: Its type; whole numbers are numbers, too.
-        default: What a value is that is not there; None: it must be there.
-
-    Raises:
-        WeightsError: if it is not there, or of another type.
+    Refused is one of another type, and one that is not there and has no default.
     """
     if name not in said and default is not None:
         return default

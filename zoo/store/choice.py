@@ -12,11 +12,7 @@ class ChoiceError(ZooError):
 
 
 def best_weight(
-    colour: str,
-    *,
-    scale: int | None = None,
-    sigma: float | None = None,
-    quality: int | None = None,
+    colour: str, *, scale: int | None = None, sigma: float | None = None, quality: int | None = None
 ) -> str:
     """Return the published weight that does a job best.
 
@@ -42,18 +38,9 @@ def best_weight(
 
 
 def suitable_weights(
-    colour: str,
-    *,
-    scale: int | None = None,
-    sigma: float | None = None,
-    quality: int | None = None,
+    colour: str, *, scale: int | None = None, sigma: float | None = None, quality: int | None = None
 ) -> list[str]:
-    """Return all published weights that do a job, the best first; arguments as `best_weight`.
-
-    Raises:
-        ChoiceError: if there is none, with what there is instead.
-        ValueError: if not exactly one of `scale` and `sigma` is given.
-    """
+    """Return all published weights that do a job, the best first; see `best_weight`."""
     uses = check_job(scale, sigma)
     able = {name: use for name, use in uses.items() if _does(use, scale, sigma)}
     fitting = [name for name, use in able.items() if use.colours and colour in use.colours]
@@ -76,15 +63,7 @@ def suitable_weights(
 
 
 def weights_for(colour: str, quality: int | None = None) -> list[str]:
-    """Return all published weights for a kind of picture, the best of each scale first.
-
-    Args:
-        colour: As in `best_weight`.
-        quality: Likewise.
-
-    Raises:
-        ChoiceError: if there is none.
-    """
+    """Return all published weights for a kind of picture, the best of each scale first."""
     uses = {name: published_card(name).use for name in list_weights()}
     fitting = [name for name, use in uses.items() if use.colours and colour in use.colours]
     if not fitting:
@@ -94,10 +73,6 @@ def weights_for(colour: str, quality: int | None = None) -> list[str]:
 
 def nearest_level(colour: str, sigma: float) -> float:
     """Return the level of noise nearest to one, in image units, that a published weight is for.
-
-    Args:
-        colour: Of the picture, as in `best_weight`.
-        sigma: Level in image units.
 
     Example:
         >>> nearest_level("grey", 3 / 255) * 255  # dncnn-gray-25 is for 20 to 50
@@ -110,12 +85,7 @@ def nearest_level(colour: str, sigma: float) -> float:
 
 
 def check_job(scale: int | None, sigma: float | None) -> dict[str, Use]:
-    """Refuse a job that no picture could be chosen a weight for; return how each weight is used.
-
-    Raises:
-        ChoiceError: if nothing enlarges by `scale`.
-        ValueError: if not exactly one of the two is given, or sigma is no level.
-    """
+    """Refuse a job that no picture could be chosen a weight for; return how each weight is used."""
     if (scale is None) == (sigma is None):
         raise ValueError(f"give one of scale and sigma. Received: scale={scale}, sigma={sigma}")
     if sigma is not None and not 0 <= sigma < float("inf"):

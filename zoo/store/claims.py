@@ -13,12 +13,9 @@ class ContentError(ZooError):
 
 @contextmanager
 def refusing_content() -> Iterator[None]:
-    """Turn whatever a reader of hostile bytes raises in the block into one sentence.
+    """Turn whatever a reader of hostile bytes raises in the block into a `ContentError`.
 
     What the system says of a file (there is none, it may not be read) goes through.
-
-    Raises:
-        ContentError: for any other exception.
     """
     try:
         yield
@@ -31,10 +28,6 @@ def refusing_content() -> Iterator[None]:
 
 
 def check_memory(needed: int) -> None:
-    """Refuse what does not fit into the memory that is left.
-
-    Raises:
-        ContentError: with both numbers.
-    """
+    """Refuse what does not fit into the memory that is left."""
     if too_large := too_much(needed):
         raise ContentError(f"it {too_large}")

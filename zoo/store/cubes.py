@@ -48,9 +48,6 @@ def read_cube(path: Path, bands_axis: str = "last", variable: str = "") -> np.nd
     """Read a cube as uint16 `(height, width, bands)`, stretched from its least to largest value.
 
     A constant cube becomes zeros.
-
-    Raises:
-        ImageError: if the file cannot be read, or a value is not finite.
     """
     cube = open_cube(path, variable)
     values = read_values(path, cube)
@@ -68,8 +65,7 @@ def read_cube(path: Path, bands_axis: str = "last", variable: str = "") -> np.nd
 def span_of(path: Path, low: float, high: float) -> float:
     """Return what values from the least to the largest are divided by, 1 where they are the same.
 
-    Raises:
-        ImageError: if they are not finite, or too far apart or too close together for that.
+    They must be finite, and neither too far apart nor too close together for that.
     """
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ImageError(f"{path} has values that are not finite")
@@ -80,11 +76,7 @@ def span_of(path: Path, low: float, high: float) -> float:
 
 
 def read_values(path: Path, cube: Cube) -> np.ndarray:
-    """Return the values of a cube in the file's own type and order.
-
-    Raises:
-        ImageError: if they cannot be read.
-    """
+    """Return the values of a cube in the file's own type and order."""
     try:
         return np.asarray(cube.read())
     except (ContentError, OSError) as error:
@@ -92,11 +84,7 @@ def read_values(path: Path, cube: Cube) -> np.ndarray:
 
 
 def open_cube(path: Path, variable: str = "") -> Cube:
-    """Find the cube in a file without reading its values.
-
-    Raises:
-        ImageError: if the file cannot be read, or holds no cube, or several.
-    """
+    """Find the one cube in a file, or that of a name, without reading its values."""
     try:
         return _open_npy(path) if path.suffix.lower() == ".npy" else _open_mat(path, variable)
     except (ContentError, OSError) as error:
@@ -147,21 +135,12 @@ def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
 
 
 def mat_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
-    """Return the shapes of the numeric arrays of a MATLAB file, and how to read one of them.
-
-    Raises:
-        ContentError: if the file is not read: see `zoo.store`.
-    """
-    if h5py.is_hdf5(path):
-        return _hdf5_arrays(path)
-    found = {each.name: each for each in mat_variables(path) if each.dtype is not None}
-    shapes = {name: each.shape for name, each in found.items()}
-    return shapes, lambda name: np.asarray(read_mat(path, found[name]))
-
-
-def _hdf5_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
-    """As `mat_arrays`, for version 7.3, where the axes stand in the opposite order."""
-    with open_hdf5(path) as file:
+    """Return the shapes of the numeric arrays of a MATLAB file, and how to read one of them."""
+    if not h5py.is_hdf5(path):
+        found = {each.name: each for each in mat_variables(path) if each.dtype is not None}
+        shapes = {name: each.shape for name, each in found.items()}
+        return shapes, lambda name: np.asarray(read_mat(path, found[name]))
+    with open_hdf5(path) as file:  # version 7.3, where the axes stand in the opposite order
         shapes = {name: item.shape[::-1] for name, item in numbers_of(file).items()}
 
     def read(name: str) -> np.ndarray:
@@ -172,13 +151,7 @@ def _hdf5_arrays(path: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str]
 
 
 def write_mat_like(path: Path, out: Path, arrays: Mapping[str, np.ndarray | None]) -> None:
-    """Write a MATLAB file again, in its version, with other values of some variables.
-
-    Args:
-        path: The file, whose other variables are kept.
-        out: New file.
-        arrays: By the names of variables; those of None are left out.
-    """
+    """Write a MATLAB file again, in its version: see `zoo.store.matlab.write_mat`."""
     if h5py.is_hdf5(path):
         reversed_axes = {n: None if each is None else each.T for n, each in arrays.items()}
         write_like(path, out, reversed_axes)

@@ -5,10 +5,10 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
 
 from zoo.machine.files import sha256
 
@@ -49,7 +49,8 @@ def fetch(
 
     The bytes go to a part beside `target`, which takes its name when the hash is right. The part of
     a cut connection is kept, and continued by the next call where the server allows. Several
-    processes may fetch the same file at once: each has its own part.
+    processes may fetch the same file at once: each has its own part. Whatever fails is a
+    `DownloadError` in one sentence, and what was at `target` is still there.
 
     Args:
         url: http, https or file address.
@@ -57,11 +58,6 @@ def fetch(
         expected: SHA-256 in hexadecimal.
         progress: Called with the bytes so far and in all (0: unknown), by another thread.
         size: Bytes of the file, where they are known: no more are taken.
-
-    Raises:
-        DownloadError: in one sentence, if there is no connection, the server answers with an error,
-            the connection is cut or all but stands still, the disk is full, the folder cannot be
-            written to or the file is another one. What was at `target` is still there.
     """
     if target.is_dir():
         raise DownloadError(f"{target} is a folder, where the file of {url} belongs: remove it")
@@ -74,7 +70,8 @@ def fetch(
             "that can"
         ) from None
     try:
-        _receive(_Transfer(url, part, progress or (lambda done, total: None), size), target)
+        with _refusing(url, part, target):
+            _transfer(url, part, progress or (lambda done, total: None), size)
         found = sha256(part)
         if found != expected:
             text = f"{url} is another file: SHA-256 {expected} expected, {found} found"
@@ -85,11 +82,11 @@ def fetch(
     return target
 
 
-def _receive(transfer: "_Transfer", target: Path) -> None:
-    """Run a transfer; what a cut connection has brought is kept for the next."""
-    url, part = transfer.url, transfer.part
+@contextmanager
+def _refusing(url: str, part: Path, target: Path) -> Iterator[None]:
+    """Turn what ends a transfer into one sentence; what a cut connection has brought is kept."""
     try:
-        transfer.run()
+        yield
     except urllib.error.HTTPError as error:
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from None
     except DownloadError:
@@ -118,80 +115,70 @@ def _left_behind(target: Path) -> Path:
     return target.with_name(f"{target.name}.part")
 
 
-class _Transfer:
-    """Appends what is missing of a file to its part, in a thread that can be given up.
+def _transfer(url: str, part: Path, progress: Callable[[int, int], None], size: int | None) -> None:
+    """Append what is missing of a file to its part, in a thread that can be given up.
 
     A server may drip its answer so that no single read ever times out, from the first line of the
     headers on; so the part itself is watched.
     """
+    stopped, failures = threading.Event(), list[BaseException]()
 
-    def __init__(
-        self, url: str, part: Path, progress: Callable[[int, int], None], size: int | None
-    ) -> None:
-        self.url, self.part, self.progress, self.size = url, part, progress, size
-        self.stopped = threading.Event()
-        self.failure: BaseException | None = None
-
-    def run(self) -> None:
-        """Return when the part is complete.
-
-        Raises:
-            TimeoutError: if too little comes.
-        """
-        worker = threading.Thread(target=self._work, daemon=True)
-        worker.start()
+    def work() -> None:
         try:
-            before = self.part.stat().st_size
-            while worker.is_alive():
-                worker.join(WINDOW)
-                have = self.part.stat().st_size
-                if worker.is_alive() and abs(have - before) < WINDOW * SLOWEST:
-                    raise TimeoutError(f"fewer than {SLOWEST} bytes a second come")
-                before = have
-        finally:
-            self.stopped.set()
-        if self.failure is not None:
-            raise self.failure
+            _append(url, part, progress, size, stopped)
+        except BaseException as error:  # raised again below
+            failures.append(error)
 
-    def _work(self) -> None:
-        try:
-            self._receive()
-        except BaseException as error:  # raised again by `run`
-            self.failure = error
-
-    def _receive(self) -> None:
-        have = self.part.stat().st_size
-        request = urllib.request.Request(
-            self.url, headers={"Range": f"bytes={have}-"} if have else {}
-        )
-        try:
-            response = urllib.request.urlopen(request, timeout=TIMEOUT)
-        except urllib.error.HTTPError as error:
-            if error.code != 416 or not have:  # 416: nothing is missing, or the part is too long
-                raise
-            return
-        if self.stopped.is_set():
-            return
-        with response, self.part.open("ab") as file:
-            if response.status != 206:  # the server sends all of it
-                file.truncate(0)
-                have = 0
-            _copy(self, response, file, have)
-
-    def check(self, bytes_: int) -> None:
-        if self.size is not None and bytes_ > self.size:
-            raise DownloadError(f"{self.url} is another file: more than {self.size} bytes come")
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        before = part.stat().st_size
+        while worker.is_alive():
+            worker.join(WINDOW)
+            have = part.stat().st_size
+            if worker.is_alive() and abs(have - before) < WINDOW * SLOWEST:
+                raise TimeoutError(f"fewer than {SLOWEST} bytes a second come")
+            before = have
+    finally:
+        stopped.set()
+    if failures:
+        raise failures[0]
 
 
-def _copy(transfer: _Transfer, response: HTTPResponse, file: BinaryIO, have: int) -> None:
-    length = response.headers.get("Content-Length")
-    total = have + int(length) if length else 0
-    transfer.check(max(have, total))
-    while (chunk := response.read1(CHUNK)) and not transfer.stopped.is_set():
-        file.write(chunk)
-        file.flush()  # so that it is seen to grow
-        have += len(chunk)
-        transfer.check(have)
-        transfer.progress(have, total)
-    if have < total:
-        raise ConnectionError(f"the connection was cut after {have} of {total} bytes")
+def _append(
+    url: str,
+    part: Path,
+    progress: Callable[[int, int], None],
+    size: int | None,
+    stopped: threading.Event,
+) -> None:
+    have = part.stat().st_size
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not have:  # 416: nothing is missing, or the part is too long
+            raise
+        return
+    if stopped.is_set():
+        return
+    with response, part.open("ab") as file:
+        if response.status != 206:  # the server sends all of it
+            file.truncate(0)
+            have = 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else 0
+        _check_size(url, max(have, total), size)
+        while (chunk := response.read1(CHUNK)) and not stopped.is_set():
+            file.write(chunk)
+            file.flush()  # so that it is seen to grow
+            have += len(chunk)
+            _check_size(url, have, size)
+            progress(have, total)
+        if have < total:
+            raise ConnectionError(f"the connection was cut after {have} of {total} bytes")
+
+
+def _check_size(url: str, count: int, size: int | None) -> None:
+    if size is not None and count > size:
+        raise DownloadError(f"{url} is another file: more than {size} bytes come")

@@ -35,9 +35,6 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
 
     Take entries by `child` and `referred`, values by `read_array`: a reference may lead to what is
     not below the root.
-
-    Raises:
-        ContentError: if it is no HDF5, damaged, or leads out of the file.
     """
     with refusing_content():
         file = h5py.File(path, "r")
@@ -48,12 +45,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
 
 
 def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """Return the entry of a group.
-
-    Raises:
-        ContentError: if it is no entry but a link.
-        KeyError: if there is none.
-    """
+    """Return the entry of a group, which must be no link; where there is none, raise `KeyError`."""
     with refusing_content():
         link = group.get(name, getlink=True) if "/" not in name else None
         if isinstance(link, h5py.HardLink):
@@ -64,11 +56,7 @@ def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
 
 
 def referred(file: h5py.File, reference: h5py.Reference) -> h5py.Group | h5py.Dataset:
-    """Return what an object reference stands for.
-
-    Raises:
-        ContentError: if it is no reference or stands for nothing.
-    """
+    """Return what an object reference stands for."""
     with refusing_content():
         if type(reference) is not h5py.Reference:
             raise ContentError("it has no reference where one is expected")
@@ -78,13 +66,8 @@ def referred(file: h5py.File, reference: h5py.Reference) -> h5py.Group | h5py.Da
 def check_array(array: h5py.Dataset, kinds: str = NUMBERS) -> None:
     """Refuse an array before its values are read.
 
-    Args:
-        array: Dataset.
-        kinds: Kinds of NumPy that it may have.
-
-    Raises:
-        ContentError: if it has another kind, lies in another file, is larger than a file of this
-            length can hold or than the memory, or is packed in an unknown way.
+    That is one of other kinds of NumPy, that lies in another file, is larger than a file of this
+    length can hold or than the memory, or is packed in an unknown way.
     """
     with refusing_content():
         _check_inside(array)
@@ -113,11 +96,7 @@ def check_array(array: h5py.Dataset, kinds: str = NUMBERS) -> None:
 
 
 def read_array(array: h5py.Dataset, kinds: str = NUMBERS) -> np.ndarray:
-    """Return the values of an array that `check_array` takes.
-
-    Raises:
-        ContentError: as `check_array`, or if the values are damaged.
-    """
+    """Return the values of an array that `check_array` takes."""
     check_array(array, kinds)
     with refusing_content():
         if array.chunks and array.compression == "gzip":
@@ -126,11 +105,7 @@ def read_array(array: h5py.Dataset, kinds: str = NUMBERS) -> np.ndarray:
 
 
 def numbers_of(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Return the arrays of numbers at the root of a file, all of which `check_array` takes.
-
-    Raises:
-        ContentError: if it takes one of them not.
-    """
+    """Return the arrays of numbers at the root of a file, all of which `check_array` takes."""
     found = {}
     with refusing_content():
         for name in file:
@@ -148,12 +123,9 @@ def write_like(
     out: str | os.PathLike[str],
     arrays: Mapping[str, np.ndarray | None],
 ) -> None:
-    """Write a file again with other values of some arrays at its root, and all else as it is.
+    """Write a file again with other values of some arrays at its root; those of None are left out.
 
-    Args:
-        path: File that `open_hdf5` takes.
-        out: New file.
-        arrays: By their names; those of None are left out.
+    All else stays as it is.
     """
     sizes = [0 if array is None else array.nbytes for array in arrays.values()]
     check_room(Path(out).parent, os.path.getsize(path) + sum(sizes))

@@ -33,14 +33,8 @@ def is_address(name: str) -> bool:
 def fetch_folder(address: str) -> Path:
     """Return the folder of an address in the cache of huggingface_hub, fetched where it must be.
 
-    Files are asked for by the three names that are read; no list of the server's is followed.
-
-    Args:
-        address: `hf://owner/name`, or `hf://owner/name@revision` for a branch, tag or commit.
-
-    Raises:
-        WeightsError: for another text, without huggingface_hub, if the hub does not answer or has
-            no such folder, or if a file is larger than it can be.
+    That is `hf://owner/name`, or `hf://owner/name@revision` for a branch, tag or commit. Files are
+    asked for by the three names that are read; no list of the server's is followed.
     """
     found = _NAME.fullmatch(address.removeprefix(ADDRESS))
     if not found or len(address) > 200:
@@ -65,9 +59,6 @@ def check_folder(folder: Path, card: Card) -> None:
     """Refuse a folder whose description of the model is not that of its card, or holds code.
 
     A weight and its card alone, without a description, are not what the hub has, and pass.
-
-    Raises:
-        WeightsError: in one sentence.
     """
     path = folder / CONFIG
     files = take(card.more, "files", dict, {})
@@ -116,43 +107,29 @@ def _is_known(item: dict[str, Json]) -> bool:
 
 
 def _fetch(address: str, repository: str, revision: str | None, file: str, most: int) -> Path:
-    """Return a file of the hub in the cache.
-
-    Raises:
-        WeightsError: if it cannot be had, or is larger than `most` bytes.
-    """
+    """Return a file of the hub, of at most so many bytes, in the cache."""
     try:
         import huggingface_hub
-        from huggingface_hub.errors import (
-            EntryNotFoundError,
-            RepositoryNotFoundError,
-            RevisionNotFoundError,
-        )
+        from huggingface_hub import errors
     except ImportError:
         raise WeightsError(
             f"{address} needs huggingface_hub: pip install 'asykeras[hub]'"
         ) from None
-    server = os.environ.get("HF_ENDPOINT") or None  # also where it is set after the import
+    # the server is read here, too, since it may be set after the import
+    place = {"revision": revision, "endpoint": os.environ.get("HF_ENDPOINT") or None}
+    ours = {"library_name": "asykeras", "library_version": __version__}
     try:
-        url = huggingface_hub.hf_hub_url(repository, file, revision=revision, endpoint=server)
+        url = huggingface_hub.hf_hub_url(repository, file, **place)
         size = huggingface_hub.get_hf_file_metadata(url).size or 0
         if size > most:
             raise WeightsError(f"{file} of {address} has {size} bytes, more than {most}")
-        path = huggingface_hub.hf_hub_download(
-            repository,
-            file,
-            revision=revision,
-            endpoint=server,
-            library_name="asykeras",
-            library_version=__version__,
-        )
-        return Path(path)
-    except EntryNotFoundError:
+        return Path(huggingface_hub.hf_hub_download(repository, file, **place, **ours))
+    except errors.EntryNotFoundError:
         hint = ": open it by keras.saving.load_model" if file == CARD else ""
         raise WeightsError(f"{address} has no {file}, so asykeras does not know it{hint}") from None
-    except RevisionNotFoundError:
+    except errors.RevisionNotFoundError:
         raise WeightsError(f"{address}: there is no such revision") from None
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         raise WeightsError(f"the hub has no {address}, or it is private") from None
     except WeightsError:
         raise

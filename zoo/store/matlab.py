@@ -12,10 +12,9 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -43,8 +42,7 @@ _CUT = "it is cut short or damaged"
 Value: TypeAlias = "np.ndarray | str | list[Value] | dict[str, Value] | None"
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """A variable in a file before it is read.
 
     Attributes:
@@ -65,11 +63,7 @@ class Variable:
 
 
 def mat_variables(path: Path) -> list[Variable]:
-    """Return what a file of version 5 to 7 holds, in its order.
-
-    Raises:
-        ContentError: if it is no such file, is cut short, or claims more than it can hold.
-    """
+    """Return what a file of version 5 to 7 holds, in its order."""
     with refusing_content(), path.open("rb") as file:
         order, end = _order(file.read(_HEADER)), os.path.getsize(path)
         found, start = [], _HEADER
@@ -84,15 +78,13 @@ def mat_variables(path: Path) -> list[Variable]:
 
 
 def read_mat(path: Path, variable: Variable) -> Value:
-    """Return the value of a variable.
-
-    Raises:
-        ContentError: if it is damaged, nested too deep, or does not fit into the memory.
-    """
+    """Return the value of a variable; refuse damage, and what is nested too deep or too large."""
     with refusing_content(), path.open("rb") as file:
         order = _order(file.read(_HEADER))
         # An empty cell takes 8 bytes in the file, and some 300 as the field of a dict.
-        each = 40 * variable.size if variable.dtype is None else _nbytes(variable)
+        each = 40 * variable.size
+        if variable.dtype is not None:
+            each = math.prod(variable.shape) * variable.dtype.itemsize
         check_memory(variable.length + variable.size + each)
         file.seek(variable.start)
         kind, length = _tag(file.read(8), order)
@@ -108,15 +100,9 @@ def read_mat(path: Path, variable: Variable) -> Value:
 
 
 def write_mat(path: Path, out: Path, arrays: Mapping[str, np.ndarray | None]) -> None:
-    """Write a file again with other values of some variables, and all else as it is.
+    """Write a file again with other values of some variables; those of None are left out.
 
-    Args:
-        path: File of version 5 to 7.
-        out: New file.
-        arrays: By the names of variables; those of None are left out.
-
-    Raises:
-        ContentError: if an array is too long for the format.
+    All else stays as it is.
     """
     with path.open("rb") as file, out.open("wb") as target:
         header = bytearray(file.read(_HEADER))
@@ -173,10 +159,6 @@ def _variable(head: bytes, kind: int, start: int, length: int, order: str) -> Va
     return Variable(name, shape, dtype, start, 8 + length, size)
 
 
-def _nbytes(variable: Variable) -> int:
-    return math.prod(variable.shape) * (variable.dtype.itemsize if variable.dtype else 0)
-
-
 def _heading(
     parts: Iterator[tuple[int, memoryview]], order: str
 ) -> tuple[int, tuple[int, ...], str]:
@@ -227,9 +209,8 @@ def _value(data: memoryview, order: str, depth: int) -> Value:
     if len(planes) != 1 + bool(flags & _COMPLEX) or any(len(plane) != count for plane in planes):
         raise ContentError(_CUT)
     values = planes[0] if len(planes) == 1 else planes[0] + 1j * planes[1]
-    if flags & _COMPLEX:
-        return values.reshape(shape, order="F")
-    values = values.astype("?") if flags & _LOGICAL else _of_class(values, _CLASSES[kind])
+    if not flags & _COMPLEX:
+        values = values.astype("?") if flags & _LOGICAL else _of_class(values, _CLASSES[kind])
     return values.reshape(shape, order="F")
 
 

@@ -11,16 +11,7 @@ MAGIC = b"\x93NUMPY"
 
 
 def open_npy(path: Path, kinds: str = "iuf") -> np.ndarray:
-    """Return an array of numbers, mapped from its file and not yet read.
-
-    Args:
-        path: File.
-        kinds: Kinds of NumPy that it may have.
-
-    Raises:
-        ContentError: if it is no such file, is cut short, or holds something else.
-        OSError: if it cannot be opened.
-    """
+    """Return an array of some kinds of NumPy, mapped from its file and not yet read."""
     with refusing_content():
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
@@ -32,10 +23,6 @@ def open_npy(path: Path, kinds: str = "iuf") -> np.ndarray:
 
 
 def write_npy(path: Path, array: np.ndarray) -> None:
-    """Write an array of numbers, which takes the place of what is there when it is whole.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
+    """Write an array of numbers, which takes the place of what is there when it is whole."""
     with replacing(path) as part, open(part, "wb") as file:
         np.save(file, array, allow_pickle=False)

@@ -25,21 +25,9 @@ def read_tensors(path: Path) -> Arrays:
     """Return the tensors of a file by their names, floating point of any width as float32.
 
     Wrappers of trainers (`params_ema` and others) and prefixes that all names share are taken off.
-
-    Args:
-        path: `.safetensors`, or a file that `torch.save` wrote, for which PyTorch must be there.
-
-    Raises:
-        WeightsError: if a package is missing, or the file holds anything but tensors and texts.
-        ContentError: if it claims more than it holds.
-        OSError: if it cannot be read.
+    For a file that `torch.save` wrote PyTorch must be there.
     """
-    if path.suffix.lower() == ".safetensors":
-        return _without_prefix(_safetensors(path))
-    return _without_prefix(_torch(path))
-
-
-def _without_prefix(arrays: Arrays) -> Arrays:
+    arrays = _safetensors(path) if path.suffix.lower() == ".safetensors" else _torch(path)
     for prefix in PREFIXES:
         if arrays and all(name.startswith(prefix) for name in arrays):
             arrays = {name.removeprefix(prefix): array for name, array in arrays.items()}

@@ -52,11 +52,7 @@ class Weight:
         return Path(self.name).name
 
     def load_into(self, model: keras.Model) -> None:
-        """Load the weights into a model of the same architecture.
-
-        Raises:
-            WeightsError: if they do not fit; the model is unchanged then.
-        """
+        """Load the weights into a model of the same architecture, unchanged if they do not fit."""
         _load_file(model, self.file)
 
 
@@ -71,11 +67,7 @@ def list_weights() -> list[str]:
 
 
 def published_card(name: str) -> Card:
-    """Return the card of a published weight.
-
-    Raises:
-        WeightsError: if there is no such weight.
-    """
+    """Return the card of a published weight."""
     if name not in list_weights():
         raise WeightsError(
             f"there is no weight of that name, but {list_weights()}. Received: name={name!r}"
@@ -115,14 +107,9 @@ def find(name: str | os.PathLike[str]) -> Weight:
 
 
 def load_into(model: keras.Model, name: str | os.PathLike[str]) -> None:
-    """Load weights into a model of the same architecture.
+    """Load weights into a model of the same architecture, unchanged if they are refused.
 
-    Args:
-        model: Built model; unchanged if the weights are refused.
-        name: See `find`; or any `.weights.h5` file, also without a card.
-
-    Raises:
-        WeightsError: if it cannot be found, is not the file of its card, or does not fit.
+    The name is as in `find`, or any `.weights.h5` file, also without a card.
     """
     if Path(name).is_file() and os.fspath(name).endswith(SUFFIX):
         _load_file(model, Path(name))
@@ -131,18 +118,9 @@ def load_into(model: keras.Model, name: str | os.PathLike[str]) -> None:
 
 
 def save(model: keras.Model, path: str | os.PathLike[str], card: Card) -> Weight:
-    """Write a weights file and the card beside it, each whole or not at all.
+    """Write a file `.weights.h5` and the card beside it, each whole or not at all.
 
-    Args:
-        model: Network whose weights are written.
-        path: Ends with `.weights.h5`.
-        card: Size, parameters and SHA-256 are added.
-
-    Returns:
-        What was written.
-
-    Raises:
-        OSError: if the disk is full or the folder cannot be written.
+    Size, parameters and SHA-256 are added to the card.
     """
     target = Path(path)
     check_room(target.parent, file_size(model.variables))
@@ -169,11 +147,7 @@ def file_size(variables: Sequence[keras.Variable]) -> int:
 
 
 def check_values(values: np.ndarray) -> None:
-    """Refuse weights that no network can mean.
-
-    Raises:
-        ContentError: if they are no floating point, not finite, or beyond `LARGEST`.
-    """
+    """Refuse weights that no network can mean: no finite floating point up to `LARGEST`."""
     if values.dtype.kind != "f":
         raise ContentError(f"it holds weights of the kind {values.dtype}, not floating point")
     low, high = (float(end) for end in (values.min(initial=0), values.max(initial=0)))
@@ -185,11 +159,7 @@ def check_values(values: np.ndarray) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file of weights or a checkpoint that `check_values` or `open_hdf5` refuses.
-
-    Raises:
-        ContentError: with the reason.
-    """
+    """Refuse a file of weights or a checkpoint that `check_values` or `open_hdf5` refuses."""
     with open_hdf5(path) as content:
         for array in _arrays(content):
             values = _read(array)
@@ -200,9 +170,7 @@ def check_file(path: Path) -> None:
 def load_whole(model: keras.Model, file: Path) -> None:
     """Load weights, all of them or none: Keras may find a fault in the last layer.
 
-    Raises:
-        Exception: of many kinds, if the file is damaged or lacks something; the weights of the
-            model are then as they were.
+    Of what is damaged or lacks something it raises exceptions of many kinds.
     """
     before = model.get_weights()
     try:

@@ -389,15 +389,14 @@ import sys, time
 from tests.zoo.app.test_folder import network, run
 from zoo.app import folder
 from zoo.restoring import bands
-whole = folder.restore_bands
+whole, whole_spans = folder.restore_bands, bands.tiling.spans
 def slowly(plan, rows):
     for band in whole(plan, rows):
         print("band", flush=True)
         time.sleep(0.2)
         yield band
 folder.restore_bands = slowly
-bands.spans = lambda length, keep, margin, step: whole_spans(length, 1, 0)
-from zoo.tiling.tiles import spans as whole_spans
+bands.tiling.spans = lambda length, keep, margin, step: whole_spans(length, 1, 0)
 run([sys.argv[1]], sys.argv[2])
 """
 

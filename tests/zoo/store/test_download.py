@@ -169,7 +169,7 @@ def test_a_full_disk_is_told(server, tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(download, "_copy", full)
+    monkeypatch.setattr(download, "_append", full)
     (tmp_path / "w").write_text("old")
     with pytest.raises(DownloadError, match="could not be written: No space left on device"):
         fetch(f"{server}/file", tmp_path / "w", HASH)
