@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from recipes.compare.paper import METRICS as PAPER_METRICS
 from recipes.compare.paper import PaperTable
 from recipes.compare.plan import NAMES
 from recipes.compare.results import Metric, Results
@@ -15,14 +14,8 @@ Rows = list[list[str]]
 Bold = Callable[[str], str]
 
 
-def markdown_bold(text: str) -> str:
-    """Return text in bold."""
-    return f"**{text}**"
-
-
-def latex_bold(text: str) -> str:
-    """Return text in bold."""
-    return rf"\textbf{{{text}}}"
+markdown_bold: Bold = "**{}**".format
+latex_bold: Bold = r"\textbf{{{}}}".format
 
 
 def markdown(header: Sequence[str], rows: Rows) -> str:
@@ -61,8 +54,7 @@ def escaped(text: str) -> str:
 def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows as CSV."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([header, *rows])
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
     return text.getvalue()
 
 
@@ -71,12 +63,8 @@ def paper_layout(
 ) -> Rows:
     """Return the rows of the paper's Tables 2 to 5: a line per image and one for the mean.
 
-    Args:
-        columns: From a network to its scores, `(images, metrics)`.
-        images: Names of the lines.
-        metrics: What the cells hold, with slashes between.
-        bold: Marks the best of a line, for each metric; all of them where several are equal as
-            printed.
+    A column has the scores `(images, metrics)` of a network, with slashes between. `bold` marks the
+    best of a line, for each metric; all of them where several are equal as printed.
     """
     everything = {name: np.vstack([v, v.mean(axis=0)]) for name, v in columns.items()}
     rows = []
@@ -118,20 +106,11 @@ def baseline_column(results: Results, task: str, metrics: Sequence[Metric]) -> n
 def papers_cells(table: PaperTable, losses: Sequence[str], images: Sequence[str]) -> Rows:
     """Return the paper's own cells, as printed, with the mean; and the authors' network."""
     rows = [[image, *(table.cells[loss][n] for loss in losses)] for n, image in enumerate(images)]
-    rows.append(["mean", *(mean_cell(table, loss) for loss in losses)])
+    means = [table.values(loss).mean(axis=0) for loss in losses]
+    rows.append(["mean", *("/".join(f"{value:.5f}" for value in mean) for mean in means)])
     if "psnr" in table.published:
         psnr = table.published["psnr"]
         mean = next(iter(table.published["means"].values()))
         texts = [*(f"{value:.2f}" for value in psnr), f"{mean[0]:.2f}/{mean[1]:.4f}"]
         rows = [[*row, text] for row, text in zip(rows, texts, strict=True)]
     return rows
-
-
-def mean_cell(table: PaperTable, loss: str) -> str:
-    """Return the mean of a column of the paper, printed as its cells are."""
-    return "/".join(f"{value:.5f}" for value in table.values(loss).mean(axis=0))
-
-
-def paper_index(metric: Metric) -> int:
-    """Return where the paper's cells hold a metric."""
-    return PAPER_METRICS.index(metric.name.lower())
