@@ -120,18 +120,20 @@ def compare(options: argparse.Namespace) -> int:
         print("\n".join(cell.name for cell in cells))
         return 0
     check_libraries()
+    say = _say(options.quiet)
     if options.recompute:
-        again = _report_again(options, preset)
-        _say(options.quiet)(f"wrote {write(again)}")
+        folder = Path(options.recompute)
+        results = stored.read(cells, folder)
+        say(f"wrote {write(Report(preset, results, {}, {}, folder, options.window, '', ()))}")
         return 0
     workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
     data = _data_folder(options, workdir)
     images = read_tests(data / preset.test, preset.names)
     jobs = _jobs(cells, preset, data, workdir, options.init or "")
-    outcome = run_cells(jobs, workdir, options.minutes, _say(options.quiet))
+    outcome = run_cells(jobs, workdir, options.minutes, say)
     report = _report(options, preset, workdir, images, outcome)
     path = write(report)
-    _say(options.quiet)("\n".join([*report.notes, f"wrote {path}"]))
+    say("\n".join([*report.notes, f"wrote {path}"]))
     return _exit_code(outcome)
 
 
@@ -178,14 +180,12 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
     """
     name = options.preset or NETWORKS[options.network]
     preset = smoke_preset() if name == "smoke" else PRESETS[name]
-    given = {key: getattr(options, key) for key in ("train", "losses", "seeds", "ablation_seeds")}
-    changes = {key: value for key, value in given.items() if value is not None}
+    keys = ("train", "validation", "seeds", "ablation_seeds")
+    changes = {key: value for key in keys if (value := getattr(options, key)) is not None}
     if options.ablation:
         changes["ablation"] = tuple(options.ablation)
     if options.losses:
         changes["losses"] = tuple(loss for loss in LOSSES if loss in options.losses)
-    if options.validation is not None:
-        changes["validation"] = options.validation
     if options.test:
         folder, _, names = options.test.partition(":")
         changes |= {"test": folder, "names": tuple(name for name in names.split(",") if name)}
@@ -302,16 +302,9 @@ def _report(
         notes.append(f"Failed: {', '.join(outcome.failed)}.")
     if outcome.left:
         notes.append(f"Not finished yet: {len(outcome.left)} runs; the same command goes on.")
-    folder = Path(options.report) if options.report else workdir / "report"
-    command = _command(options)
+    folder, command = Path(options.report or workdir / "report"), _command(options)
     shown = read_tests(Path(options.pictures), ()) if options.pictures else images
     return Report(preset, results, images, shown, folder, options.window, command, tuple(notes))
-
-
-def _report_again(options: argparse.Namespace, preset: Preset) -> Report:
-    folder = Path(options.recompute)
-    results = stored.read(plan(preset), folder)
-    return Report(preset, results, {}, {}, folder, options.window, "", ())
 
 
 def _baseline(task: str, images: dict[str, np.ndarray], workdir: Path, preset: Preset) -> Records:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -29,11 +29,8 @@ MOST_FAILURES = 3  # in a row: then the reason is one of all cells
 Launch = Callable[[Path, float], int]  # folder of a cell, minutes -> exit code
 Say = Callable[[str], None]
 # What the runs of one seed must have in common.
-WITNESSES: tuple[Literal["initial_weights", "first_batch", "first_input"], ...] = (
-    "initial_weights",
-    "first_batch",
-    "first_input",
-)
+Common = Literal["initial_weights", "first_batch", "first_input"]
+COMMON: tuple[Common, ...] = get_args(Common)
 
 
 class CompareError(RuntimeError):
@@ -71,20 +68,11 @@ def launch(folder: Path, minutes: float) -> int:
 
 
 def run_cells(
-    jobs: dict[str, Job],
-    workdir: Path,
-    minutes: float,
-    say: Say,
-    start: Launch = launch,
+    jobs: dict[str, Job], workdir: Path, minutes: float, say: Say, start: Launch = launch
 ) -> Outcome:
-    """Run all cells that are not finished.
+    """Run all cells that are not finished, of which `jobs` has the content of `cell.json`, by name.
 
-    Args:
-        jobs: From the name of a cell to the content of its `cell.json`.
-        workdir: Holds or will hold the folder `cells`.
-        minutes: Stop after this time, in the middle of a cell if need be; 0: never.
-        say: Prints a line.
-        start: Runs one cell.
+    Stops after the given minutes, in the middle of a cell if need be; 0: never.
 
     Raises:
         CompareError: if a folder holds a cell with other settings, or cannot be written.
@@ -176,10 +164,7 @@ def read_json(path: Path) -> Any:
 
 
 def check_same_start(evaluations: Sequence[CellResult]) -> int:
-    """Check that the runs of one seed began with the same weights, samples and noise.
-
-    Returns:
-        The number of groups (task, seed) that were compared.
+    """Check that the runs of one seed began alike; return the number of groups (task, seed).
 
     Raises:
         CompareError: naming two cells that differ.
@@ -188,7 +173,7 @@ def check_same_start(evaluations: Sequence[CellResult]) -> int:
     for evaluation in evaluations:
         cell = evaluation["cell"]
         first = groups.setdefault((cell["task"], cell["settings"]["seed"]), evaluation)
-        for kind in WITNESSES:
+        for kind in COMMON:
             if not _equal(evaluation["witness"][kind], first["witness"][kind]):
                 raise CompareError(
                     f"{cell['cell']} and {first['cell']['cell']} share a seed but differ in their "
@@ -199,9 +184,9 @@ def check_same_start(evaluations: Sequence[CellResult]) -> int:
 
 def _equal(one: str | list[float], other: str | list[float]) -> bool:
     """Whether hashes are equal, or values up to the rounding of float32."""
-    if isinstance(one, list):
-        return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=1e-5))
-    return bool(one == other)
+    if isinstance(one, str):
+        return one == other
+    return len(one) == len(other) and np.allclose(one, other, rtol=0, atol=1e-5)
 
 
 def validation_folder(source: Path | None, workdir: Path) -> str:

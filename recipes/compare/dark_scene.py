@@ -36,11 +36,7 @@ def darkest(scenes: dict[str, np.ndarray]) -> str:
 
 
 def draw(scenes: dict[str, np.ndarray], cells: Path) -> plots.Figure:
-    """Return the page.
-
-    Args:
-        scenes: Test images in linear light, by name.
-        cells: Folder of the finished runs.
+    """Return the page, of test images in linear light and the folder of the finished runs.
 
     Raises:
         WeightsError: if a network is missing.

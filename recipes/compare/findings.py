@@ -100,11 +100,6 @@ def together(found: Iterable[Difference]) -> list[Difference]:
     return found
 
 
-def pairs(losses: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the asymmetric losses among some with the plain loss that each belongs to."""
-    return [(asy, plain) for asy, plain in PLAIN.items() if {asy, plain} <= {*losses}]
-
-
 def luck(
     results: Results, task: str, losses: Sequence[str], metrics: Sequence[Metric]
 ) -> tuple[int, int] | None:

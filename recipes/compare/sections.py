@@ -177,13 +177,11 @@ def _papers_cells(report: Report) -> str:
 
 def ablation(report: Report) -> str:
     """Return what each form of the loss changes, one thing at a time."""
-    task = report.preset.tasks[0]
-    configurations = [
-        *(c for c in table_configurations(report.preset.losses) if c.name != c.plain),
-        *ablation_plan(report.preset.losses, report.preset.ablation),
-    ]
+    task, results = report.preset.tasks[0], report.results
+    configurations = table_configurations(report.losses)
+    configurations += ablation_plan(report.losses, report.preset.ablation)
     configurations.sort(key=lambda configuration: configuration.plain)
-    rows = findings.ablation(report.results, task, configurations, report.metrics)
+    rows = findings.ablation(results, task, configurations, report.metrics)
     if len(rows) <= len(report.pairs):  # nothing but the columns of the table
         return ""
     header = ["against", "configuration", "seeds"]
@@ -191,7 +189,12 @@ def ablation(report: Report) -> str:
     header += ["p of each, Holm", "verdict", "better cells of each", "factor of the rate"]
     lines = [_ablation_row(row) for row in rows]
     report.text("ablation.csv", tables.csv_text(header, lines))
-    spread = {plain: _spread(report, task, plain) for _, plain in report.pairs}
+    spread = {
+        plain: statistics.seed_spread(
+            results.values(task, plain, "psnr", results.seeds(task, [plain]))
+        )
+        for _, plain in report.pairs
+    }
     noise = ", ".join(f"{NAMES[plain]} {value:.3f} dB" for plain, value in spread.items())
     chart = figures.ablation(rows, spread, f"{report.network} {task}: what each form changes")
     return (
@@ -201,11 +204,6 @@ def ablation(report: Report) -> str:
         f"{tables.markdown(header, lines)}\n{ABLATION_NOTES}\n"
         + report.figure("ablation", chart, "ablation")
     )
-
-
-def _spread(report: Report, task: str, plain: str) -> float:
-    seeds = report.results.seeds(task, [plain])
-    return statistics.seed_spread(report.results.values(task, plain, "psnr", seeds))
 
 
 def grey_levels(report: Report) -> str:
@@ -260,34 +258,27 @@ def pictures(report: Report) -> str:
     )
 
 
-def _versions(
-    report: Report, task: str
-) -> list[tuple[str, dict[str, np.ndarray], dict[str, dict[str, float]]]]:
-    """Return two images, restored by the networks of one seed: heading, versions and scores."""
+def _versions(report: Report, task: str) -> list[figures.Versions]:
+    """Return two images, restored by the networks of one seed."""
     asymmetric, plain = report.pairs[-1]
     seed, images = report.seeds(task)[0], report.shown
     found = {
         network: evaluations(model, images, parse(task))
         for network, model in _models(report, task, seed).items()
     }
-    names = list(images)
-    after, before = (
-        np.array([found[NAMES[loss]][name].scores["psnr"] for name in names])
-        for loss in (asymmetric, plain)
-    )
-    gains = after - before
-    chosen = {int(gains.argmax()): "largest", int(gains.argmin()): "smallest"}
-    wanted = [names[index] for index in chosen]
+    after, before = (found[NAMES[loss]] for loss in (asymmetric, plain))
+    gains = {name: after[name].scores["psnr"] - before[name].scores["psnr"] for name in images}
+    most, least = (of(gains, key=gains.__getitem__) for of in (max, min))
     pages = []
-    for (index, word), name in zip(chosen.items(), wanted, strict=True):
+    for name, word in {most: "largest", least: "smallest"}.items():
         versions = {network: _luma(each[name].restored) for network, each in found.items()}
         scores = {network: _scores(each[name], report, task) for network, each in found.items()}
         heading = (
             f"{name}, {task}, seed {seed}: the {word} difference {NAMES[asymmetric]} minus "
-            f"{NAMES[plain]}, {gains[index]:+.3f} dB"
+            f"{NAMES[plain]}, {gains[name]:+.3f} dB"
         )
-        truth = {"truth": _luma(parse(task).reference(images[name]))}
-        pages.append((heading, versions | truth, scores))
+        versions["truth"] = _luma(parse(task).reference(images[name]))
+        pages.append((heading, versions, scores))
     return pages
 
 
@@ -323,16 +314,13 @@ def curves(report: Report) -> str:
 def time_per_step(report: Report) -> str:
     """Return the time of a training step of each loss."""
     results, rows = report.results, []
-    times = {
-        task: {
-            NAMES[loss]: [
-                results.milliseconds_per_step(task, loss, seed) for seed in report.seeds(task)
-            ]
+    times: dict[str, dict[str, list[float]]] = {}
+    for task in report.tasks:
+        seeds = report.seeds(task)
+        times[task] = {
+            NAMES[loss]: [results.milliseconds_per_step(task, loss, seed) for seed in seeds]
             for loss in report.losses
         }
-        for task in report.tasks
-    }
-    for task in report.tasks:
         for asymmetric, plain in report.pairs:
             ratios = findings.step_time_ratios(results, task, asymmetric, plain)
             names = f"{NAMES[asymmetric]} / {NAMES[plain]}"

@@ -5,30 +5,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import keras
 import numpy as np
 from PIL import Image
 
 from recipes.compare import shifts
-from recipes.compare.cells import (
-    Outcome,
-    check_same_start,
-    read_json,
-    run_cells,
-)
-from recipes.compare.light import LightRecord, Score, Sums, measure, night, read_scenes
+from recipes.compare.cells import Outcome, check_same_start, read_json, run_cells
+from recipes.compare.light import LightRecords, Score, Sums, measure, night, read_scenes
 from recipes.compare.plan import Configuration, Job
-from recipes.compare.study import (
-    STUDIES,
-    Part,
-    Study,
-    StudyCell,
-    plan,
-    shortened,
-    specification,
-)
+from recipes.compare.study import STUDIES, Part, Study, plan, shortened, specification
 from recipes.compare.uncertain import Uncertain, answers_of, dark_psnr, uncertain
 from zoo.machine.files import write_atomically
 from zoo.networks.families import load
@@ -46,35 +32,23 @@ NOT_OF_STUDIES = (
 
 @dataclass(frozen=True)
 class Answers:
-    """What the answers of a network tell that was trained with MSE.
-
-    Attributes:
-        pixels: What is uncertain.
-        moved: Shifts of dark pixels in grey levels of 255, and what they gain in dB after sRGB, of
-            the same answers moved along the shift that is best after sRGB.
-    """
+    """What the answers of a network tell that was trained with MSE."""
 
     pixels: Uncertain
+    # Shifts of dark pixels in grey levels of 255, and what they gain in dB after sRGB, of the same
+    # answers moved along the shift that is best after sRGB.
     moved: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What there is of a study.
+    """What there is of a study."""
 
-    Attributes:
-        study: As it was run.
-        records: From task, configuration and seed to the records of the images.
-        degraded: From the task to the records of the degraded images.
-        answers: From the task to what the answers of MSE tell, of tasks with a whole seed.
-        groups: Number of groups (task, seed) whose runs began alike.
-    """
-
-    study: Study
-    records: dict[tuple[str, str, int], dict[str, LightRecord]]
-    degraded: dict[str, dict[str, LightRecord]]
-    answers: dict[str, Answers]
-    groups: int
+    study: Study  # as it was run
+    records: dict[tuple[str, str, int], LightRecords]  # by task, configuration and seed
+    degraded: dict[str, LightRecords]  # of the degraded images, by task
+    answers: dict[str, Answers]  # by task, where MSE and the first seed are finished
+    groups: int  # (task, seed) whose runs began alike
 
     def seeds(self, part: Part) -> list[int]:
         """Return the seeds of which every configuration is finished."""
@@ -87,12 +61,8 @@ class Finished:
 
     def values(self, part: Part, name: str, key: Score | Sums) -> np.ndarray:
         """Return a number of each seed and image, `(seeds, images)`; sums `(..., bins)`."""
-        return np.array(
-            [
-                [record[key] for record in self.records[part.task, name, seed].values()]  # type: ignore[literal-required]
-                for seed in self.seeds(part)
-            ]
-        )
+        found = [self.records[part.task, name, seed].values() for seed in self.seeds(part)]
+        return np.array([[record[key] for record in records] for records in found])  # type: ignore[literal-required]
 
     def count(self, part: Part) -> np.ndarray:
         """Return the number of pixels of each grey level, `(bins,)`."""
@@ -102,6 +72,11 @@ class Finished:
     def plain(self) -> str:
         """Name of the loss that the others are compared with."""
         return self.study.configurations[0].name
+
+    def gains(self, part: Part, name: str, score: Score) -> np.ndarray:
+        """Return what a loss changes in a score against MSE, of each seed: mean over images."""
+        after, before = (self.values(part, each, score) for each in (name, self.plain))
+        return np.nanmean(after - before, axis=1)
 
     def shift(self, part: Part, name: str, low: int, high: int) -> np.ndarray:
         """Return the shift of each seed against MSE, of the bins from `low` and below `high`."""
@@ -184,23 +159,15 @@ def finished(study: Study, jobs: dict[str, Job], workdir: Path) -> Finished:
         (cell.task, cell.configuration.name, cell.seed): evaluation["images"]
         for cell, evaluation in evaluations
     }
-    first = {part.task: next(iter(jobs.values())) for part in study.parts}
-    degraded = {part.task: _degraded(part, first[part.task], workdir) for part in study.parts}
+    job = next(iter(jobs.values()))  # all have the same test images
+    degraded = {part.task: _degraded(part, job, workdir) for part in study.parts}
+    mse = study.configurations[0].name
     answers = {
-        part.task: _answers(part, first[part.task], network)
-        for part in study.parts
-        if (network := workdir / "cells" / plain_cell(study, part).name) and _trained(network)
+        cell.task: _answers(cell.part, job, workdir / "cells" / cell.name)
+        for cell, _ in evaluations
+        if (cell.configuration.name, cell.seed) == (mse, 0)
     }
     return Finished(study, records, degraded, answers, groups)
-
-
-def plain_cell(study: Study, part: Part) -> StudyCell:
-    """Return the run of MSE and the first seed."""
-    return next(c for c in plan(study) if c.task == part.task)
-
-
-def _trained(folder: Path) -> bool:
-    return (folder / "evaluation.json").exists()
 
 
 def _answers(part: Part, job: Job, folder: Path) -> Answers:
@@ -214,16 +181,15 @@ def _answers(part: Part, job: Job, folder: Path) -> Answers:
     dark = float(shifts.mean_of_bins(visible * count, count, *shifts.BANDS["dark"]))
     scores = [dark_psnr(made, scenes, scoring, times * along) for times in ALONG]
     still = scores[ALONG.index(0)]
-    return Answers(
-        pixels, [(t * dark, score - still) for t, score in zip(ALONG, scores, strict=True)]
-    )
+    moved = [(times * dark, score - still) for times, score in zip(ALONG, scores, strict=True)]
+    return Answers(pixels, moved)
 
 
-def _degraded(part: Part, job: Job, workdir: Path) -> dict[str, LightRecord]:
+def _degraded(part: Part, job: Job, workdir: Path) -> LightRecords:
     """Return the records of the degraded images, which are kept in the work folder."""
     path = workdir / f"degraded-{part.task}.json"
     if not path.exists():
         scenes = read_scenes(Path(job["paths"]["test"]), job["cell"]["names"], part.scoring)
         records = measure(None, scenes, part.scoring)
         write_atomically(path, json.dumps(records).encode())
-    return cast(dict[str, LightRecord], read_json(path))
+    return read_json(path)

@@ -62,10 +62,7 @@ def _rounded(found: dict[str, float]) -> dict[str, float]:
 def table(cells: dict[str, Cell], denoiser: str, beside: dict[str, dict[str, Cell]]) -> str:
     """Return the means over the files as Markdown, a row for each that is finished.
 
-    Args:
-        cells: Of the denoiser, by `FILE/ROW`.
-        denoiser: Its name.
-        beside: Cells of other denoisers on the same files, by their names.
+    Cells are by `FILE/ROW`; `beside` are those of other denoisers on the same files, by name.
     """
     head = ["task", "files", "input", "classical, the best", f"plug-and-play, {denoiser}"]
     head += ["gain", "better on", *(f"plug-and-play, {name}" for name in beside)]

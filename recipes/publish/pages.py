@@ -144,11 +144,7 @@ KINDS: dict[str, Callable[..., str]] = {
 
 
 def put_into(text: str, kinds: Sequence[str] = tuple(KINDS)) -> str:
-    """Return a page with its tables made anew.
-
-    Args:
-        text: Of the page.
-        kinds: Which tables; the others stay as they are.
+    """Return a page with its tables of some kinds made anew.
 
     Raises:
         ValueError: if a table has no end, or its kind is unknown.

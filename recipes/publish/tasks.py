@@ -34,18 +34,11 @@ OVERLAPPING = np.array([[0.5, 0.25, 0.2], [0.3, 0.5, 0.3], [0.2, 0.25, 0.5]])
 
 @dataclass(frozen=True)
 class Strip:
-    """A picture: a task, and the photograph that it is shown on.
+    """A picture: a task, and the photograph that it is shown on."""
 
-    Attributes:
-        name: Of the file.
-        task: Of `recipes.plug_and_play.degraded.TASKS`.
-        photograph: Name of a sample.
-        options: Of the task.
-    """
-
-    name: str
-    task: str
-    photograph: str
+    name: str  # of the file
+    task: str  # of `recipes.plug_and_play.degraded.TASKS`
+    photograph: str  # name of a sample
     options: Options
 
 
