@@ -68,76 +68,46 @@ NOT_SETTABLE = (
 
 def describe(parser: argparse.ArgumentParser) -> Work:
     """Add the options; return what is done with them."""
+    add = parser.add_argument
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--preset", choices=[*PRESETS, *STUDIES, "smoke"], help="a protocol")
     which.add_argument("--network", choices=list(NETWORKS), help="the protocol of its table")
-    parser.add_argument("--data", metavar="DATA", help="holds the folders of images")
-    parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
-    parser.add_argument("--report", metavar="DIR", help="default: WORKDIR/report")
-    parser.add_argument(
-        "--recompute", metavar="DIR", help="write the report DIR again from the scores that it has"
-    )
-    parser.add_argument(
-        "--pictures", metavar="DIR", help="show these in the report, whatever it is scored on"
-    )
-    parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
-    parser.add_argument("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
-    parser.add_argument("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")
-    parser.add_argument("--sigma", type=float, help="level of the noise, in grey levels of 255")
-    parser.add_argument("--train", metavar="DIRS", help="below DATA, with commas, or tfds:...")
-    parser.add_argument("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
-    parser.add_argument("--validation", metavar="DIR", help="for the curves alone; '': none")
-    parser.add_argument("--steps", type=int, metavar="N", help="of each training")
-    parser.add_argument(
-        "--init", metavar="NAME", help="weights that all begin with: a name, file or work folder"
-    )
-    parser.add_argument(
+    add("--data", metavar="DATA", help="holds the folders of images")
+    add("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
+    add("--report", metavar="DIR", help="default: WORKDIR/report")
+    add("--recompute", metavar="DIR", help="write the report DIR again from the scores that it has")
+    add("--pictures", metavar="DIR", help="show these in the report, whatever it is scored on")
+    add("--losses", nargs="+", choices=LOSSES, help="default: all four")
+    add("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
+    add("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")
+    add("--sigma", type=float, help="level of the noise, in grey levels of 255")
+    add("--train", metavar="DIRS", help="below DATA, with commas, or tfds:...")
+    add("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
+    add("--validation", metavar="DIR", help="for the curves alone; '': none")
+    add("--steps", type=int, metavar="N", help="of each training")
+    add("--init", metavar="NAME", help="weights that all begin with: a name, file or work folder")
+    add(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting of the recipe"
     )
-    parser.add_argument(
-        "--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation"
-    )
-    parser.add_argument("--ablation", nargs="+", metavar="NAME", help="rows; default: all")
-    parser.add_argument(
-        "--window",
-        choices=("uniform", "gaussian"),
-        default=WINDOW,
-        help="of SSIM in the tables (default: uniform, the paper's)",
-    )
-    parser.add_argument("--minutes", type=float, default=0.0, help="stop after this time; 0: never")
-    parser.add_argument("--list", action="store_true", help="print the names of the runs and stop")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add("--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation")
+    add("--ablation", nargs="+", metavar="NAME", help="rows; default: all")
+    window = "of SSIM in the tables (default: uniform, the paper's)"
+    add("--window", choices=("uniform", "gaussian"), default=WINDOW, help=window)
+    add("--minutes", type=float, default=0.0, help="stop after this time; 0: never")
+    add("--list", action="store_true", help="print the names of the runs and stop")
+    add("--quiet", action="store_true", help="print nothing but errors")
     return compare
 
 
 def compare(options: argparse.Namespace) -> int:
     """Run what is missing and write the report; return the exit code."""
-    if options.preset in STUDIES:
-        return study(options)
-    preset = chosen_preset(options)
-    cells = plan(preset)
+    study = STUDIES.get(options.preset)
     if options.list:
+        cells = study_plan(study) if study else plan(chosen_preset(options))
         print("\n".join(cell.name for cell in cells))
         return 0
     check_libraries()
-    say = _say(options.quiet)
-    if options.recompute:
-        folder = Path(options.recompute)
-        results = stored.read(cells, folder)
-        say(f"wrote {write(Report(preset, results, {}, {}, folder, options.window, '', ()))}")
-        return 0
-    workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
-    data = _data_folder(options, workdir)
-    images = read_tests(data / preset.test, preset.names)
-    jobs = _jobs(cells, preset, data, workdir, options.init or "")
-    outcome = run_cells(jobs, workdir, options.minutes, say)
-    report = _report(options, preset, workdir, images, outcome)
-    path = write(report)
-    say("\n".join([*report.notes, f"wrote {path}"]))
-    return _exit_code(outcome)
-
-
-def _exit_code(outcome: Outcome) -> int:
+    outcome = study_weightings(options) if study else compare_losses(options)
     for name, reason in outcome.failed.items():
         print(f"compare: {name} failed: {reason}", file=sys.stderr)
     if outcome.failed:
@@ -145,17 +115,32 @@ def _exit_code(outcome: Outcome) -> int:
     return CUT if outcome.left else 0
 
 
-def study(options: argparse.Namespace) -> int:
-    """Run what is missing of a study of weightings and write its report; return the exit code."""
-    if options.list:
-        print("\n".join(cell.name for cell in study_plan(STUDIES[options.preset])))
-        return 0
-    check_libraries()
+def compare_losses(options: argparse.Namespace) -> Outcome:
+    """Compare the losses of a protocol."""
+    preset, say = chosen_preset(options), _say(options.quiet)
+    if options.recompute:
+        folder = Path(options.recompute)
+        results = stored.read(plan(preset), folder)
+        say(f"wrote {write(Report(preset, results, {}, {}, folder, options.window, '', ()))}")
+        return Outcome()
+    workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
+    data = _data_folder(options, workdir)
+    images = read_tests(data / preset.test, preset.names)
+    jobs = _jobs(plan(preset), preset, data, workdir, options.init or "")
+    outcome = run_cells(jobs, workdir, options.minutes, say)
+    report = _report(options, preset, workdir, images, outcome)
+    path = write(report)
+    say("\n".join([*report.notes, f"wrote {path}"]))
+    return outcome
+
+
+def study_weightings(options: argparse.Namespace) -> Outcome:
+    """Study weightings."""
     say = _say(options.quiet)
     found, outcome = run_study(options, say)
     report = Path(options.report or f"runs/compare/{options.preset}/report")
     say(f"wrote {write_study(found, report, outcome.left)}")
-    return _exit_code(outcome)
+    return outcome
 
 
 def check_libraries() -> None:
@@ -293,7 +278,7 @@ def _report(
 ) -> Report:
     baselines = {task: _baseline(task, images, workdir, preset) for task in preset.tasks}
     results = Results.load(plan(preset), workdir, baselines)
-    groups = check_same_start(list(results.cells.values()))
+    groups = check_same_start(results.cells.values())
     notes = [
         "The runs of one seed began with the same initial weights, first batch and noise: this "
         f"holds in {groups} of {groups} groups (task x seed)."

@@ -187,11 +187,10 @@ def _witnessed(recipe: Recipe, witness: Witness) -> Recipe:
 @command
 def main(parser: argparse.ArgumentParser) -> Work:
     """Add the options; return what is done with them."""
-    parser.add_argument("folder", type=Path, help="holds cell.json")
-    parser.add_argument("--minutes", type=float, default=0.0, help="of training; 0: any")
-    parser.add_argument(
-        "--child", action="store_true", help="end with the process that holds the standard input"
-    )
+    add = parser.add_argument
+    add("folder", type=Path, help="holds cell.json")
+    add("--minutes", type=float, default=0.0, help="of training; 0: any")
+    add("--child", action="store_true", help="end with the process that holds the standard input")
     return _run
 
 

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -78,16 +78,15 @@ def run_cells(
         CompareError: if a folder holds a cell with other settings, or cannot be written.
     """
     outcome, begun, trained, in_a_row = Outcome(), time.monotonic(), 0, 0
-    todo = [name for name, job in jobs.items() if not finished(workdir / "cells" / name, job)]
+    folder = workdir / "cells"
+    todo = [name for name, job in jobs.items() if not finished(folder / name, job)]
     outcome.finished = [name for name in jobs if name not in todo]
     if outcome.finished:
         say(f"{len(outcome.finished)} of {len(jobs)} cells are finished already")
     for number, name in enumerate(todo):
         left = minutes - (time.monotonic() - begun) / 60 if minutes else 0.0
-        if minutes and left <= 0:
-            outcome.left = todo[number:]
-            break
-        code, seconds = _run_cell(workdir / "cells" / name, jobs[name], left, start)
+        over = minutes and left <= 0
+        code, seconds = (CUT, 0.0) if over else _run_cell(folder / name, jobs[name], left, start)
         if code == CUT:
             outcome.left = todo[number:]
             break
@@ -97,7 +96,7 @@ def run_cells(
             continue
         trained += 1
         if code:
-            outcome.failed[name] = _last_line(workdir / "cells" / name / "log.txt", code)
+            outcome.failed[name] = _last_line(folder / name / "log.txt", code)
             say(f"{name} FAILED: {outcome.failed[name]}")
             in_a_row += 1
             if in_a_row == MOST_FAILURES:
@@ -163,7 +162,7 @@ def read_json(path: Path) -> Any:
         raise CompareError(f"{path} cannot be read: {error}") from None
 
 
-def check_same_start(evaluations: Sequence[CellResult]) -> int:
+def check_same_start(evaluations: Iterable[CellResult]) -> int:
     """Check that the runs of one seed began alike; return the number of groups (task, seed).
 
     Raises:

@@ -96,7 +96,7 @@ def table(report: Report, task: str) -> str:
     columns = tables.our_columns(report.results, task, report.losses, report.metrics)
     images, metrics = report.results.images, report.metrics
     degraded = "bicubic" if task.startswith("x") else "noisy"
-    baseline = {degraded: tables.baseline_column(report.results, task, metrics)}
+    baseline = {degraded: tables.column(report.results.baselines[task], metrics)}
     beside = [row[1] for row in tables.paper_layout(baseline, images, metrics, str)]
     header = ["image", degraded, *columns]
 

@@ -154,7 +154,7 @@ def finished(study: Study, jobs: dict[str, Job], workdir: Path) -> Finished:
         for cell in plan(study)
         if (path := workdir / "cells" / cell.name / "evaluation.json").exists()
     ]
-    groups = check_same_start([evaluation for _, evaluation in evaluations])
+    groups = check_same_start(evaluation for _, evaluation in evaluations)
     records = {
         (cell.task, cell.configuration.name, cell.seed): evaluation["images"]
         for cell, evaluation in evaluations

@@ -8,6 +8,7 @@ import numpy as np
 
 from recipes.compare.paper import PaperTable
 from recipes.compare.plan import NAMES
+from recipes.compare.records import Records
 from recipes.compare.results import Metric, Results
 
 Rows = list[list[str]]
@@ -46,9 +47,7 @@ def latex(header: Sequence[str], rows: Rows, caption: str) -> str:
 
 def escaped(text: str) -> str:
     """Return text in which the special characters of LaTeX are printed."""
-    for character in "&%$#_{}":
-        text = text.replace(character, "\\" + character)
-    return text
+    return text.translate({ord(character): f"\\{character}" for character in "&%$#_{}"})
 
 
 def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -66,21 +65,16 @@ def paper_layout(
     A column has the scores `(images, metrics)` of a network, with slashes between. `bold` marks the
     best of a line, for each metric; all of them where several are equal as printed.
     """
-    everything = {name: np.vstack([v, v.mean(axis=0)]) for name, v in columns.items()}
+    scores = np.stack([np.vstack([each, each.mean(axis=0)]) for each in columns.values()], axis=-1)
     rows = []
-    for line, image in enumerate([*images, "mean"]):
-        best = [
-            (max if m.higher_is_better else min)(
-                (m.text(values[line, k]) for values in everything.values()), key=float
-            )
-            for k, m in enumerate(metrics)
-        ]
-        row = [image]
-        for values in everything.values():
-            texts = [m.text(values[line, k]) for k, m in enumerate(metrics)]
-            marked = [bold(t) if t == b else t for t, b in zip(texts, best, strict=True)]
-            row.append("/".join(marked))
-        rows.append(row)
+    for image, line in zip([*images, "mean"], scores, strict=True):
+        cells: Rows = [[] for _ in columns]
+        for metric, values in zip(metrics, line, strict=True):
+            texts = [metric.text(value) for value in values]
+            best = (max if metric.higher_is_better else min)(texts, key=float)
+            for cell, text in zip(cells, texts, strict=True):
+                cell.append(bold(text) if text == best else text)
+        rows.append([image, *("/".join(cell) for cell in cells)])
     return rows
 
 
@@ -97,10 +91,9 @@ def our_columns(
     }
 
 
-def baseline_column(results: Results, task: str, metrics: Sequence[Metric]) -> np.ndarray:
-    """Return the scores of the degraded images, `(images, metrics)`."""
-    records = results.baselines[task].values()
-    return np.array([[m.of(record) for m in metrics] for record in records])
+def column(records: Records, metrics: Sequence[Metric]) -> np.ndarray:
+    """Return the scores of images, `(images, metrics)`."""
+    return np.array([[metric.of(record) for metric in metrics] for record in records.values()])
 
 
 def papers_cells(table: PaperTable, losses: Sequence[str], images: Sequence[str]) -> Rows:

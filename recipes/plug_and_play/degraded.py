@@ -99,7 +99,7 @@ def picture_shape(name: str, measured: tuple[int, ...], options: Options) -> tup
     return height, width, bands
 
 
-def schedule_of(name: str, noise: float, iterations: int | None = None) -> Schedule:
+def schedule_of(name: str, noise: float) -> Schedule:
     """Return the schedule of a task; denoising is one step at the level of the noise.
 
     Raises:
@@ -108,9 +108,9 @@ def schedule_of(name: str, noise: float, iterations: int | None = None) -> Sched
     if name == "denoise":
         if noise <= 0:
             raise ValueError("denoise must be told the level of the noise by --noise")
-        return Schedule(noise, noise, iterations or 1, noise=noise)
+        return Schedule(noise, noise, 1, noise=noise)
     first, last, lam = SCHEDULES[name]
-    return Schedule(first, last, iterations or ITERATIONS, lam, noise)
+    return Schedule(first, last, ITERATIONS, lam, noise)
 
 
 def simulate(name: str, truth: np.ndarray, options: Options) -> tuple[Task, np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """A JSON file that grows cell by cell, and from which a command that was stopped goes on."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypedDict, TypeVar
 
@@ -61,13 +62,10 @@ class Record(Generic[Cell]):
 
     def _read(self) -> Made:
         """Take over the cells of the file; return its options."""
-        try:
+        with suppress(ValueError, KeyError, TypeError):
             content = json.loads(self.path.read_text())
-            made, cells = content["options"], content["cells"]
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{self.path} is not a record of this command") from None
-        if not (isinstance(made, dict) and isinstance(cells, dict)):
-            raise ValueError(f"{self.path} is not a record of this command")
-        self.cells = cells
-        options: Made = content["options"]
-        return options
+            options: Made = content["options"]
+            self.cells = content["cells"]
+            if isinstance(options, dict) and isinstance(self.cells, dict):
+                return options
+        raise ValueError(f"{self.path} is not a record of this command")

@@ -93,11 +93,10 @@ def main(parser: argparse.ArgumentParser) -> Work:
     """Add the options; return what is done with them."""
     add_inputs(parser)
     add_options(parser)
-    parser.add_argument(
-        "--settings", metavar="FILE", help="of recipes.plug_and_play.tune; default: not tuned"
-    )
+    add = parser.add_argument
+    add("--settings", metavar="FILE", help="of recipes.plug_and_play.tune; default: not tuned")
     text = "cells.json of other denoisers on the same files: their columns are added"
-    parser.add_argument("--beside", nargs="+", metavar="FILE", default=[], help=text)
+    add("--beside", nargs="+", metavar="FILE", default=[], help=text)
     return fill_table
 
 
