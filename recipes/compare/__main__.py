@@ -31,13 +31,7 @@ import numpy as np
 from asykeras import plots
 from recipes.compare import stored
 from recipes.compare.cell import CUT, RECIPES
-from recipes.compare.cells import (
-    Outcome,
-    check_same_start,
-    read_json,
-    run_cells,
-    validation_folder,
-)
+from recipes.compare.cells import Outcome, check_same_start, read_json, run_cells, validation_folder
 from recipes.compare.measure import measure, read_tests
 from recipes.compare.plan import Cell, Job, plan, specification
 from recipes.compare.presets import LOSSES, PRESETS, Preset, Setting

@@ -15,7 +15,7 @@ from recipes.compare.measure import evaluations, record
 from recipes.compare.plan import NAMES, ablation_plan, table_configurations
 from recipes.compare.presets import Setting
 from recipes.compare.report import REPORT, Report
-from recipes.compare.results import Results, metrics
+from recipes.compare.results import Results
 from recipes.training.optimizers import ema_momentum
 from recipes.training.settings import Descent
 from zoo.pictures.images import to_uint8
@@ -285,7 +285,7 @@ def _versions(report: Report, task: str) -> list[figures.Versions]:
 def _scores(evaluation: Evaluation, report: Report, task: str) -> dict[str, float]:
     """Return PSNR, and SSIM with the window of the report."""
     kept = record(evaluation, parse(task))
-    psnr, ssim, _ = metrics(report.window)
+    psnr, ssim, _ = report.metrics
     return {"psnr": psnr.of(kept), "ssim": ssim.of(kept)}
 
 
