@@ -33,7 +33,7 @@ from recipes.compare import stored
 from recipes.compare.cell import CUT, RECIPES
 from recipes.compare.cells import Outcome, check_same_start, read_json, run_cells, validation_folder
 from recipes.compare.measure import measure, read_tests
-from recipes.compare.plan import Cell, Job, plan, specification
+from recipes.compare.plan import Job, plan, specification
 from recipes.compare.presets import LOSSES, PRESETS, Preset, Setting
 from recipes.compare.records import Records
 from recipes.compare.report import Report
@@ -120,11 +120,15 @@ def compare_losses(options: argparse.Namespace) -> Outcome:
     workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
     data = _data_folder(options, workdir)
     images = read_tests(data / preset.test, preset.names)
-    jobs = _jobs(plan(preset), preset, data, workdir, options.init or "")
+    jobs = _jobs(preset, data, workdir, options.init or "")
     outcome = run_cells(jobs, workdir, options.minutes, say)
-    report = _report(options, preset, workdir, images, outcome)
-    path = write(report)
-    say("\n".join([*report.notes, f"wrote {path}"]))
+    baselines = {task: _baseline(task, images, workdir, preset) for task in preset.tasks}
+    results = Results.load(plan(preset), workdir, baselines)
+    notes, command = _notes(results, outcome), _command(options)
+    shown = read_tests(Path(options.pictures), ()) if options.pictures else images
+    folder = Path(options.report or workdir / "report")
+    path = write(Report(preset, results, images, shown, folder, options.window, command, notes))
+    say("\n".join([*notes, f"wrote {path}"]))
     return outcome
 
 
@@ -168,16 +172,16 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
     if options.test:
         folder, _, names = options.test.partition(":")
         changes |= {"test": folder, "names": tuple(name for name in names.split(",") if name)}
-    preset = replace(preset, **changes, tasks=_tasks(options, preset))
+    changes["tasks"] = _tasks(options, preset)
     settings = {**preset.settings, **_settings(options.set, preset.network)}
     if options.steps:
         settings["steps"] = options.steps
+    preset = replace(preset, **changes, settings=settings)
     if preset.seeds < 1 or settings["steps"] < 1:
         raise ValueError(
             "--seeds and --steps must be at least 1. "
             f"Received: {preset.seeds} and {settings['steps']}"
         )
-    preset = replace(preset, settings=settings)
     return _warm(preset, options.init) if options.init else preset
 
 
@@ -236,9 +240,7 @@ def _data_folder(options: argparse.Namespace, workdir: Path) -> Path:
     return Path(options.data)
 
 
-def _jobs(
-    cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path, init: str = ""
-) -> dict[str, Job]:
+def _jobs(preset: Preset, data: Path, workdir: Path, init: str = "") -> dict[str, Job]:
     """Return the content of `cell.json` for every cell."""
     validation = data / preset.validation if preset.validation else None
     sources = [
@@ -253,7 +255,8 @@ def _jobs(
     }
     backend = keras.backend.backend()
     return {
-        cell.name: {"cell": specification(cell, preset, backend), "paths": paths} for cell in cells
+        cell.name: {"cell": specification(cell, preset, backend), "paths": paths}
+        for cell in plan(preset)
     }
 
 
@@ -263,15 +266,8 @@ def _absolute(init: str) -> str:
     return str(Path(init).resolve()) if local else init
 
 
-def _report(
-    options: argparse.Namespace,
-    preset: Preset,
-    workdir: Path,
-    images: dict[str, np.ndarray],
-    outcome: Outcome,
-) -> Report:
-    baselines = {task: _baseline(task, images, workdir, preset) for task in preset.tasks}
-    results = Results.load(plan(preset), workdir, baselines)
+def _notes(results: Results, outcome: Outcome) -> tuple[str, ...]:
+    """Return what was checked and what is missing."""
     groups = check_same_start(results.cells.values())
     notes = [
         "The runs of one seed began with the same initial weights, first batch and noise: this "
@@ -281,9 +277,7 @@ def _report(
         notes.append(f"Failed: {', '.join(outcome.failed)}.")
     if outcome.left:
         notes.append(f"Not finished yet: {len(outcome.left)} runs; the same command goes on.")
-    folder, command = Path(options.report or workdir / "report"), _command(options)
-    shown = read_tests(Path(options.pictures), ()) if options.pictures else images
-    return Report(preset, results, images, shown, folder, options.window, command, tuple(notes))
+    return tuple(notes)
 
 
 def _baseline(task: str, images: dict[str, np.ndarray], workdir: Path, preset: Preset) -> Records:

@@ -156,11 +156,8 @@ def ablation(
 
 def step_time_ratios(results: Results, task: str, asymmetric: str, plain: str) -> np.ndarray:
     """Return the time of a step over that of the plain loss, one ratio per seed."""
-    times = [
-        [results.milliseconds_per_step(task, name, seed) for name in (asymmetric, plain)]
-        for seed in results.seeds(task, (asymmetric, plain))
-    ]
-    return np.array([after / before for after, before in times])
+    seeds, time = results.seeds(task, (asymmetric, plain)), results.milliseconds_per_step
+    return np.array([time(task, asymmetric, seed) / time(task, plain, seed) for seed in seeds])
 
 
 def papers_difference(table: PaperTable, plain: str, metric: Metric) -> tuple[float, float, int]:

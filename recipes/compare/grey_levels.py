@@ -48,6 +48,6 @@ def band_sums(sums: np.ndarray, band: str) -> np.ndarray:
 
 
 def band_change(plain: np.ndarray, asymmetric: np.ndarray, band: str) -> np.ndarray:
-    """Return the change of a band likewise: `(seeds, images, bins)` -> `(seeds,)`."""
+    """Return by how many per cent that of a band changes: `(seeds, images, bins)` -> `(seeds,)`."""
     before, after = (band_sums(sums, band)[..., None] for sums in (plain, asymmetric))
     return change(before, after)[..., 0]

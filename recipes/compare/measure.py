@@ -30,9 +30,9 @@ def read_tests(folder: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def evaluations(model: Restorer | None, images: Images, task: Task) -> dict[str, Evaluation]:
-    """Return what is made of originals, uint8, by their names; without a model the baseline's.
+    """Return what is made of images, uint8, by their names; without a model the baseline of tables.
 
-    For tasks that do not enlarge they are made grey.
+    For tasks that do not enlarge the images are made grey.
     """
     given = list(images.values())
     if task.scale == 1:

@@ -23,7 +23,7 @@ NODES = 101  # of the quadrature
 
 
 def visible(linear: bool) -> np.ndarray:
-    """Return the grey levels of 255 after sRGB that a small change makes, at each grey level."""
+    """Return the grey levels of 255 after sRGB of a small change of what was learned, by level."""
     if not linear:
         return np.full(BINS, WHITE)
     return WHITE * _numpy(SRGB().slope(SRGB().inverse(CENTRES)))

@@ -89,11 +89,8 @@ def luckiest_seed(scores: np.ndarray, signs: np.ndarray) -> tuple[int, int] | No
     """Return how many cells "improve", of how many, when nothing changes but the seed.
 
     Of all ordered pairs of seeds of one loss, the pair in which the one is better than the other in
-    the most cells: what luck alone can do. None for one seed.
-
-    Args:
-        scores: `(metrics, seeds, images)` of one loss.
-        signs: 1 for each metric where higher is better, else -1.
+    the most cells: what luck alone can do. None for one seed. The scores are `(metrics, seeds,
+    images)` of one loss; the signs are 1 for each metric where higher is better, else -1.
     """
     _, seeds, images = scores.shape
     if seeds < 2:

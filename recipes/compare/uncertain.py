@@ -60,7 +60,7 @@ def answers_of(
 def uncertain(
     answers: dict[str, np.ndarray], scenes: dict[str, np.ndarray], scoring: Scoring
 ) -> Uncertain:
-    """Return what the labels, `scenes`, of each kind of pixel of the answers are."""
+    """Return what the labels (the scenes) of each kind of pixel are, by the answers of MSE."""
     number, total, squares = (np.zeros(KINDS) for _ in range(3))
     count = np.zeros((BINS, KINDS))
     for name, label in scenes.items():

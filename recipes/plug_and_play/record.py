@@ -32,11 +32,9 @@ class Tuned(TypedDict):
 
 
 class Record(Generic[Cell]):
-    """Cells by their keys, beside the options that they were made with.
+    """Cells by their keys, beside the options of the command that they were made with.
 
-    Args:
-        path: Of the file; what it holds already is taken over.
-        options: Of the command; None: those of the file, which must be there.
+    What the file holds already is taken over; without options it must be there, and has them.
 
     Raises:
         ValueError: if the file was made with other options, or is no such record.

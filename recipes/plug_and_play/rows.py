@@ -73,11 +73,10 @@ def nearest_row(task: str, options: Options) -> Row:
     if not rows:
         raise ValueError(f"{task} is not tuned: leave --settings out")
 
-    def distance(row: Row) -> tuple[float, ...]:
-        names = {"sr": ["scale"], "inpaint": ["missing"]}.get(task, [])
-        return tuple(
-            abs(getattr(row.options, name) - getattr(options, name)) for name in (*names, "noise")
-        )
+    names = [*{"sr": ["scale"], "inpaint": ["missing"]}.get(task, []), "noise"]
+
+    def distance(row: Row) -> list[float]:
+        return [abs(getattr(row.options, name) - getattr(options, name)) for name in names]
 
     return min(rows, key=distance)
 
