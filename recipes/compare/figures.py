@@ -89,15 +89,16 @@ def radar(images: Sequence[str], columns: Mapping[str, np.ndarray], title: str) 
     """
     page = _page(11, 5.4, title)
     angles = np.linspace(0, 2 * np.pi, len(images), endpoint=False)
+    around = [*range(len(images)), 0]  # the lines are closed
     left, right = page.subplots(1, 2, subplot_kw={"projection": "polar"})
     for name, values in columns.items():
-        _closed_line(left, angles, values[:, 0], name, name)
+        _line(left, angles[around], values[around, 0], name, name)
     lowest = min(float(values[:, 0].min()) for values in columns.values())
     left.set_ylim(bottom=np.floor(lowest) - 2)
     left.set_title("PSNR in dB", fontsize=plots.TEXT, pad=24)
     for plain, asymmetric in _pairs(columns):
         change = columns[asymmetric][:, 0] - columns[plain][:, 0]
-        _closed_line(right, angles, change, plain, f"{asymmetric} minus {plain}")
+        _line(right, angles[around], change[around], plain, f"{asymmetric} minus {plain}")
     ring = np.linspace(0, 2 * np.pi, 181)
     right.plot(ring, np.zeros_like(ring), color="black", linewidth=2, label="no difference")
     reach = max(*np.abs(right.get_ylim()), 1e-6)
@@ -112,12 +113,6 @@ def radar(images: Sequence[str], columns: Mapping[str, np.ndarray], title: str) 
         axes.set_rlabel_position(180 / len(images))  # between two spokes
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False)
     return page
-
-
-def _closed_line(
-    axes: plots.Axes, angles: np.ndarray, values: np.ndarray, name: str, label: str
-) -> None:
-    _line(axes, np.append(angles, angles[0]), np.append(values, values[0]), name, label)
 
 
 def _line(axes: plots.Axes, x: np.ndarray, y: np.ndarray, name: str, label: str) -> None:

@@ -340,7 +340,7 @@ def protocol(report: Report) -> str:
     """Return what the paper states, what it leaves open and what was done, and the settings."""
     preset = report.preset
     stated = "\n".join(f"- {line}" for line in preset.stated)
-    choices = [[question, answer] for question, answer in preset.choices.items()]
+    choices = tables.markdown(["question", "choice"], preset.choices.items())
     momentum = ema_momentum(Descent(steps=preset.settings["steps"]))
     settings = {"ema": round(momentum, 4), **preset.settings}
     if "patch" not in settings and preset.patches:
@@ -348,10 +348,10 @@ def protocol(report: Report) -> str:
     images = ", ".join(report.results.images)
     return (
         f"## Protocol\n\nStated by the paper:\n\n{stated}\n\nLeft open by the paper, and what "
-        f"this protocol does:\n\n{tables.markdown(['question', 'choice'], choices)}\nAs it was "
-        "run, where that differs this counts; settings that are not named are the recipe's "
-        f"defaults:\n\n- settings: {_plain(settings)}\n- training images: "
-        f"{_folders(preset.train)}\n- test images: {Path(preset.test).name}: {images}\n"
+        f"this protocol does:\n\n{choices}\nAs it was run, where that differs this counts; "
+        "settings that are not named are the recipe's defaults:\n\n- settings: "
+        f"{_plain(settings)}\n- training images: {_folders(preset.train)}\n"
+        f"- test images: {Path(preset.test).name}: {images}\n"
         f"- SSIM in the tables: {report.window} window\n"
     )
 
