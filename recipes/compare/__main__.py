@@ -32,15 +32,9 @@ import numpy as np
 from asykeras import plots
 from recipes.compare import stored
 from recipes.compare.cell import CUT, RECIPES
-from recipes.compare.cells import (
-    Outcome,
-    check_same_start,
-    read_json,
-    run_cells,
-    validation_folder,
-)
+from recipes.compare.cells import Outcome, check_same_start, read_json, run_cells, validation_folder
 from recipes.compare.measure import measure, read_tests
-from recipes.compare.plan import Cell, Job, plan, specification
+from recipes.compare.plan import Job, plan, specification
 from recipes.compare.presets import LOSSES, PRESETS, Preset, Setting
 from recipes.compare.records import Records
 from recipes.compare.report import Report
@@ -69,79 +63,47 @@ NOT_SETTABLE = (
 
 def describe(parser: argparse.ArgumentParser) -> Work:
     """Add the options; return what is done with them."""
+    add = parser.add_argument
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--preset", choices=[*PRESETS, *STUDIES, "smoke"], help="a protocol")
     which.add_argument("--network", choices=list(NETWORKS), help="the protocol of its table")
-    parser.add_argument("--data", metavar="DATA", help="holds the folders of images")
-    parser.add_argument("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
-    parser.add_argument("--report", metavar="DIR", help="default: WORKDIR/report")
-    parser.add_argument(
-        "--recompute", metavar="DIR", help="write the report DIR again from the scores that it has"
-    )
-    parser.add_argument(
-        "--stored", metavar="DIR", help="a report of the study, whose runs are not made again"
-    )
-    parser.add_argument(
-        "--pictures", metavar="DIR", help="show these in the report, whatever it is scored on"
-    )
-    parser.add_argument("--losses", nargs="+", choices=LOSSES, help="default: all four")
-    parser.add_argument("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
-    parser.add_argument("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")
-    parser.add_argument("--sigma", type=float, help="level of the noise, in grey levels of 255")
-    parser.add_argument("--train", metavar="DIRS", help="below DATA, with commas, or tfds:...")
-    parser.add_argument("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
-    parser.add_argument("--validation", metavar="DIR", help="for the curves alone; '': none")
-    parser.add_argument("--steps", type=int, metavar="N", help="of each training")
-    parser.add_argument(
-        "--init", metavar="NAME", help="weights that all begin with: a name, file or work folder"
-    )
-    parser.add_argument(
+    add("--data", metavar="DATA", help="holds the folders of images")
+    add("--workdir", metavar="DIR", help="default: runs/compare/PRESET")
+    add("--report", metavar="DIR", help="default: WORKDIR/report")
+    add("--recompute", metavar="DIR", help="write the report DIR again from the scores that it has")
+    add("--stored", metavar="DIR", help="a report of the study, whose runs are not made again")
+    add("--pictures", metavar="DIR", help="show these in the report, whatever it is scored on")
+    add("--losses", nargs="+", choices=LOSSES, help="default: all four")
+    add("--seeds", type=int, metavar="N", help="of each loss: 0 to N - 1")
+    add("--scales", type=int, nargs="+", choices=(2, 3, 4), metavar="S")
+    add("--sigma", type=float, help="level of the noise, in grey levels of 255")
+    add("--train", metavar="DIRS", help="below DATA, with commas, or tfds:...")
+    add("--test", metavar="DIR[:NAME,...]", help="below DATA; default: ten images")
+    add("--validation", metavar="DIR", help="for the curves alone; '': none")
+    add("--steps", type=int, metavar="N", help="of each training")
+    add("--init", metavar="NAME", help="weights that all begin with: a name, file or work folder")
+    add(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="any other setting of the recipe"
     )
-    parser.add_argument(
-        "--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation"
-    )
-    parser.add_argument("--ablation", nargs="+", metavar="NAME", help="rows; default: all")
-    parser.add_argument(
-        "--window",
-        choices=("uniform", "gaussian"),
-        default=WINDOW,
-        help="of SSIM in the tables (default: uniform, the paper's)",
-    )
-    parser.add_argument("--minutes", type=float, default=0.0, help="stop after this time; 0: never")
-    parser.add_argument("--list", action="store_true", help="print the names of the runs and stop")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add("--ablation-seeds", type=int, metavar="N", help="seeds of each row; 0: no ablation")
+    add("--ablation", nargs="+", metavar="NAME", help="rows; default: all")
+    window = "of SSIM in the tables (default: uniform, the paper's)"
+    add("--window", choices=("uniform", "gaussian"), default=WINDOW, help=window)
+    add("--minutes", type=float, default=0.0, help="stop after this time; 0: never")
+    add("--list", action="store_true", help="print the names of the runs and stop")
+    add("--quiet", action="store_true", help="print nothing but errors")
     return compare
 
 
 def compare(options: argparse.Namespace) -> int:
     """Run what is missing and write the report; return the exit code."""
-    if options.preset in STUDIES:
-        return study(options)
-    if options.stored:
-        raise ValueError(f"--stored is for the studies of weightings. Received: {options.stored}")
-    preset = chosen_preset(options)
-    cells = plan(preset)
+    study = STUDIES.get(options.preset)
     if options.list:
+        cells = study_plan(study) if study else plan(chosen_preset(options))
         print("\n".join(cell.name for cell in cells))
         return 0
     check_libraries()
-    if options.recompute:
-        again = _report_again(options, preset)
-        _say(options.quiet)(f"wrote {write(again)}")
-        return 0
-    workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
-    data = _data_folder(options, workdir)
-    images = read_tests(data / preset.test, preset.names)
-    jobs = _jobs(cells, preset, data, workdir, options.init or "")
-    outcome = run_cells(jobs, workdir, options.minutes, _say(options.quiet))
-    report = _report(options, preset, workdir, images, outcome)
-    path = write(report)
-    _say(options.quiet)("\n".join([*report.notes, f"wrote {path}"]))
-    return _exit_code(outcome)
-
-
-def _exit_code(outcome: Outcome) -> int:
+    outcome = study_weightings(options) if study else compare_losses(options)
     for name, reason in outcome.failed.items():
         print(f"compare: {name} failed: {reason}", file=sys.stderr)
     if outcome.failed:
@@ -149,17 +111,39 @@ def _exit_code(outcome: Outcome) -> int:
     return CUT if outcome.left else 0
 
 
-def study(options: argparse.Namespace) -> int:
-    """Run what is missing of a study of weightings and write its report; return the exit code."""
-    if options.list:
-        print("\n".join(cell.name for cell in study_plan(STUDIES[options.preset])))
-        return 0
-    check_libraries()
+def compare_losses(options: argparse.Namespace) -> Outcome:
+    """Compare the losses of a protocol."""
+    if options.stored:
+        raise ValueError(f"--stored is for the studies of weightings. Received: {options.stored}")
+    preset, say = chosen_preset(options), _say(options.quiet)
+    if options.recompute:
+        folder = Path(options.recompute)
+        results = stored.read(plan(preset), folder)
+        say(f"wrote {write(Report(preset, results, {}, {}, folder, options.window, '', ()))}")
+        return Outcome()
+    workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
+    data = _data_folder(options, workdir)
+    images = read_tests(data / preset.test, preset.names)
+    jobs = _jobs(preset, data, workdir, options.init or "")
+    outcome = run_cells(jobs, workdir, options.minutes, say)
+    baselines = {task: _baseline(task, images, workdir, preset) for task in preset.tasks}
+    results = Results.load(plan(preset), workdir, baselines)
+    notes, command = _notes(results, outcome), _command(options)
+    shown = read_tests(Path(options.pictures), ()) if options.pictures else images
+    folder = Path(options.report or workdir / "report")
+    path = write(Report(preset, results, images, shown, folder, options.window, command, notes))
+    say("\n".join([*notes, f"wrote {path}"]))
+    return outcome
+
+
+def study_weightings(options: argparse.Namespace) -> Outcome:
+    """Study weightings."""
     say = _say(options.quiet)
     found, outcome = run_study(options, say)
-    report = Path(options.report or f"runs/compare/{options.preset}/report")
+    workdir = options.workdir or f"runs/compare/{options.preset}"
+    report = Path(options.report or f"{workdir}/report")
     say(f"wrote {write_study(found, report, outcome.left)}")
-    return _exit_code(outcome)
+    return outcome
 
 
 def check_libraries() -> None:
@@ -184,27 +168,25 @@ def chosen_preset(options: argparse.Namespace) -> Preset:
     """
     name = options.preset or NETWORKS[options.network]
     preset = smoke_preset() if name == "smoke" else PRESETS[name]
-    given = {key: getattr(options, key) for key in ("train", "losses", "seeds", "ablation_seeds")}
-    changes = {key: value for key, value in given.items() if value is not None}
+    keys = ("train", "validation", "seeds", "ablation_seeds")
+    changes = {key: value for key in keys if (value := getattr(options, key)) is not None}
     if options.ablation:
         changes["ablation"] = tuple(options.ablation)
     if options.losses:
         changes["losses"] = tuple(loss for loss in LOSSES if loss in options.losses)
-    if options.validation is not None:
-        changes["validation"] = options.validation
     if options.test:
         folder, _, names = options.test.partition(":")
         changes |= {"test": folder, "names": tuple(name for name in names.split(",") if name)}
-    preset = replace(preset, **changes, tasks=_tasks(options, preset))
+    changes["tasks"] = _tasks(options, preset)
     settings = {**preset.settings, **_settings(options.set, preset.network)}
     if options.steps:
         settings["steps"] = options.steps
+    preset = replace(preset, **changes, settings=settings)
     if preset.seeds < 1 or settings["steps"] < 1:
         raise ValueError(
             "--seeds and --steps must be at least 1. "
             f"Received: {preset.seeds} and {settings['steps']}"
         )
-    preset = replace(preset, settings=settings)
     return _warm(preset, options.init) if options.init else preset
 
 
@@ -263,9 +245,7 @@ def _data_folder(options: argparse.Namespace, workdir: Path) -> Path:
     return Path(options.data)
 
 
-def _jobs(
-    cells: Sequence[Cell], preset: Preset, data: Path, workdir: Path, init: str = ""
-) -> dict[str, Job]:
+def _jobs(preset: Preset, data: Path, workdir: Path, init: str = "") -> dict[str, Job]:
     """Return the content of `cell.json` for every cell."""
     validation = data / preset.validation if preset.validation else None
     sources = [
@@ -280,7 +260,8 @@ def _jobs(
     }
     backend = keras.backend.backend()
     return {
-        cell.name: {"cell": specification(cell, preset, backend), "paths": paths} for cell in cells
+        cell.name: {"cell": specification(cell, preset, backend), "paths": paths}
+        for cell in plan(preset)
     }
 
 
@@ -290,16 +271,9 @@ def _absolute(init: str) -> str:
     return str(Path(init).resolve()) if local else init
 
 
-def _report(
-    options: argparse.Namespace,
-    preset: Preset,
-    workdir: Path,
-    images: dict[str, np.ndarray],
-    outcome: Outcome,
-) -> Report:
-    baselines = {task: _baseline(task, images, workdir, preset) for task in preset.tasks}
-    results = Results.load(plan(preset), workdir, baselines)
-    groups = check_same_start(list(results.cells.values()))
+def _notes(results: Results, outcome: Outcome) -> tuple[str, ...]:
+    """Return what was checked and what is missing."""
+    groups = check_same_start(results.cells.values())
     notes = [
         "The runs of one seed began with the same initial weights, first batch and noise: this "
         f"holds in {groups} of {groups} groups (task x seed)."
@@ -308,16 +282,7 @@ def _report(
         notes.append(f"Failed: {', '.join(outcome.failed)}.")
     if outcome.left:
         notes.append(f"Not finished yet: {len(outcome.left)} runs; the same command goes on.")
-    folder = Path(options.report) if options.report else workdir / "report"
-    command = _command(options)
-    shown = read_tests(Path(options.pictures), ()) if options.pictures else images
-    return Report(preset, results, images, shown, folder, options.window, command, tuple(notes))
-
-
-def _report_again(options: argparse.Namespace, preset: Preset) -> Report:
-    folder = Path(options.recompute)
-    results = stored.read(plan(preset), folder)
-    return Report(preset, results, {}, {}, folder, options.window, "", ())
+    return tuple(notes)
 
 
 def _baseline(task: str, images: dict[str, np.ndarray], workdir: Path, preset: Preset) -> Records:

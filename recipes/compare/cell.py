@@ -16,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -27,11 +27,11 @@ import numpy as np
 from keras.ops import convert_to_numpy
 
 from recipes import dncnn, dphsir, edsr, srcnn
-from recipes.compare.light import LightRecord, Scoring, read_scenes
+from recipes.compare.light import LightRecords, Scoring, read_scenes
 from recipes.compare.light import measure as measure_light
 from recipes.compare.measure import measure, read_tests
 from recipes.compare.plan import Job
-from recipes.compare.records import Record, Witness
+from recipes.compare.records import Records, Witness
 from recipes.data.patches import Patches, load_images
 from recipes.training.checkpoints import versions
 from recipes.training.devices import accelerated
@@ -111,26 +111,15 @@ def train_cell(folder: Path, job: Job, minutes: float) -> None:
 
 def evaluate_cell(folder: Path, job: Job) -> None:
     """Score the network that a user would load, and write what makes the cell a finished one."""
-    if "scoring" in job["cell"]:
-        write_evaluation(folder, job, light_records(folder, job))
-        return
-    images = read_tests(Path(job["paths"]["test"]), tuple(job["cell"]["names"]))
-    write_evaluation(folder, job, measure(str(folder), images, parse(job["cell"]["task"])))
-
-
-def light_records(folder: Path, job: Job) -> Mapping[str, LightRecord]:
-    """Return the scores of a cell of a study of weightings."""
-    scoring = Scoring(**job["cell"]["scoring"])
-    scenes = read_scenes(Path(job["paths"]["test"]), job["cell"]["names"], scoring)
-    return measure_light(load(folder), scenes, scoring)
-
-
-def write_evaluation(
-    folder: Path, job: Job, records: Mapping[str, Record] | Mapping[str, LightRecord]
-) -> None:
-    """Write what makes a cell a finished one."""
+    cell, test = job["cell"], Path(job["paths"]["test"])
+    records: Records | LightRecords
+    if "scoring" in cell:
+        scoring = Scoring(**cell["scoring"])
+        records = measure_light(load(folder), read_scenes(test, cell["names"], scoring), scoring)
+    else:
+        records = measure(str(folder), read_tests(test, tuple(cell["names"])), parse(cell["task"]))
     evaluation = {
-        "cell": job["cell"],
+        "cell": cell,
         "witness": json.loads((folder / "witness.json").read_text()),
         "versions": versions(),
         "images": records,
@@ -198,11 +187,10 @@ def _witnessed(recipe: Recipe, witness: Witness) -> Recipe:
 @command
 def main(parser: argparse.ArgumentParser) -> Work:
     """Add the options; return what is done with them."""
-    parser.add_argument("folder", type=Path, help="holds cell.json")
-    parser.add_argument("--minutes", type=float, default=0.0, help="of training; 0: any")
-    parser.add_argument(
-        "--child", action="store_true", help="end with the process that holds the standard input"
-    )
+    add = parser.add_argument
+    add("folder", type=Path, help="holds cell.json")
+    add("--minutes", type=float, default=0.0, help="of training; 0: any")
+    add("--child", action="store_true", help="end with the process that holds the standard input")
     return _run
 
 

@@ -8,10 +8,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -29,11 +29,8 @@ MOST_FAILURES = 3  # in a row: then the reason is one of all cells
 Launch = Callable[[Path, float], int]  # folder of a cell, minutes -> exit code
 Say = Callable[[str], None]
 # What the runs of one seed must have in common.
-WITNESSES: tuple[Literal["initial_weights", "first_batch", "first_input"], ...] = (
-    "initial_weights",
-    "first_batch",
-    "first_input",
-)
+Common = Literal["initial_weights", "first_batch", "first_input"]
+COMMON: tuple[Common, ...] = get_args(Common)
 
 
 class CompareError(RuntimeError):
@@ -71,37 +68,27 @@ def launch(folder: Path, minutes: float) -> int:
 
 
 def run_cells(
-    jobs: dict[str, Job],
-    workdir: Path,
-    minutes: float,
-    say: Say,
-    start: Launch = launch,
+    jobs: dict[str, Job], workdir: Path, minutes: float, say: Say, start: Launch = launch
 ) -> Outcome:
-    """Run all cells that are not finished.
+    """Run all cells that are not finished, of which `jobs` has the content of `cell.json`, by name.
 
-    Args:
-        jobs: From the name of a cell to the content of its `cell.json`.
-        workdir: Holds or will hold the folder `cells`.
-        minutes: Stop after this time, in the middle of a cell if need be; 0: never.
-        say: Prints a line.
-        start: Runs one cell.
+    Stops after the given minutes, in the middle of a cell if need be; 0: never.
 
     Raises:
         CompareError: if a folder holds a cell with other settings, or cannot be written.
     """
     outcome, begun, trained, in_a_row = Outcome(), time.monotonic(), 0, 0
-    todo = [name for name, job in jobs.items() if not finished(workdir / "cells" / name, job)]
+    folder = workdir / "cells"
+    todo = [name for name, job in jobs.items() if not finished(folder / name, job)]
     outcome.finished = [name for name in jobs if name not in todo]
     if outcome.finished:
         say(f"{len(outcome.finished)} of {len(jobs)} cells are finished already")
     for number, name in enumerate(todo):
         left = minutes - (time.monotonic() - begun) / 60 if minutes else 0.0
-        if minutes and left <= 0:
-            outcome.left = todo[number:]
-            break
-        code, seconds = _run_cell(workdir / "cells" / name, jobs[name], left, start)
+        over = minutes and left <= 0
+        code, seconds = (CUT, 0.0) if over else _run_cell(folder / name, jobs[name], left, start)
         if code == CUT:
-            outcome.left = todo[number:]
+            outcome.left += todo[number:]
             break
         if code == BUSY:
             outcome.left.append(name)
@@ -109,11 +96,11 @@ def run_cells(
             continue
         trained += 1
         if code:
-            outcome.failed[name] = _last_line(workdir / "cells" / name / "log.txt", code)
+            outcome.failed[name] = _last_line(folder / name / "log.txt", code)
             say(f"{name} FAILED: {outcome.failed[name]}")
             in_a_row += 1
             if in_a_row == MOST_FAILURES:
-                outcome.left = todo[number + 1 :]
+                outcome.left += todo[number + 1 :]
                 say(f"{in_a_row} cells failed one after the other; the others are not tried")
                 break
             continue
@@ -175,11 +162,8 @@ def read_json(path: Path) -> Any:
         raise CompareError(f"{path} cannot be read: {error}") from None
 
 
-def check_same_start(evaluations: Sequence[CellResult]) -> int:
-    """Check that the runs of one seed began with the same weights, samples and noise.
-
-    Returns:
-        The number of groups (task, seed) that were compared.
+def check_same_start(evaluations: Iterable[CellResult]) -> int:
+    """Check that the runs of one seed began alike; return the number of groups (task, seed).
 
     Raises:
         CompareError: naming two cells that differ.
@@ -188,7 +172,7 @@ def check_same_start(evaluations: Sequence[CellResult]) -> int:
     for evaluation in evaluations:
         cell = evaluation["cell"]
         first = groups.setdefault((cell["task"], cell["settings"]["seed"]), evaluation)
-        for kind in WITNESSES:
+        for kind in COMMON:
             if not _equal(evaluation["witness"][kind], first["witness"][kind]):
                 raise CompareError(
                     f"{cell['cell']} and {first['cell']['cell']} share a seed but differ in their "
@@ -199,9 +183,9 @@ def check_same_start(evaluations: Sequence[CellResult]) -> int:
 
 def _equal(one: str | list[float], other: str | list[float]) -> bool:
     """Whether hashes are equal, or values up to the rounding of float32."""
-    if isinstance(one, list):
-        return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=1e-5))
-    return bool(one == other)
+    if isinstance(one, str):
+        return one == other
+    return len(one) == len(other) and np.allclose(one, other, rtol=0, atol=1e-5)
 
 
 def validation_folder(source: Path | None, workdir: Path) -> str:

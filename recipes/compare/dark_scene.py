@@ -30,23 +30,14 @@ LIFTED = 8.0  # times the light: 3 stops
 SCENE = Scoring("x2", linear=True)
 
 
-def darkest(scenes: dict[str, np.ndarray]) -> str:
-    """Return the name of the scene whose middle pixel is darkest."""
-    return min(scenes, key=lambda name: float(np.median(scenes[name])))
-
-
 def draw(scenes: dict[str, np.ndarray], cells: Path) -> plots.Figure:
-    """Return the page.
-
-    Args:
-        scenes: Test images in linear light, by name.
-        cells: Folder of the finished runs.
+    """Return the page, of test images in linear light and the folder of the finished runs.
 
     Raises:
         WeightsError: if a network is missing.
         ImportError: if matplotlib is not installed.
     """
-    name = darkest(scenes)
+    name = min(scenes, key=lambda name: float(np.median(scenes[name])))
     degraded = degrade(scenes[name], 0, SCENE.degradation)
     light = {
         title: restore(load(cells / f"srcnn-x2-{loss}-seed0"), degraded)

@@ -5,7 +5,7 @@ is special to the comparison is drawn here.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from recipes.compare.results import Metric
 from recipes.compare.statistics import Interval
 from zoo.machine.files import write_atomically
 
+# Of an image: a heading, its versions by the names of the networks, uint8, and their scores.
+Versions = tuple[str, dict[str, np.ndarray], dict[str, dict[str, float]]]
 DPI = 110
 PHOTO_DPI = 80  # photographs make large files
 # Of Okabe and Ito's palette, which colour-blind readers tell apart: colour, dashes, marker.
@@ -36,30 +38,34 @@ def save(figure: plots.Figure, path: Path, dpi: int = DPI) -> None:
     """Write a PNG of at most 256 colours, which is a third of the size and looks the same."""
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=dpi, format="png")
+    packed = io.BytesIO()
     with Image.open(buffer) as image:
         small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        packed = io.BytesIO()
         small.save(packed, format="PNG", optimize=True)
     write_atomically(path, packed.getvalue())
 
 
+def _page(width: float, height: float, title: str) -> plots.Figure:
+    page = plots.page(width, height)
+    page.suptitle(title, fontsize=plots.TEXT + 1)
+    return page
+
+
+def _pairs(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the plain losses of which the asymmetric one is there too, and that one."""
+    pairs = [(plain, f"Asy_{plain}") for plain in ("MAE", "MSE")]
+    return [pair for pair in pairs if {*pair} <= {*names}]
+
+
 def bars(
-    images: Sequence[str],
-    columns: Mapping[str, np.ndarray],
-    metrics: Sequence[Metric],
-    title: str,
+    images: Sequence[str], columns: Mapping[str, np.ndarray], metrics: Sequence[Metric], title: str
 ) -> plots.Figure:
     """Draw the paper's Figs. 4, 7, 9 and 10: bars of the plain losses, lines of the differences.
 
-    Args:
-        images: Names of the test images.
-        columns: From a loss to its scores, `(images, metrics)`.
-        metrics: One panel for each.
-        title: Above the figure.
+    The columns are the scores of each loss, `(images, metrics)`.
     """
-    page = plots.page(10, 4.1 * len(metrics))
-    page.suptitle(title, fontsize=plots.TEXT + 1)
-    baseline = {f"Asy_{n}": n for n in ("MAE", "MSE") if {n, f"Asy_{n}"} <= {*columns}}
+    page = _page(10, 4.1 * len(metrics), title)
+    baseline = {asymmetric: plain for plain, asymmetric in _pairs(columns)}
     for index, (part, metric) in enumerate(zip(_parts(page, len(metrics)), metrics, strict=True)):
         scores = {
             name: [{metric.label: value} for value in values[:, index].tolist()]
@@ -81,19 +87,18 @@ def radar(images: Sequence[str], columns: Mapping[str, np.ndarray], title: str) 
     where they differ by hundredths of a decibel; the right chart shows that difference alone, with
     a thick ring at zero: outside it the asymmetric loss is better.
     """
-    page = plots.page(11, 5.4)
-    page.suptitle(title, fontsize=plots.TEXT + 1)
+    page = _page(11, 5.4, title)
     angles = np.linspace(0, 2 * np.pi, len(images), endpoint=False)
+    around = [*range(len(images)), 0]  # the lines are closed
     left, right = page.subplots(1, 2, subplot_kw={"projection": "polar"})
     for name, values in columns.items():
-        _closed_line(left, angles, values[:, 0], name, STYLES[name])
+        _line(left, angles[around], values[around, 0], name, name)
     lowest = min(float(values[:, 0].min()) for values in columns.values())
     left.set_ylim(bottom=np.floor(lowest) - 2)
     left.set_title("PSNR in dB", fontsize=plots.TEXT, pad=24)
-    for plain in ("MAE", "MSE"):
-        if {plain, f"Asy_{plain}"} <= {*columns}:
-            change = columns[f"Asy_{plain}"][:, 0] - columns[plain][:, 0]
-            _closed_line(right, angles, change, f"Asy_{plain} minus {plain}", STYLES[plain])
+    for plain, asymmetric in _pairs(columns):
+        change = columns[asymmetric][:, 0] - columns[plain][:, 0]
+        _line(right, angles[around], change[around], plain, f"{asymmetric} minus {plain}")
     ring = np.linspace(0, 2 * np.pi, 181)
     right.plot(ring, np.zeros_like(ring), color="black", linewidth=2, label="no difference")
     reach = max(*np.abs(right.get_ylim()), 1e-6)
@@ -110,38 +115,21 @@ def radar(images: Sequence[str], columns: Mapping[str, np.ndarray], title: str) 
     return page
 
 
-def _closed_line(
-    axes: plots.Axes, angles: np.ndarray, values: np.ndarray, name: str, style: tuple[str, str, str]
-) -> None:
-    colour, dashes, marker = style
-    axes.plot(
-        np.append(angles, angles[0]), np.append(values, values[0]), label=name, color=colour,
-        linestyle=dashes, marker=marker, markersize=4,
-    )  # fmt: skip
+def _line(axes: plots.Axes, x: np.ndarray, y: np.ndarray, name: str, label: str) -> None:
+    """Draw a line in the style of a loss."""
+    colour, dashes, marker = STYLES[name]
+    axes.plot(x, y, marker=marker, color=colour, linestyle=dashes, markersize=4, label=label)
 
 
-def regions(
-    versions: Sequence[tuple[str, dict[str, np.ndarray], dict[str, dict[str, float]]]],
-) -> plots.Figure:
-    """Draw versions of some images with their most differing region enlarged (Figs. 5 and 6).
-
-    Args:
-        versions: For each image its heading; from a name to the uint8 image, the pair to be
-            compared under "MSE" and "Asy_MSE" (or the first and last network); and the scores.
-    """
+def regions(versions: Sequence[Versions]) -> plots.Figure:
+    """Draw versions of images with their most differing region enlarged (Figs. 5 and 6)."""
     page = plots.page(13, 4.6 * len(versions))
     for part, (heading, images, scores) in zip(_parts(page, len(versions)), versions, strict=True):
-        region = most_differing(*_pair(images))
+        plain, asymmetric = _pairs(images)[-1]
+        region = most_differing(images[plain], images[asymmetric])
         plots.comparison(images, region, scores=scores, figure=part)
         part.suptitle(heading, fontsize=plots.TEXT + 1)
     return page
-
-
-def _pair(images: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    for plain in ("MSE", "MAE"):
-        if f"Asy_{plain}" in images:
-            return images[plain], images[f"Asy_{plain}"]
-    raise ValueError(f"there is no pair of losses to compare. Received: {list(images)}")
 
 
 def most_differing(
@@ -149,12 +137,8 @@ def most_differing(
 ) -> tuple[int, int, int, int]:
     """Return the region (top, left, height, width) in which two images differ most.
 
-    Whatever the difference is, it is nowhere else more visible.
-
-    Args:
-        first: `(height, width, channels)`, uint8.
-        second: Same shape.
-        size: Height and width of the region; cut to the image.
+    Whatever the difference is, it is nowhere else more visible. The images are `(height, width,
+    channels)`, uint8; the size, height and width, is cut to theirs.
     """
     difference = np.abs(first.astype(float) - second).sum(axis=-1)
     height, width = (min(a, b) for a, b in zip(size, difference.shape, strict=True))
@@ -168,11 +152,8 @@ def most_differing(
 def weight_maps(label: np.ndarray, name: str) -> plots.Figure:
     """Draw a label and the weights that Eq. 2 and both readings of Table 1 give to it (Fig. 2).
 
-    All on one scale from black (0.5) to white (1), so that their contrast can be compared.
-
-    Args:
-        label: `(height, width, 1)` in [0, 1].
-        name: Of the image.
+    All on one scale from black (0.5) to white (1), so that their contrast can be compared. The
+    label is `(height, width, 1)` in [0, 1].
     """
     weightings = {
         "Eq. 2: 0.5 tanh(1 / y) + 0.5": Reciprocal(),
@@ -200,17 +181,12 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
 
     Where nothing was validated, it is the PSNR of the training samples, which are the same for all.
     A run that was killed between a checkpoint and its line in the log lacks that step, and the
-    means there are of the others.
-
-    Args:
-        logs: From a loss to the logs of its seeds, with `step`, `psnr` and `validation_psnr`.
-        title: Above the figure.
+    means there are of the others. The logs are those of the seeds of each loss.
     """
     validated = all(np.isfinite(log["validation_psnr"]).any() for s in logs.values() for log in s)
     key = "validation_psnr" if validated else "psnr"
     label = f"{'validation' if validated else 'training'} PSNR in dB"
-    page = plots.page(11, 4.2)
-    page.suptitle(title, fontsize=plots.TEXT + 1)
+    page = _page(11, 4.2, title)
     left, right = page.subplots(1, 2)
     steps = np.unique(np.concatenate([log["step"] for seeds in logs.values() for log in seeds]))
     values = {name: _at(steps, seeds, key) for name, seeds in logs.items()}
@@ -219,10 +195,9 @@ def curves(logs: Mapping[str, Sequence[Mapping[str, np.ndarray]]], title: str) -
     # The first pieces would leave no room for the others.
     late = np.concatenate([seeds[:, len(steps) // 5 :].ravel() for seeds in values.values()])
     left.set_ylim(_roomy(late))
-    for plain in ("MAE", "MSE"):
-        if {plain, f"Asy_{plain}"} <= {*values}:
-            change = values[f"Asy_{plain}"] - values[plain]
-            _seeds(right, steps, change, plain, f"Asy_{plain} minus {plain}")
+    for plain, asymmetric in _pairs(values):
+        change = values[asymmetric] - values[plain]
+        _seeds(right, steps, change, plain, f"{asymmetric} minus {plain}")
     right.axhline(0, color="black", linewidth=1)
     for axes, text in ((left, label), (right, f"difference of {label}")):
         axes.set_xlabel("step", fontsize=plots.TEXT)
@@ -241,13 +216,8 @@ def _at(steps: np.ndarray, logs: Sequence[Mapping[str, np.ndarray]], key: str) -
 
 def _seeds(axes: plots.Axes, x: np.ndarray, seeds: np.ndarray, name: str, label: str) -> None:
     """Draw every seed as a thin line, and their mean in the style of a loss."""
-    colour, dashes, marker = STYLES[name]
-    axes.plot(x, seeds.T, color=colour, linewidth=0.6, alpha=0.6)
-    mean = np.ma.masked_invalid(seeds).mean(axis=0).filled(np.nan)
-    axes.plot(
-        x, mean, label=label, color=colour, linestyle=dashes, marker=marker,
-        markersize=4,
-    )  # fmt: skip
+    axes.plot(x, seeds.T, color=STYLES[name][0], linewidth=0.6, alpha=0.6)
+    _line(axes, x, np.ma.masked_invalid(seeds).mean(axis=0).filled(np.nan), name, label)
 
 
 def _roomy(values: np.ndarray) -> tuple[float, float]:
@@ -259,27 +229,18 @@ def _roomy(values: np.ndarray) -> tuple[float, float]:
 def step_times(times: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> plots.Figure:
     """Draw the time of a training step of each loss: the median of every run, and a bar of all.
 
-    Args:
-        times: From a task to the losses to the milliseconds per step of each seed.
-        title: Above the figure.
+    The times are milliseconds per step of each seed, by task and loss.
     """
-    page = plots.page(2 + 3.4 * len(times), 3.8)
-    page.suptitle(title, fontsize=plots.TEXT + 1)
-    for axes, (task, losses) in zip(
-        np.ravel(page.subplots(1, len(times), squeeze=False)), times.items(), strict=True
-    ):
-        for number, (name, seconds) in enumerate(losses.items()):
+    page = _page(2 + 3.4 * len(times), 3.8, title)
+    panels = page.subplots(1, len(times), squeeze=False)[0]
+    for axes, (task, losses) in zip(panels, times.items(), strict=True):
+        for number, (name, spent) in enumerate(losses.items()):
             colour, _, marker = STYLES[name]
             hatch = "///" if name.startswith("Asy") else ""
             axes.bar(
-                number,
-                np.median(seconds),
-                color=colour,
-                alpha=0.5,
-                hatch=hatch,
-                edgecolor="#404040",
+                number, np.median(spent), color=colour, alpha=0.5, hatch=hatch, edgecolor="#404040"
             )
-            axes.plot([number] * len(seconds), seconds, marker, color="black", markersize=4)
+            axes.plot([number] * len(spent), spent, marker, color="black", markersize=4)
         axes.set_xticks(range(len(losses)), list(losses), fontsize=plots.TEXT)
         axes.set_ylabel("milliseconds per step", fontsize=plots.TEXT)
         axes.set_title(task, fontsize=plots.TEXT)
@@ -289,25 +250,20 @@ def step_times(times: Mapping[str, Mapping[str, Sequence[float]]], title: str) -
 def ablation(rows: Sequence[AblationRow], spread: Mapping[str, float], title: str) -> plots.Figure:
     """Draw what each configuration changes in PSNR against the plain loss, with its interval.
 
-    Args:
-        rows: Of both pairs of losses.
-        spread: From `"mae"` and `"mse"` to the standard deviation between seeds of that loss, in
-            dB, drawn as a grey band, which may reach beyond the axes; NaN: none.
-        title: Above the figure.
-
-    A row of one seed has an open circle and no interval.
+    A row of one seed has an open circle and no interval. The spread is the standard deviation
+    between seeds of `"mae"` and `"mse"` in dB, a grey band that may reach beyond the axes; NaN:
+    none.
     """
     plains = list(dict.fromkeys(row.configuration.plain for row in rows))
     counts = [sum(row.configuration.plain == plain for row in rows) for plain in plains]
-    page = plots.page(10, 1.2 + 0.8 * len(plains) + 0.3 * len(rows))
-    page.suptitle(title, fontsize=plots.TEXT + 1)
+    page = _page(10, 1.2 + 0.8 * len(plains) + 0.3 * len(rows), title)
     panels = page.subplots(len(plains), 1, squeeze=False, height_ratios=counts, sharex=True)
     for axes, plain in zip(panels[:, 0], plains, strict=True):
         mine = [row for row in rows if row.configuration.plain == plain]
         _interval_rows(axes, mine, spread.get(plain, float("nan")))
         axes.set_title(f"against plain {plain.upper()}", fontsize=plots.TEXT, loc="left")
-    ends = [abs(v) for row in rows for v in (_psnr(row).mean, _psnr(row).low, _psnr(row).high)]
-    reach = 1.15 * float(np.nanmax([*ends, 1e-6]))  # one seed has no interval
+    ends = [value for row in rows for value in (_psnr(row).low, _psnr(row).mean, _psnr(row).high)]
+    reach = 1.15 * float(np.nanmax(np.abs([*ends, 1e-6])))  # one seed has no interval
     panels[-1, 0].set_xlim(-reach, reach)
     panels[-1, 0].set_xlabel("difference of PSNR in dB", fontsize=plots.TEXT)
     return page
@@ -329,8 +285,7 @@ def _interval_rows(axes: plots.Axes, rows: Sequence[AblationRow], spread: float)
         axes.plot([interval.low, interval.high], [number] * 2, color="#0072B2", linewidth=2)
         axes.plot(interval.mean, number, "o", color="#0072B2", markerfacecolor=inside)
     labels = [
-        f"{row.configuration.label} ({row.seeds} seed{'s' if row.seeds > 1 else ''})"
-        for row in rows
+        f"{row.configuration.label} ({row.seeds} seed{'s' * (row.seeds > 1)})" for row in rows
     ]
     axes.set_yticks(range(len(rows)), labels, fontsize=plots.TEXT - 1)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -340,14 +295,10 @@ def _interval_rows(axes: plots.Axes, rows: Sequence[AblationRow], spread: float)
 def grey_levels(changes: Mapping[str, np.ndarray], share: np.ndarray, title: str) -> plots.Figure:
     """Draw the change of the squared error by grey level of the label, and how many pixels are it.
 
-    Args:
-        changes: From "MAE" or "MSE" to per cent, `(seeds, bins)`.
-        share: Part of the pixels in each bin, in per cent; bins with less than 0.1 % have no
-            point above.
-        title: Above the figure.
+    The changes are in per cent, `(seeds, bins)`, for "MAE" or "MSE". Bins with a share of less than
+    0.1 % of the pixels have no point above.
     """
-    page = plots.page(9, 5)
-    page.suptitle(title, fontsize=plots.TEXT + 1)
+    page = _page(9, 5, title)
     above, below = page.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     centres = (np.arange(BINS) + 0.5) * 256 / BINS
     for plain, seeds in changes.items():

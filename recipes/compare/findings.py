@@ -5,63 +5,40 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recipes.compare import statistics
 from recipes.compare.grey_levels import BANDS, band_change, band_sums
-from recipes.compare.paper import PaperTable
+from recipes.compare.paper import METRICS, PaperTable
 from recipes.compare.plan import NAMES, PLAIN, Configuration
 from recipes.compare.results import Metric, Results
-from recipes.compare.statistics import (
-    LEAST_SEEDS,
-    LEVEL,
-    Interval,
-    holm,
-    improved,
-    luckiest_seed,
-    seed_spread,
-    student,
-)
-from recipes.compare.tables import paper_index
 
 
 @dataclass(frozen=True)
 class Difference:
     """Asymmetric minus plain, for one task, pair of losses and metric.
 
-    Attributes:
-        task: `"x3"`, `"sigma25"`, ...
-        asymmetric: Name of the configuration.
-        plain: `"mae"` or `"mse"`.
-        metric: What is compared.
-        per_seed: Difference of each seed: of the means over the images, or of a band of grey
-            levels, all pixels pooled.
-        interval: Mean over seeds with its 95 % interval and p.
-        per_cent: The mean in per cent of the plain loss' mean.
-        improved: Cells (seed x image) that are better.
-        cells: Of how many.
-        spread: Standard deviation between seeds of the plain loss' mean; NaN for one seed.
-        asymmetric_spread: The same of the asymmetric loss.
-        corrected: p after Holm's correction for the comparisons of one table; see `together`.
+    What differs are the means over the images, or a band of grey levels, all pixels pooled.
     """
 
-    task: str
-    asymmetric: str
-    plain: str
+    task: str  # "x3", "sigma25", ...
+    asymmetric: str  # name of the configuration
+    plain: str  # "mae" or "mse"
     metric: Metric
     per_seed: tuple[float, ...]
-    interval: Interval
-    per_cent: float
-    improved: int
-    cells: int
-    spread: float = float("nan")
-    asymmetric_spread: float = float("nan")
-    corrected: float = float("nan")
+    interval: statistics.Interval  # of the mean over seeds
+    per_cent: float  # the mean, of the plain loss' mean
+    improved: int  # cells (seed x image) that are better
+    cells: int  # of how many
+    spread: float = float("nan")  # sd between seeds of the plain loss' mean; NaN for one seed
+    asymmetric_spread: float = float("nan")  # the same of the asymmetric loss
+    corrected: float = float("nan")  # p after Holm's correction; see `together`
 
     @property
     def verdict(self) -> str:
         """What the seeds say."""
         seeds = len(self.per_seed)
-        if seeds < LEAST_SEEDS:
+        if seeds < statistics.LEAST_SEEDS:
             return f"undecided ({seeds} seed{'s' * (seeds > 1)})"
-        if not self.corrected < LEVEL:
+        if not self.corrected < statistics.LEVEL:
             return "undecided"
         better = (self.interval.mean > 0) == self.metric.higher_is_better
         return "better" if better else "worse"
@@ -81,12 +58,12 @@ def difference(
         plain,
         metric,
         tuple(per_seed.tolist()),
-        student(per_seed),
+        statistics.student(per_seed),
         float(100 * per_seed.mean() / before.mean()),
-        improved(after - before, metric.higher_is_better),
+        statistics.improved(after - before, metric.higher_is_better),
         before.size,
-        seed_spread(before),
-        seed_spread(after),
+        statistics.seed_spread(before),
+        statistics.seed_spread(after),
     )
 
 
@@ -100,12 +77,12 @@ def band_differences(results: Results, task: str, asymmetric: str, plain: str) -
     for band in BANDS:
         per_seed = band_change(before, after, band)
         change = band_sums(after, band) - band_sums(before, band)
-        interval = student(per_seed)
+        interval = statistics.student(per_seed)
         metric = Metric(band, f"squared error, {band}", "%", 2, False)
         found.append(
             Difference(
                 task, asymmetric, plain, metric, tuple(per_seed.tolist()), interval,
-                interval.mean, improved(change, higher_is_better=False), change.size,
+                interval.mean, statistics.improved(change, higher_is_better=False), change.size,
             )
         )  # fmt: skip
     return found
@@ -117,15 +94,10 @@ def together(found: Iterable[Difference]) -> list[Difference]:
     Those with too few seeds for a verdict are not tested, and not counted.
     """
     found = list(found)
-    tested = [n for n, each in enumerate(found) if len(each.per_seed) >= LEAST_SEEDS]
-    for n, p in zip(tested, holm([found[n].interval.p for n in tested]), strict=True):
+    tested = [n for n, each in enumerate(found) if len(each.per_seed) >= statistics.LEAST_SEEDS]
+    for n, p in zip(tested, statistics.holm([found[n].interval.p for n in tested]), strict=True):
         found[n] = replace(found[n], corrected=p)
     return found
-
-
-def pairs(losses: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the asymmetric losses among some with the plain loss that each belongs to."""
-    return [(asy, plain) for asy, plain in PLAIN.items() if {asy, plain} <= {*losses}]
 
 
 def luck(
@@ -135,12 +107,13 @@ def luck(
     seeds = results.seeds(task, losses)
     signs = np.array([1 if m.higher_is_better else -1 for m in metrics])
     found = [
-        luckiest_seed(np.stack([results.values(task, loss, m.key, seeds) for m in metrics]), signs)
+        statistics.luckiest_seed(
+            np.stack([results.values(task, loss, m.key, seeds) for m in metrics]), signs
+        )
         for loss in losses
         if loss not in PLAIN
     ]
-    known = [pair for pair in found if pair]
-    return max(known) if known else None
+    return max(filter(None, found), default=None)
 
 
 @dataclass(frozen=True)
@@ -183,19 +156,16 @@ def ablation(
 
 def step_time_ratios(results: Results, task: str, asymmetric: str, plain: str) -> np.ndarray:
     """Return the time of a step over that of the plain loss, one ratio per seed."""
-    times = [
-        [results.milliseconds_per_step(task, name, seed) for name in (asymmetric, plain)]
-        for seed in results.seeds(task, (asymmetric, plain))
-    ]
-    return np.array([after / before for after, before in times])
+    seeds, time = results.seeds(task, (asymmetric, plain)), results.milliseconds_per_step
+    return np.array([time(task, asymmetric, seed) / time(task, plain, seed) for seed in seeds])
 
 
 def papers_difference(table: PaperTable, plain: str, metric: Metric) -> tuple[float, float, int]:
     """Return the paper's mean difference, in per cent of the plain mean, and cells that improve."""
-    index = paper_index(metric)
+    index = METRICS.index(metric.name.lower())
     change = table.differences(plain)[:, index]
     before = table.values(plain)[:, index].mean()
-    wins = improved(change, metric.higher_is_better)
+    wins = statistics.improved(change, metric.higher_is_better)
     return float(change.mean()), float(100 * change.mean() / before), wins
 
 
@@ -217,8 +187,4 @@ def sentence(found: Difference) -> str:
 
 def with_interval(found: Difference) -> str:
     """Return a mean difference with its interval, which one seed has not."""
-    mean, low, high = (
-        found.metric.text(value, sign=True)
-        for value in (found.interval.mean, found.interval.low, found.interval.high)
-    )
-    return f"{mean} [{low}, {high}]" if np.isfinite(found.interval.low) else mean
+    return found.interval.text(found.metric.digits)

@@ -11,21 +11,18 @@ BINS = 16  # of 16 grey levels of 255 each
 BANDS = {"dark": (0, 5), "middle": (5, 11), "bright": (11, 16)}
 
 
+def bins_of(values: np.ndarray) -> np.ndarray:
+    """Return the bin of each of some values in [0, 1], flat."""
+    return np.minimum((np.ravel(values) * BINS).astype(int), BINS - 1)
+
+
 def errors_by_grey_level(label: np.ndarray, restored: np.ndarray) -> dict[str, list[float]]:
-    """Return the number of pixels and the sum of their squared errors in each bin.
+    """Return `count`, the number of pixels, and `squared`, the sum of their squared errors, by bin.
 
-    Args:
-        label: What is scored, in [0, 1], any shape; with one channel.
-        restored: Same shape.
-
-    Returns:
-        `count` and `squared`, each a list of 16 sums.
-
-    Example:
-        labels 0 and 1, restored 0.1 and 0.8 -> squared is 0.01 in the first bin and 0.04 in the
-        last.
+    Images have one channel, in [0, 1]. Of labels 0 and 1, restored as 0.1 and 0.8, `squared` is
+    0.01 in the first bin and 0.04 in the last.
     """
-    bins = np.minimum((np.ravel(label) * BINS).astype(int), BINS - 1)
+    bins = bins_of(label)
     squared = (np.ravel(restored).astype(np.float64) - np.ravel(label)) ** 2
     return {
         "count": np.bincount(bins, minlength=BINS).tolist(),
@@ -36,12 +33,8 @@ def errors_by_grey_level(label: np.ndarray, restored: np.ndarray) -> dict[str, l
 def change(plain: np.ndarray, asymmetric: np.ndarray) -> np.ndarray:
     """Return by how many per cent the mean squared error changes in each bin, all pixels pooled.
 
-    Args:
-        plain: Sums of squared errors, `(..., images, bins)`.
-        asymmetric: Same shape; the labels are the same, and so are the numbers of pixels.
-
-    Returns:
-        `(..., bins)`; NaN where a bin has no error.
+    Of sums of squared errors of the same labels: `(..., images, bins)` -> `(..., bins)`; NaN where
+    a bin has no error.
     """
     before, after = plain.sum(axis=-2), asymmetric.sum(axis=-2)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -55,15 +48,6 @@ def band_sums(sums: np.ndarray, band: str) -> np.ndarray:
 
 
 def band_change(plain: np.ndarray, asymmetric: np.ndarray, band: str) -> np.ndarray:
-    """Return by how many per cent the mean squared error of a band changes, all pixels pooled.
-
-    Args:
-        plain: Sums of squared errors, `(seeds, images, bins)`.
-        asymmetric: Same shape.
-        band: See `band_sums`.
-
-    Returns:
-        `(seeds,)`.
-    """
+    """Return by how many per cent that of a band changes: `(seeds, images, bins)` -> `(seeds,)`."""
     before, after = (band_sums(sums, band)[..., None] for sums in (plain, asymmetric))
     return change(before, after)[..., 0]

@@ -17,12 +17,11 @@ from keras.ops import convert_to_numpy
 
 from asykeras import PU21, SRGB, psnr
 from asykeras.degradations import BicubicDegrade
-from recipes.compare.grey_levels import BINS
+from recipes.compare.grey_levels import BINS, bins_of
 from zoo.pictures.images import find_images, read_image, to_channels
 from zoo.restoring.stabilized import sensor_of
 
-# Grey values of sRGB, from and below.
-BANDS = {"dark": (0.0, 0.25), "middle": (0.25, 0.6), "bright": (0.6, 1.01)}
+BANDS = (0.0, 0.25), (0.25, 0.6), (0.6, 1.01)  # dark, middle, bright values of sRGB: from, below
 LEAST = 0.01  # part of a picture that a band must have to be scored there
 PEAK = 100.0  # cd/m^2 that white has for PU21, a plain display
 STOPS, LAMP = 3, (0.6, 0.9)  # of the night, and the linear light from which a lamp stays as it is
@@ -36,42 +35,28 @@ Sums: TypeAlias = Literal["count", "squared", "signed"]
 
 @dataclass(frozen=True)
 class Scoring:
-    """How pictures are degraded and scored.
+    """How pictures are degraded and scored."""
 
-    Attributes:
-        degradation: `x2`, `sigma25` or `poisson:GAIN,READ`.
-        linear: Whether all happens in linear light.
-        night: Score night scenes: see `night`.
-    """
-
-    degradation: str
-    linear: bool = False
-    night: bool = False
+    degradation: str  # `x2`, `sigma25` or `poisson:GAIN,READ`
+    linear: bool = False  # whether all happens in linear light
+    night: bool = False  # score night scenes: see `night`
 
 
 class LightRecord(TypedDict):
-    """What is kept of a restored picture.
+    """What is kept of a restored picture: PSNR in dB, and sums by grey level after sRGB."""
 
-    Attributes:
-        psnr: After sRGB, in dB.
-        psnr_light: Of what was learned, in dB.
-        psnr_pu21: In dB, white at 100 cd/m^2.
-        psnr_dark: After sRGB, of the dark pixels; NaN where there are too few. Likewise
-            `psnr_middle` and `psnr_bright`.
-        count: Pixels by the grey level of the label, after sRGB.
-        squared: Sums of their squared errors of what was learned.
-        signed: Sums of their errors, restored minus label.
-    """
-
-    psnr: float
-    psnr_light: float
-    psnr_pu21: float
-    psnr_dark: float
-    psnr_middle: float
+    psnr: float  # after sRGB
+    psnr_light: float  # of what was learned
+    psnr_pu21: float  # white at 100 cd/m^2
+    psnr_dark: float  # after sRGB, of the dark pixels; NaN where there are too few
+    psnr_middle: float  # likewise
     psnr_bright: float
-    count: list[float]
-    squared: list[float]
-    signed: list[float]
+    count: list[float]  # pixels of the label
+    squared: list[float]  # their squared errors of what was learned
+    signed: list[float]  # their errors, restored minus label
+
+
+LightRecords: TypeAlias = dict[str, LightRecord]  # image -> record
 
 
 def read_scenes(folder: Path, names: Sequence[str], scoring: Scoring) -> dict[str, np.ndarray]:
@@ -138,14 +123,8 @@ def restore(network: keras.Model, degraded: np.ndarray) -> np.ndarray:
 
 def measure(
     network: keras.Model | None, scenes: dict[str, np.ndarray], scoring: Scoring
-) -> dict[str, LightRecord]:
-    """Degrade, restore and score pictures.
-
-    Args:
-        network: What restores; None: score the degraded pictures.
-        scenes: See `read_scenes`.
-        scoring: How.
-    """
+) -> LightRecords:
+    """Degrade, restore and score pictures; without a network score the degraded ones."""
     found = {}
     for number, (name, label) in enumerate(scenes.items()):
         degraded = degrade(label, number, scoring.degradation)
@@ -159,17 +138,17 @@ def record(label: np.ndarray, restored: np.ndarray, scoring: Scoring) -> LightRe
     label, restored = cut(label, scoring), cut(restored, scoring)
     seen, shown = (encoded(i) if scoring.linear else i for i in (label, restored))
     light, made = (i if scoring.linear else decoded(i) for i in (label, restored))
-    bands = {name: _in_band(seen, shown, *BANDS[name]) for name in BANDS}
-    bins = np.minimum((seen.ravel() * BINS).astype(int), BINS - 1)
+    dark, middle, bright = (_in_band(seen, shown, *band) for band in BANDS)
+    bins = bins_of(seen)
     error = (restored - label).ravel()
     pu21 = psnr(light[None], made[None], curve=PU21(PEAK), data_format="channels_last")
     return {
         "psnr": _psnr(seen, shown),
         "psnr_light": _psnr(label, restored),
         "psnr_pu21": float(convert_to_numpy(pu21)[0]),
-        "psnr_dark": bands["dark"],
-        "psnr_middle": bands["middle"],
-        "psnr_bright": bands["bright"],
+        "psnr_dark": dark,
+        "psnr_middle": middle,
+        "psnr_bright": bright,
         "count": np.bincount(bins, minlength=BINS).tolist(),
         "squared": np.bincount(bins, error**2, BINS).tolist(),
         "signed": np.bincount(bins, error, BINS).tolist(),

@@ -30,12 +30,9 @@ def read_tests(folder: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def evaluations(model: Restorer | None, images: Images, task: Task) -> dict[str, Evaluation]:
-    """Return what is made of images, by their names.
+    """Return what is made of images, uint8, by their names; without a model the baseline of tables.
 
-    Args:
-        model: What restores; None: what a table has as its baseline.
-        images: Originals, uint8; for tasks that do not enlarge they are made grey.
-        task: What they are degraded for.
+    For tasks that do not enlarge the images are made grey.
     """
     given = list(images.values())
     if task.scale == 1:

@@ -18,30 +18,21 @@ METRICS = ("psnr", "ssim", "nrmse")  # in the order in which the paper's cells h
 
 
 class Published(TypedDict):
-    """The authors' own network: its name, PSNR and SSIM by task, PSNR of the ten images."""
+    """The authors' own network."""
 
     name: str
-    means: dict[str, tuple[float, float]]
-    psnr: NotRequired[list[float]]
+    means: dict[str, tuple[float, float]]  # PSNR and SSIM, by task
+    psnr: NotRequired[list[float]]  # of each of the ten images, where it is known
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """One of the tables.
+    """One of the tables."""
 
-    Attributes:
-        number: 2 to 5.
-        network: Name as the paper prints it.
-        cells: From a loss to its ten cells as printed, "PSNR/SSIM/RMSE".
-        remarks: What does not fit together, in neutral words.
-        published: `name` of the authors' network, its `means` by task (PSNR, SSIM), and where it is
-            known its `psnr` on each of the ten images.
-    """
-
-    number: int
-    network: str
-    cells: dict[str, list[str]]
-    remarks: tuple[str, ...]
+    number: int  # 2 to 5
+    network: str  # as the paper prints it
+    cells: dict[str, list[str]]  # from a loss to its ten cells as printed, "PSNR/SSIM/RMSE"
+    remarks: list[str]  # what does not fit together, in neutral words
     published: Published
 
     def values(self, loss: str) -> np.ndarray:
@@ -64,10 +55,5 @@ def paper_table(number: int) -> PaperTable:
     if str(number) not in content["tables"]:
         raise ValueError(f"the paper's tables are 2 to 5. Received: {number}")
     table = content["tables"][str(number)]
-    return PaperTable(
-        number,
-        table["network"],
-        table["cells"],
-        (*table["remarks"], *content["remarks"]),
-        table["published"],
-    )
+    table["remarks"] += content["remarks"]
+    return PaperTable(number, **table)

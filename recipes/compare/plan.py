@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from recipes.compare.presets import LOSSES, Preset, Setting
+from recipes.compare.presets import Preset, Setting
 from recipes.data.sources import folder_name
 from zoo.scoring.tasks import parse
 
@@ -15,29 +15,25 @@ PLAIN = {"asy_mae": "mae", "asy_mse": "mse"}
 
 @dataclass(frozen=True)
 class Configuration:
-    """A loss, and what is changed about it.
+    """A loss, and what is changed about it."""
 
-    Attributes:
-        name: Short name, part of the folder's name.
-        label: Name in tables.
-        plain: `"mae"` or `"mse"`: what it is compared with.
-        loss: Setting of the recipe.
-        changes: Further settings of the recipe.
-        rate: Settings of a loss whose mean weight multiplies the learning rate; empty: 1.
-    """
-
-    name: str
-    label: str
-    plain: str
+    name: str  # part of the folder's name
+    label: str  # in tables
+    plain: str  # "mae" or "mse": what it is compared with
     loss: str
-    changes: dict[str, Setting] = field(default_factory=dict)
+    changes: dict[str, Setting] = field(default_factory=dict)  # further settings of the recipe
+    # Settings of a loss whose mean weight multiplies the learning rate; empty: 1.
     rate: dict[str, Setting] = field(default_factory=dict)
 
 
 def table_configurations(losses: Sequence[str]) -> list[Configuration]:
-    """Return the configurations of the paper's columns, in the order of the paper."""
-    chosen = [loss for loss in LOSSES if loss in losses]
-    return [Configuration(loss, NAMES[loss], PLAIN.get(loss, loss), loss) for loss in chosen]
+    """Return the configurations of the paper's columns."""
+    return [Configuration(loss, NAMES[loss], PLAIN.get(loss, loss), loss) for loss in losses]
+
+
+def pairs(losses: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the asymmetric losses among some with the plain loss that each belongs to."""
+    return [(asy, plain) for asy, plain in PLAIN.items() if {asy, plain} <= {*losses}]
 
 
 TABLE_1 = {"weighting": "quartile", "quantile": 0.25, "apply_to": "images"}
@@ -69,17 +65,13 @@ def ablation_configurations(plain: str) -> list[Configuration]:
             row("q25_error", "quartile 25 %, on the error", **on_error, quantile=0.25),
             row("q75_error", "quartile 75 %, on the error", **on_error, quantile=0.75),
         ]
-    return [*rows, *_rate_configurations(plain, asymmetric)]
-
-
-def _rate_configurations(plain: str, asymmetric: str) -> list[Configuration]:
-    """Return the plain loss with the learning rate times the mean weight of an asymmetric one."""
-    eq2, table1 = {"loss": asymmetric}, {"loss": asymmetric, **TABLE_1}
     label = f"plain {NAMES[plain]}, learning rate x mean weight"
-    return [
-        Configuration(f"{plain}_rate_eq2", f"{label} of Eq. 2", plain, plain, rate=eq2),
-        Configuration(f"{plain}_rate_table1", f"{label} of Table 1", plain, plain, rate=table1),
-    ]
+    for name, form, of in (("eq2", "Eq. 2", {}), ("table1", "Table 1", TABLE_1)):
+        rate = {"loss": asymmetric, **of}
+        rows.append(
+            Configuration(f"{plain}_rate_{name}", f"{label} of {form}", plain, plain, rate=rate)
+        )
+    return rows
 
 
 @dataclass(frozen=True)
@@ -139,17 +131,12 @@ def plan(preset: Preset) -> list[Cell]:
 
 
 def ablation_plan(losses: Sequence[str], names: Sequence[str] = ()) -> list[Configuration]:
-    """Return the rows of the ablation of every pair of plain and asymmetric loss.
-
-    Args:
-        losses: Of the table.
-        names: Of the rows that are wanted; empty: all.
+    """Return the rows of the ablation of every pair of losses, or those with some names.
 
     Raises:
         ValueError: for a name that no row has.
     """
-    pairs = [plain for asymmetric, plain in PLAIN.items() if {asymmetric, plain} <= {*losses}]
-    rows = {row.name: row for plain in pairs for row in ablation_configurations(plain)}
+    rows = {row.name: row for _, plain in pairs(losses) for row in ablation_configurations(plain)}
     if unknown := [name for name in names if name not in rows]:
         raise ValueError(f"--ablation knows {', '.join(rows)}. Received: {unknown[0]!r}")
     return [row for name, row in rows.items() if name in names or not names]
@@ -157,7 +144,7 @@ def ablation_plan(losses: Sequence[str], names: Sequence[str] = ()) -> list[Conf
 
 def specification(cell: Cell, preset: Preset, backend: str) -> Specification:
     """Return all that decides the numbers of a cell, for its `cell.json`; no paths."""
-    settings: dict[str, Setting] = {**preset.settings, **cell.configuration.changes}
+    settings = {**preset.settings, **cell.configuration.changes}
     settings |= {"loss": cell.configuration.loss, "seed": cell.seed}
     task = parse(cell.task)
     if task.scale > 1:
@@ -168,14 +155,26 @@ def specification(cell: Cell, preset: Preset, backend: str) -> Specification:
         settings.setdefault("patch", preset.patches[cell.task])
     steps = settings["steps"]
     settings.setdefault("every", steps // 10 if steps % 10 == 0 else steps)
+    return specified(cell, settings, preset.train, preset.test, preset.names, backend)
+
+
+def specified(
+    cell: Cell,
+    settings: dict[str, Setting],
+    train: str,
+    test: str,
+    names: Sequence[str],
+    backend: str,
+) -> Specification:
+    """Return the content of `cell.json`, with the last part alone of the folders' names."""
     return {
         "cell": cell.name,
         "network": cell.network,
         "task": cell.task,
         "configuration": asdict(cell.configuration),
         "settings": settings,
-        "train": folder_name(preset.train),
-        "test": Path(preset.test).name,
-        "names": list(preset.names),
+        "train": folder_name(train),
+        "test": Path(test).name,
+        "names": list(names),
         "backend": backend,
     }

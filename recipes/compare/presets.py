@@ -22,40 +22,23 @@ Setting: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Preset:
-    """A protocol.
+    """A protocol; its folders are below the data folder."""
 
-    Attributes:
-        network: Name of the recipe that trains it.
-        table: The table of the paper that it answers; 0: none.
-        tasks: `"x3"` is super-resolution by 3, `"sigma25"` denoising at that level.
-        train: Folders of training images below the data folder, with commas between.
-        test: Folder of the test images below the data folder.
-        names: Stems of the test images, in the order of the table; empty: all.
-        validation: Folder of images for the curves, below the data folder; empty: no such curve.
-        settings: Settings of the recipe, where they are not its defaults.
-        patches: Side of the clean patch for each task, where it depends on it.
-        seeds: Number of seeds of each loss.
-        ablation_seeds: Number of seeds of each row of the ablation; 0: no ablation.
-        ablation: Names of the rows of the ablation; empty: all.
-        stated: What the paper says about this experiment.
-        choices: What it leaves open -> what is done here, and why.
-    """
-
-    network: str
-    table: int
-    tasks: tuple[str, ...]
-    train: str
-    test: str
-    names: tuple[str, ...]
-    settings: dict[str, Setting]
-    patches: dict[str, int] = field(default_factory=dict)
-    validation: str = "div2k_valid_256crop"
+    network: str  # name of the recipe that trains it
+    table: int  # of the paper, that it answers
+    tasks: tuple[str, ...]  # "x3": super-resolution by 3, "sigma25": denoising at that level
+    train: str  # folders of training images, with commas between
+    test: str  # folder of the test images
+    names: tuple[str, ...]  # stems of the test images, in the order of the table; empty: all
+    settings: dict[str, Setting]  # of the recipe, where they are not its defaults
+    stated: tuple[str, ...]  # what the paper says about this experiment
+    choices: dict[str, str]  # what it leaves open -> what is done here, and why
+    patches: dict[str, int] = field(default_factory=dict)  # side of the clean patch, by task
+    validation: str = "div2k_valid_256crop"  # images for the curves; empty: no such curve
     losses: tuple[str, ...] = LOSSES
     seeds: int = 5  # fewer decide nothing
-    ablation_seeds: int = 1
-    ablation: tuple[str, ...] = ()
-    stated: tuple[str, ...] = ()
-    choices: dict[str, str] = field(default_factory=dict)
+    ablation_seeds: int = 1  # of each row of the ablation; 0: no ablation
+    ablation: tuple[str, ...] = ()  # names of its rows; empty: all
 
 
 LOSS_CHOICES = {
@@ -128,10 +111,17 @@ DPHSIR_CHOICES = {
     "optimiser": "Adam, rate 0.0003 after a warm-up, cosine to a hundredth of it.",
     "precision": "bfloat16 layers, float32 weights; evaluated in float32.",
 }
-STATED = (
-    "losses: MAE, MSE and both with the asymmetric weights (Eqs. 3 to 5)",
-    "metrics: PSNR, SSIM and RMSE (Eqs. 6 to 9) on ten images that are not in the training set",
-)
+BFLOAT16: dict[str, Setting] = {"clip": 0.0, "precision": "bfloat16"}
+
+
+def _stated(network: str, images: str) -> tuple[str, ...]:
+    return (
+        f'network: {network}, "referring to the parameter settings in the literature"',
+        f"training images: {images}",
+        "losses: MAE, MSE and both with the asymmetric weights (Eqs. 3 to 5)",
+        "metrics: PSNR, SSIM and RMSE (Eqs. 6 to 9) on ten images that are not in the training set",
+    )
+
 
 PRESETS = {
     "paper-table-2": Preset(
@@ -150,11 +140,7 @@ PRESETS = {
             "precision": "float32",
         },
         patches={"x2": 33 + 16, "x3": 33 + 24, "x4": 33 + 32},
-        stated=(
-            'network: SRCNN, "referring to the parameter settings in the literature"',
-            "training images: BSD300, whose 200 training images these are",
-            *STATED,
-        ),
+        stated=_stated("SRCNN", "BSD300, whose 200 training images these are"),
         choices={**SRCNN_CHOICES, **SUPER_RESOLUTION_CHOICES, **LOSS_CHOICES},
     ),
     "paper-table-3": Preset(
@@ -164,20 +150,10 @@ PRESETS = {
         train="bsds500/train",
         test="set14",
         names=SET14_TEN,
-        settings={
-            "steps": 100_000,
-            "batch": 16,
-            "learning_rate": 2e-4,
-            "clip": 0.0,
-            "precision": "bfloat16",
-        },
+        settings={"steps": 100_000, "batch": 16, "learning_rate": 2e-4} | BFLOAT16,
         patches={"x2": 96, "x3": 144, "x4": 192},
         ablation_seeds=0,
-        stated=(
-            'network: EDSR, "referring to the parameter settings in the literature"',
-            "training images: BSD300, whose 200 training images these are",
-            *STATED,
-        ),
+        stated=_stated("EDSR", "BSD300, whose 200 training images these are"),
         choices={**EDSR_CHOICES, **SUPER_RESOLUTION_CHOICES, "scale": "not stated: x2."}
         | LOSS_CHOICES,
     ),
@@ -188,18 +164,9 @@ PRESETS = {
         train="DIV2K/train",
         test="set12",
         names=SET12_TEN,
-        settings={
-            "steps": 100_000,
-            "batch": 128,
-            "clip": 0.0,
-            "precision": "bfloat16",
-        },
+        settings={"steps": 100_000, "batch": 128} | BFLOAT16,
         ablation_seeds=0,
-        stated=(
-            'network: DnCNN, "referring to the parameter settings in the literature"',
-            "training images: DIV2K",
-            *STATED,
-        ),
+        stated=_stated("DnCNN", "DIV2K"),
         choices={
             "test images": "not named; they are Set12 03 to 12, found by their references.",
             **DENOISING_CHOICES,
@@ -214,20 +181,9 @@ PRESETS = {
         train="DIV2K/train",
         test="bsd68",
         names=BSD68_TEN,
-        settings={
-            "bands": 1,
-            "sigma": 50.0,
-            "steps": 50_000,
-            "batch": 16,
-            "clip": 0.0,
-            "precision": "bfloat16",
-        },
+        settings={"bands": 1, "sigma": 50.0, "steps": 50_000, "batch": 16} | BFLOAT16,
         ablation_seeds=0,
-        stated=(
-            'network: DPHSIR, "referring to the parameter settings in the literature"',
-            "training images: DIV2K",
-            *STATED,
-        ),
+        stated=_stated("DPHSIR", "DIV2K"),
         choices={
             "test images": "not named; they are ten of BSD68, found by their references.",
             **DENOISING_CHOICES,

@@ -1,8 +1,11 @@
 """What is written of a cell: its scores, and what the runs of one seed must have in common."""
 
-from typing import TypedDict
+from typing import Literal, TypedDict, get_args
 
 from recipes.compare.plan import Specification
+
+Kind = Literal["psnr", "ssim_uniform", "ssim_gaussian", "rmse", "nrmse"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Record(TypedDict, total=False):
@@ -18,13 +21,7 @@ class Record(TypedDict, total=False):
 
 def scores_of(record: Record) -> dict[str, float]:
     """Return the scores by their names, without the sums by grey level."""
-    return {
-        "psnr": record["psnr"],
-        "ssim_uniform": record["ssim_uniform"],
-        "ssim_gaussian": record["ssim_gaussian"],
-        "rmse": record["rmse"],
-        "nrmse": record["nrmse"],
-    }
+    return {kind: record[kind] for kind in KINDS}
 
 
 Records = dict[str, Record]  # image -> record

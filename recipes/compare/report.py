@@ -11,7 +11,7 @@ from asykeras import plots
 from recipes.compare import figures, findings
 from recipes.compare.findings import Difference
 from recipes.compare.paper import PaperTable, paper_table
-from recipes.compare.plan import table_configurations
+from recipes.compare.plan import pairs
 from recipes.compare.presets import PRESETS, Preset
 from recipes.compare.results import Metric, Results, metrics
 from zoo.machine.files import write_atomically
@@ -32,28 +32,18 @@ def split(text: str) -> dict[str, str]:
 class Report:
     """What is reported.
 
-    Attributes:
-        preset: The protocol as it was run.
-        results: The finished cells.
-        images: The test images by name, uint8.
-        shown: Images for the enlarged regions and the weight maps: `images`, or others.
-        folder: Where the report goes.
-        window: Of SSIM in the tables, `"uniform"` or `"gaussian"`.
-        command: How the comparison was started, for the reader to repeat.
-        notes: Lines for the top: what is missing, what was checked.
-
     A report that is computed again from the scores that it keeps has neither images nor notes; what
     needs them stays as it is.
     """
 
-    preset: Preset
+    preset: Preset  # as it was run
     results: Results
-    images: dict[str, np.ndarray]
-    shown: dict[str, np.ndarray]
-    folder: Path
-    window: str
-    command: str
-    notes: tuple[str, ...]
+    images: dict[str, np.ndarray]  # for tests, by name, uint8
+    shown: dict[str, np.ndarray]  # in enlarged regions and weight maps: `images`, or others
+    folder: Path  # where the report goes
+    window: str  # of SSIM in the tables, "uniform" or "gaussian"
+    command: str  # for the reader to repeat
+    notes: tuple[str, ...]  # for the top: what is missing, what was checked
 
     @property
     def metrics(self) -> tuple[Metric, Metric, Metric]:
@@ -61,14 +51,14 @@ class Report:
         return metrics(self.window)
 
     @property
-    def losses(self) -> list[str]:
+    def losses(self) -> tuple[str, ...]:
         """The columns of the table."""
-        return [configuration.name for configuration in table_configurations(self.preset.losses)]
+        return self.preset.losses
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The asymmetric losses, each with its plain one."""
-        return findings.pairs(self.losses)
+        return pairs(self.losses)
 
     @cached_property
     def tasks(self) -> list[str]:

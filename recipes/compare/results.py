@@ -47,22 +47,13 @@ def metrics(window: str) -> tuple[Metric, Metric, Metric]:
 
 @dataclass(frozen=True)
 class Results:
-    """All finished cells.
-
-    Attributes:
-        cells: From the name of a cell to the content of its `evaluation.json`, or as much of it as
-            a report keeps.
-        plan: The cells that there are to be.
-        baselines: From a task to the records of the degraded images without a network.
-        workdir: Where the cells lie.
-        stored: Whether this is what a report keeps, without cells.
-    """
+    """All finished cells: by their names what they have in `evaluation.json`."""
 
     cells: dict[str, CellResult]
-    plan: Sequence[Cell]
-    baselines: dict[str, Records]
-    workdir: Path
-    stored: bool = False
+    plan: Sequence[Cell]  # the cells that there are to be
+    baselines: dict[str, Records]  # of the degraded images without a network, by task
+    workdir: Path  # where the cells lie
+    stored: bool = False  # whether this is what a report keeps, without cells
 
     @classmethod
     def load(cls, plan: Sequence[Cell], workdir: Path, baselines: dict[str, Records]) -> "Results":
@@ -87,53 +78,40 @@ class Results:
 
     def seeds(self, task: str, names: Iterable[str]) -> list[int]:
         """Return the seeds of which all the configurations are finished."""
-        there = {
-            name: {
-                cell.seed
-                for cell in self.plan
-                if cell.task == task and cell.configuration.name == name and cell.name in self.cells
-            }
-            for name in names
-        }
-        return sorted(set.intersection(*there.values())) if there else []
+        there = [
+            {run.seed for run in self._runs(task, name) if run.name in self.cells} for name in names
+        ]
+        return sorted(set.intersection(*there))
 
-    def cell(self, task: str, name: str, seed: int) -> Cell:
-        """Return a planned cell."""
-        return next(
-            cell
-            for cell in self.plan
-            if (cell.task, cell.configuration.name, cell.seed) == (task, name, seed)
-        )
+    def _runs(self, task: str, name: str) -> list[Cell]:
+        """Return the planned cells of a configuration."""
+        return [run for run in self.plan if (run.task, run.configuration.name) == (task, name)]
+
+    def _name(self, task: str, name: str, seed: int) -> str:
+        """Return the name of a planned cell."""
+        return next(run.name for run in self._runs(task, name) if run.seed == seed)
 
     def folder(self, task: str, name: str, seed: int) -> Path:
         """Return the work folder of a cell."""
-        return self.workdir / "cells" / self.cell(task, name, seed).name
+        return self.workdir / "cells" / self._name(task, name, seed)
 
-    def records(self, task: str, name: str, seed: int) -> Records:
-        """Return the record of each image of a finished cell."""
-        return dict(self.cells[self.cell(task, name, seed).name]["images"])
+    def finished(self, task: str, name: str, seed: int) -> CellResult:
+        """Return what a finished cell has in `evaluation.json`."""
+        return self.cells[self._name(task, name, seed)]
 
     def values(self, task: str, name: str, metric: str, seeds: Sequence[int]) -> np.ndarray:
         """Return a metric, `(seeds, images)`."""
-        return np.array(
-            [
-                [scores_of(record)[metric] for record in self.records(task, name, seed).values()]
-                for seed in seeds
-            ]
-        )
+        found = [self.finished(task, name, seed)["images"].values() for seed in seeds]
+        return np.array([[scores_of(each)[metric] for each in records] for records in found])
 
     def grey_levels(self, task: str, name: str, kind: str, seeds: Sequence[int]) -> np.ndarray:
         """Return sums by grey level, `(seeds, images, bins)`; see `grey_levels`."""
-        return np.array(
-            [
-                [r["grey_levels"][kind] for r in self.records(task, name, seed).values()]
-                for seed in seeds
-            ]
-        )
+        found = [self.finished(task, name, seed)["images"].values() for seed in seeds]
+        return np.array([[each["grey_levels"][kind] for each in records] for records in found])
 
     def rate_factor(self, task: str, name: str, seed: int) -> float:
         """Return by what the learning rate of a run was multiplied."""
-        return float(self.cells[self.cell(task, name, seed).name]["witness"]["rate_factor"])
+        return float(self.finished(task, name, seed)["witness"]["rate_factor"])
 
     def log(self, task: str, name: str, seed: int) -> dict[str, np.ndarray]:
         """Return the columns of the `training.csv` of a cell."""
@@ -141,7 +119,7 @@ class Results:
 
     def milliseconds_per_step(self, task: str, name: str, seed: int) -> float:
         """Return the median over the pieces of a run; the first, which compiles, is left out."""
-        cell = self.cells[self.cell(task, name, seed).name]["cell"]
+        cell = self.finished(task, name, seed)["cell"]
         speeds = self.log(task, name, seed)["images_per_second"]
         speeds = speeds[1:] if len(speeds) > 1 else speeds
         return float(1000 * cell["settings"]["batch"] / np.median(speeds))

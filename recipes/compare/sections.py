@@ -15,7 +15,7 @@ from recipes.compare.measure import evaluations, record
 from recipes.compare.plan import NAMES, ablation_plan, table_configurations
 from recipes.compare.presets import Setting
 from recipes.compare.report import REPORT, Report
-from recipes.compare.results import Results, metrics
+from recipes.compare.results import Results
 from recipes.training.optimizers import ema_momentum
 from recipes.training.settings import Descent
 from zoo.pictures.images import to_uint8
@@ -96,7 +96,7 @@ def table(report: Report, task: str) -> str:
     columns = tables.our_columns(report.results, task, report.losses, report.metrics)
     images, metrics = report.results.images, report.metrics
     degraded = "bicubic" if task.startswith("x") else "noisy"
-    baseline = {degraded: tables.baseline_column(report.results, task, metrics)}
+    baseline = {degraded: tables.column(report.results.baselines[task], metrics)}
     beside = [row[1] for row in tables.paper_layout(baseline, images, metrics, str)]
     header = ["image", degraded, *columns]
 
@@ -177,13 +177,11 @@ def _papers_cells(report: Report) -> str:
 
 def ablation(report: Report) -> str:
     """Return what each form of the loss changes, one thing at a time."""
-    task = report.preset.tasks[0]
-    configurations = [
-        *(c for c in table_configurations(report.preset.losses) if c.name != c.plain),
-        *ablation_plan(report.preset.losses, report.preset.ablation),
-    ]
+    task, results = report.preset.tasks[0], report.results
+    configurations = table_configurations(report.losses)
+    configurations += ablation_plan(report.losses, report.preset.ablation)
     configurations.sort(key=lambda configuration: configuration.plain)
-    rows = findings.ablation(report.results, task, configurations, report.metrics)
+    rows = findings.ablation(results, task, configurations, report.metrics)
     if len(rows) <= len(report.pairs):  # nothing but the columns of the table
         return ""
     header = ["against", "configuration", "seeds"]
@@ -191,7 +189,12 @@ def ablation(report: Report) -> str:
     header += ["p of each, Holm", "verdict", "better cells of each", "factor of the rate"]
     lines = [_ablation_row(row) for row in rows]
     report.text("ablation.csv", tables.csv_text(header, lines))
-    spread = {plain: _spread(report, task, plain) for _, plain in report.pairs}
+    spread = {
+        plain: statistics.seed_spread(
+            results.values(task, plain, "psnr", results.seeds(task, [plain]))
+        )
+        for _, plain in report.pairs
+    }
     noise = ", ".join(f"{NAMES[plain]} {value:.3f} dB" for plain, value in spread.items())
     chart = figures.ablation(rows, spread, f"{report.network} {task}: what each form changes")
     return (
@@ -201,11 +204,6 @@ def ablation(report: Report) -> str:
         f"{tables.markdown(header, lines)}\n{ABLATION_NOTES}\n"
         + report.figure("ablation", chart, "ablation")
     )
-
-
-def _spread(report: Report, task: str, plain: str) -> float:
-    seeds = report.results.seeds(task, [plain])
-    return statistics.seed_spread(report.results.values(task, plain, "psnr", seeds))
 
 
 def grey_levels(report: Report) -> str:
@@ -260,41 +258,34 @@ def pictures(report: Report) -> str:
     )
 
 
-def _versions(
-    report: Report, task: str
-) -> list[tuple[str, dict[str, np.ndarray], dict[str, dict[str, float]]]]:
-    """Return two images, restored by the networks of one seed: heading, versions and scores."""
+def _versions(report: Report, task: str) -> list[figures.Versions]:
+    """Return two images, restored by the networks of one seed."""
     asymmetric, plain = report.pairs[-1]
     seed, images = report.seeds(task)[0], report.shown
     found = {
         network: evaluations(model, images, parse(task))
         for network, model in _models(report, task, seed).items()
     }
-    names = list(images)
-    after, before = (
-        np.array([found[NAMES[loss]][name].scores["psnr"] for name in names])
-        for loss in (asymmetric, plain)
-    )
-    gains = after - before
-    chosen = {int(gains.argmax()): "largest", int(gains.argmin()): "smallest"}
-    wanted = [names[index] for index in chosen]
+    after, before = (found[NAMES[loss]] for loss in (asymmetric, plain))
+    gains = {name: after[name].scores["psnr"] - before[name].scores["psnr"] for name in images}
+    most, least = (of(gains, key=gains.__getitem__) for of in (max, min))
     pages = []
-    for (index, word), name in zip(chosen.items(), wanted, strict=True):
+    for name, word in {most: "largest", least: "smallest"}.items():
         versions = {network: _luma(each[name].restored) for network, each in found.items()}
         scores = {network: _scores(each[name], report, task) for network, each in found.items()}
         heading = (
             f"{name}, {task}, seed {seed}: the {word} difference {NAMES[asymmetric]} minus "
-            f"{NAMES[plain]}, {gains[index]:+.3f} dB"
+            f"{NAMES[plain]}, {gains[name]:+.3f} dB"
         )
-        truth = {"truth": _luma(parse(task).reference(images[name]))}
-        pages.append((heading, versions | truth, scores))
+        versions["truth"] = _luma(parse(task).reference(images[name]))
+        pages.append((heading, versions, scores))
     return pages
 
 
 def _scores(evaluation: Evaluation, report: Report, task: str) -> dict[str, float]:
     """Return PSNR, and SSIM with the window of the report."""
     kept = record(evaluation, parse(task))
-    psnr, ssim, _ = metrics(report.window)
+    psnr, ssim, _ = report.metrics
     return {"psnr": psnr.of(kept), "ssim": ssim.of(kept)}
 
 
@@ -323,16 +314,13 @@ def curves(report: Report) -> str:
 def time_per_step(report: Report) -> str:
     """Return the time of a training step of each loss."""
     results, rows = report.results, []
-    times = {
-        task: {
-            NAMES[loss]: [
-                results.milliseconds_per_step(task, loss, seed) for seed in report.seeds(task)
-            ]
+    times: dict[str, dict[str, list[float]]] = {}
+    for task in report.tasks:
+        seeds = report.seeds(task)
+        times[task] = {
+            NAMES[loss]: [results.milliseconds_per_step(task, loss, seed) for seed in seeds]
             for loss in report.losses
         }
-        for task in report.tasks
-    }
-    for task in report.tasks:
         for asymmetric, plain in report.pairs:
             ratios = findings.step_time_ratios(results, task, asymmetric, plain)
             names = f"{NAMES[asymmetric]} / {NAMES[plain]}"
@@ -352,7 +340,7 @@ def protocol(report: Report) -> str:
     """Return what the paper states, what it leaves open and what was done, and the settings."""
     preset = report.preset
     stated = "\n".join(f"- {line}" for line in preset.stated)
-    choices = [[question, answer] for question, answer in preset.choices.items()]
+    choices = tables.markdown(["question", "choice"], preset.choices.items())
     momentum = ema_momentum(Descent(steps=preset.settings["steps"]))
     settings = {"ema": round(momentum, 4), **preset.settings}
     if "patch" not in settings and preset.patches:
@@ -360,10 +348,10 @@ def protocol(report: Report) -> str:
     images = ", ".join(report.results.images)
     return (
         f"## Protocol\n\nStated by the paper:\n\n{stated}\n\nLeft open by the paper, and what "
-        f"this protocol does:\n\n{tables.markdown(['question', 'choice'], choices)}\nAs it was "
-        "run, where that differs this counts; settings that are not named are the recipe's "
-        f"defaults:\n\n- settings: {_plain(settings)}\n- training images: "
-        f"{_folders(preset.train)}\n- test images: {Path(preset.test).name}: {images}\n"
+        f"this protocol does:\n\n{choices}\nAs it was run, where that differs this counts; "
+        "settings that are not named are the recipe's defaults:\n\n- settings: "
+        f"{_plain(settings)}\n- training images: {_folders(preset.train)}\n"
+        f"- test images: {Path(preset.test).name}: {images}\n"
         f"- SSIM in the tables: {report.window} window\n"
     )
 

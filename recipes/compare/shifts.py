@@ -23,11 +23,7 @@ NODES = 101  # of the quadrature
 
 
 def visible(linear: bool) -> np.ndarray:
-    """Return the grey levels of 255 after sRGB that a small change makes, at each grey level.
-
-    Args:
-        linear: Whether the change is of linear light.
-    """
+    """Return the grey levels of 255 after sRGB of a small change of what was learned, by level."""
     if not linear:
         return np.full(BINS, WHITE)
     return WHITE * _numpy(SRGB().slope(SRGB().inverse(CENTRES)))
@@ -43,14 +39,8 @@ def answers(
 ) -> np.ndarray | None:
     """Return by how much the theory moves the answer, in the units of what was learned.
 
-    Args:
-        configuration: The loss.
-        mean: Of the clean labels, `(kinds,)`.
-        variance: Of the clean labels, `(kinds,)`.
-        noise: Variance of the noise of the labels, `(kinds,)`.
-
-    Returns:
-        `(kinds,)`; None for a weighting that depends on the images.
+    Of each kind: mean and variance are those of the clean labels, noise is the variance of that of
+    the labels. None for a weighting that depends on the images.
     """
     changes = configuration.changes
     labels, parts = drawn(mean, variance, noise)

@@ -8,8 +8,6 @@ from PIL import Image
 
 from recipes.compare.presets import PRESETS, Preset
 
-rng = np.random.default_rng
-
 
 def smoke_preset() -> Preset:
     """Return the protocol of Table 2 with next to no training."""
@@ -32,7 +30,7 @@ def generate(folder: Path) -> None:
     for number in range(7):
         part = folder / ("train" if number < 4 else "test")
         part.mkdir(parents=True, exist_ok=True)
-        coarse = rng(number).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        coarse = np.random.default_rng(number).integers(0, 256, (12, 16, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((96, 72), Image.Resampling.BICUBIC).save(
             part / f"shapes{number}.png"
         )

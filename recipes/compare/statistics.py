@@ -28,6 +28,11 @@ class Interval:
     high: float
     p: float
 
+    def text(self, digits: int) -> str:
+        """Return the mean with its interval, which one seed has not."""
+        mean, low, high = (f"{value:+.{digits}f}" for value in (self.mean, self.low, self.high))
+        return mean if np.isnan(self.low) else f"{mean} [{low}, {high}]"
+
 
 def student(differences: Sequence[float] | np.ndarray) -> Interval:
     """Return Student's t of paired differences, one for each seed.
@@ -67,7 +72,7 @@ def holm(p: Sequence[float]) -> list[float]:
     factors = np.arange(len(p), 0, -1)
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(1, np.maximum.accumulate(factors * np.asarray(p)[order]))
-    return [float(value) for value in corrected]
+    return corrected.tolist()
 
 
 def improved(differences: np.ndarray, higher_is_better: bool) -> int:
@@ -81,17 +86,11 @@ def seed_spread(values: np.ndarray) -> float:
 
 
 def luckiest_seed(scores: np.ndarray, signs: np.ndarray) -> tuple[int, int] | None:
-    """Return how many cells "improve" when nothing changes but the seed.
+    """Return how many cells "improve", of how many, when nothing changes but the seed.
 
     Of all ordered pairs of seeds of one loss, the pair in which the one is better than the other in
-    the most cells: what luck alone can do.
-
-    Args:
-        scores: `(metrics, seeds, images)` of one loss.
-        signs: 1 for each metric where higher is better, else -1.
-
-    Returns:
-        Cells that improve, of how many; None for one seed.
+    the most cells: what luck alone can do. None for one seed. The scores are `(metrics, seeds,
+    images)` of one loss; the signs are 1 for each metric where higher is better, else -1.
     """
     _, seeds, images = scores.shape
     if seeds < 2:

@@ -11,12 +11,11 @@ from pathlib import Path
 from recipes.compare.cells import CompareError
 from recipes.compare.grey_levels import BINS
 from recipes.compare.plan import Cell
-from recipes.compare.records import CellResult, Record, Records, scores_of
+from recipes.compare.records import KINDS, CellResult, Records
 from recipes.compare.results import Results
 from recipes.compare.tables import csv_text
 
 SCORES, SUMS = "scores.csv", "grey-level-sums.csv"
-KINDS = ("psnr", "ssim_uniform", "ssim_gaussian", "rmse", "nrmse")
 RUN = ("task", "configuration", "seed")
 BIN_NAMES = tuple(f"bin{number}" for number in range(BINS))
 Run = tuple[str, str, str]
@@ -25,7 +24,7 @@ Run = tuple[str, str, str]
 def scores_csv(results: Results) -> str:
     """Return every score of every finished run and of the degraded images, unrounded."""
     rows = [
-        [*run, image, *(scores_of(record)[kind] for kind in KINDS), factor]
+        [*run, image, *(record[kind] for kind in KINDS), factor]
         for run, records, factor in _runs(results)
         for image, record in records.items()
     ]
@@ -73,24 +72,20 @@ def read(plan: Sequence[Cell], report: Path) -> Results:
 
 def _read_scores(results: Results, planned: dict[Run, Cell], path: Path) -> None:
     for run, image, row in _rows(path):
-        record: Record = {
-            "psnr": float(row["psnr"]),
-            "ssim_uniform": float(row["ssim_uniform"]),
-            "ssim_gaussian": float(row["ssim_gaussian"]),
-            "rmse": float(row["rmse"]),
-            "nrmse": float(row["nrmse"]),
-        }
         if run[1] == "none":
-            results.baselines.setdefault(run[0], {})[image] = record
+            records = results.baselines.setdefault(run[0], {})
         elif run in planned:
             factor = float(row.get("rate_factor") or 1)
             new: CellResult = {"images": {}, "witness": {"rate_factor": factor}}
-            results.cells.setdefault(planned[run].name, new)["images"][image] = record
+            records = results.cells.setdefault(planned[run].name, new)["images"]
         else:
             raise CompareError(
                 f"{path} has the run {' '.join(run)}, which these options do not plan: give those "
                 "that the report was made with"
             )
+        records[image] = {}
+        for kind in KINDS:
+            records[image][kind] = float(row[kind])
 
 
 def _read_sums(results: Results, planned: dict[Run, Cell], path: Path) -> None:

@@ -8,33 +8,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from recipes.compare.light import Scoring
-from recipes.compare.plan import Cell, Configuration, Specification
-from recipes.compare.presets import Setting
-from recipes.data.sources import folder_name
+from recipes.compare.plan import Cell, Configuration, Specification, specified
+from recipes.compare.presets import BFLOAT16, Setting
 
-SRCNN: dict[str, Setting] = {
-    "scale": 2,
-    "variant": "9-1-5",
-    "steps": 2500,
-    "batch": 32,
-    "patch": 49,
-    "learning_rate": 3e-3,
-    "clip": 0.0,
-    "precision": "bfloat16",
-}
-DENOISER: dict[str, Setting] = {
-    "depth": 7,
-    "filters": 32,
-    "steps": 4000,
-    "batch": 32,
-    "patch": 48,
-    "clip": 0.0,
-    "precision": "bfloat16",
-}
+SRCNN = {"scale": 2, "variant": "9-1-5", "steps": 2500, "batch": 32, "patch": 49}
+SRCNN |= {"learning_rate": 3e-3} | BFLOAT16
+DENOISER = {"depth": 7, "filters": 32, "steps": 4000, "batch": 32, "patch": 48} | BFLOAT16
 # At most 50 electrons, read with a deviation of 2 grey levels of 255.
 GAIN, READ = 5.1, 2.0
-SENSOR = f"poisson:{GAIN:g},{READ:g}"
-VARIANCE = f"noise:{GAIN:g},{READ:g}"
+SENSOR, VARIANCE, ANSCOMBE = (f"{of}:{GAIN:g},{READ:g}" for of in ("poisson", "noise", "anscombe"))
 # An answer is 28.9 dB from its label in linear light (MSE, after the first runs), 9.2 grey levels:
 # a label scatters about it by that and its own noise.
 SCATTER = f"noise:{GAIN:g},{(READ**2 + 9.2**2) ** 0.5:.1f}"
@@ -42,44 +24,26 @@ SCATTER = f"noise:{GAIN:g},{(READ**2 + 9.2**2) ** 0.5:.1f}"
 
 @dataclass(frozen=True)
 class Part:
-    """One network on one task.
+    """One network on one task."""
 
-    Attributes:
-        network: Name of its recipe.
-        task: Name of the task in folders and tables.
-        scoring: How it is degraded and scored.
-        settings: Of the recipe.
-    """
-
-    network: str
-    task: str
+    network: str  # name of its recipe
+    task: str  # name in folders and tables
     scoring: Scoring
-    settings: dict[str, Setting]
+    settings: dict[str, Setting]  # of the recipe
 
 
 @dataclass(frozen=True)
 class Study:
-    """One question.
+    """One question."""
 
-    Attributes:
-        name: Of the preset.
-        title: Of the report.
-        parts: What is trained.
-        configurations: Losses; the first is what the others are compared with.
-        train: Folder of training images below the data folder.
-        test: Folder of test images below the data folder; every second is used.
-        seeds: Number of seeds.
-        rare: Darken a tenth of the training images (see `recipes.compare.light.night`).
-    """
-
-    name: str
-    title: str
-    parts: tuple[Part, ...]
-    configurations: tuple[Configuration, ...]
-    train: str = "bsds500/train"
-    test: str = "bsds500/val"
+    name: str  # of the preset
+    title: str  # of the report
+    parts: tuple[Part, ...]  # what is trained
+    configurations: tuple[Configuration, ...]  # the first is what the others are compared with
+    train: str = "bsds500/train"  # below the data folder
+    test: str = "bsds500/val"  # likewise; every second image is used
     seeds: int = 5
-    rare: bool = False
+    rare: bool = False  # darken a tenth of the training images, see `recipes.compare.light.night`
 
 
 def _loss(name: str, label: str, loss: str = "asy_mse", **changes: Setting) -> Configuration:
@@ -94,6 +58,8 @@ def _prediction(name: str, label: str, weighting: str) -> Configuration:
 MSE = _loss("mse", "MSE", "mse")
 PAPER = _loss("paper", "AsyMSE of the paper (Eq. 2)")
 ON_LIGHT = {"linear": True}
+ON_SENSOR = Scoring(SENSOR, linear=True)
+SENSED = DENOISER | ON_LIGHT | {"noise_model": SENSOR}
 
 STUDIES = {
     study.name: study
@@ -114,14 +80,7 @@ STUDIES = {
         Study(
             "weightings-noisy-labels",
             "Noisy labels",
-            (
-                Part(
-                    "dncnn",
-                    "noise2noise",
-                    Scoring(SENSOR, linear=True),
-                    DENOISER | ON_LIGHT | {"noise_model": SENSOR, "label_noise": SENSOR},
-                ),
-            ),
+            (Part("dncnn", "noise2noise", ON_SENSOR, SENSED | {"label_noise": SENSOR}),),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
@@ -133,24 +92,12 @@ STUDIES = {
         Study(
             "weightings-poisson",
             "Noise of a sensor, clean labels",
-            (
-                Part(
-                    "dncnn",
-                    "poisson",
-                    Scoring(SENSOR, linear=True),
-                    DENOISER | ON_LIGHT | {"noise_model": SENSOR},
-                ),
-            ),
+            (Part("dncnn", "poisson", ON_SENSOR, SENSED),),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
                 _loss("label_variance", "1 / variance of the label", weighting=VARIANCE),
-                _loss(
-                    "domain_anscombe",
-                    "error after Anscombe's curve",
-                    "mse",
-                    domain=f"anscombe:{GAIN:g},{READ:g}",
-                ),
+                _loss("domain_anscombe", "error after Anscombe's curve", "mse", domain=ANSCOMBE),
             ),
         ),
         Study(
@@ -191,10 +138,7 @@ class StudyCell(Cell):
 
 
 def plan(study: Study) -> list[StudyCell]:
-    """Return all runs, part by part; in each whole seeds come first.
-
-    So a study that is cut has complete ones.
-    """
+    """Return all runs, part by part; in each whole seeds come first: one that is cut has some."""
     return [
         StudyCell(part.network, part.task, configuration, seed, part=part)
         for part in study.parts
@@ -210,18 +154,10 @@ def specification(
     settings = {**cell.part.settings, **cell.configuration.changes}
     settings |= {"loss": cell.configuration.loss, "seed": cell.seed}
     settings.setdefault("every", settings["steps"])
-    return {
-        "cell": cell.name,
-        "network": cell.network,
-        "task": cell.task,
-        "configuration": asdict(cell.configuration),
-        "settings": settings,
-        "train": folder_name(study.train) + (", a tenth darkened" if study.rare else ""),
-        "test": study.test.rpartition("/")[2],
-        "names": list(names),
-        "backend": backend,
-        "scoring": asdict(cell.part.scoring),
-    }
+    found = specified(cell, settings, study.train, study.test, names, backend)
+    found["train"] += ", a tenth darkened" if study.rare else ""
+    found["scoring"] = asdict(cell.part.scoring)
+    return found
 
 
 def shortened(study: Study, seeds: int | None, steps: int | None) -> Study:

@@ -8,14 +8,13 @@ import numpy as np
 from asykeras import plots
 from recipes.compare import shifts
 from recipes.compare.grey_levels import BINS
-from recipes.compare.plan import Configuration
 from recipes.compare.statistics import student
 from recipes.compare.study import Part
 from recipes.compare.study_run import Finished
 from zoo.store.card import WHITE
 
-Style: TypeAlias = tuple[str, str, str]
 # Of Okabe and Ito's palette: colour, dashes, marker.
+Style: TypeAlias = tuple[str, str, str]
 STYLES: tuple[Style, ...] = (
     ("#009E73", "-", "s"),
     ("#0072B2", "--", "^"),
@@ -31,10 +30,18 @@ def bias_figure(found: Finished, part: Part) -> plots.Figure:
     page = plots.page(12, 5)
     page.suptitle(f"{found.study.title}: {part.network} {part.task}", fontsize=plots.TEXT + 1)
     left, right = page.subplots(1, 2)
+    shown = found.count(part) >= LEAST * found.count(part).sum()
+    places = WHITE * shifts.CENTRES[shown]
     for configuration, style in zip(found.study.configurations[1:], STYLES, strict=False):
-        _by_level(left, found, part, configuration, style)
-        _gain(right, found, part, configuration, style)
-    _moved(right, found, part)
+        name, label = configuration.name, configuration.label
+        if (theory := found.theory(part, configuration)) is not None:
+            left.plot(places, theory[shown], color=style[0], linestyle=style[1])
+        by_level = [found.shift(part, name, n, n + 1) for n in range(BINS) if shown[n]]
+        _points(left, places, by_level, style, label)
+        moved = found.shift(part, name, *shifts.BANDS["dark"]).mean()
+        _points(right, np.array([moved]), [found.gains(part, name, "psnr_dark")], style, label)
+    x, y = zip(*found.runs.theory[part.task].moved, strict=True)
+    right.plot(x, y, color="#606060", label="MSE's answers, moved")
     left.set_xlabel("grey level of the label after sRGB", fontsize=plots.TEXT)
     left.set_ylabel("brighter than MSE, in grey levels after sRGB", fontsize=plots.TEXT)
     right.set_xlabel("dark pixels brighter than MSE's, in grey levels", fontsize=plots.TEXT)
@@ -47,48 +54,14 @@ def bias_figure(found: Finished, part: Part) -> plots.Figure:
     return page
 
 
-def _by_level(
-    axes: plots.Axes, found: Finished, part: Part, configuration: Configuration, style: Style
-) -> None:
-    colour, dashes, marker = style
-    shown = found.count(part) >= LEAST * found.count(part).sum()
-    places = WHITE * shifts.CENTRES[shown]
-    theory = found.theory(part, configuration)
-    if theory is not None:
-        axes.plot(places, theory[shown], color=colour, linestyle=dashes)
-    seeds = [found.shift(part, configuration.name, n, n + 1) for n in range(BINS) if shown[n]]
-    _points(axes, places, seeds, marker, colour, configuration.label)
-
-
-def _gain(
-    axes: plots.Axes, found: Finished, part: Part, configuration: Configuration, style: Style
-) -> None:
-    colour, _, marker = style
-    dark = (found.scores(part, each, "psnr_dark") for each in (configuration.name, found.plain))
-    after, before = dark
-    gains = np.nanmean(after - before, axis=1)
-    moved = found.shift(part, configuration.name, *shifts.BANDS["dark"])
-    _points(axes, np.array([moved.mean()]), [gains], marker, colour, configuration.label)
-
-
 def _points(
-    axes: plots.Axes,
-    places: np.ndarray,
-    seeds: Sequence[np.ndarray],
-    marker: str,
-    colour: str,
-    label: str,
+    axes: plots.Axes, places: np.ndarray, seeds: Sequence[np.ndarray], style: Style, label: str
 ) -> None:
     """Draw the means over seeds, with their interval where there are several seeds."""
     means = [float(values.mean()) for values in seeds]
     lengths = [student(values).high - values.mean() for values in seeds]
     bars = None if np.isnan(lengths).any() else lengths
+    colour, _, marker = style
     axes.errorbar(
         places, means, bars, fmt=marker, color=colour, label=label, markersize=5, linewidth=1
     )
-
-
-def _moved(axes: plots.Axes, found: Finished, part: Part) -> None:
-    """Draw what answers gain that are moved along the shift that is best after sRGB."""
-    x, y = zip(*found.runs.theory[part.task].moved, strict=True)
-    axes.plot(x, y, color="#606060", label="MSE's answers, moved")

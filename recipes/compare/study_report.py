@@ -1,4 +1,4 @@
-"""The report of a study of weightings: scores, differences to MSE, shifts, and two CSV files."""
+"""The report of a study of weightings: scores, differences to MSE, and shifts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.compare import figures, shifts, study_stored
-from recipes.compare.light import Score
-from recipes.compare.plan import Configuration
-from recipes.compare.statistics import Interval, student
+from recipes.compare.statistics import student
 from recipes.compare.study import STUDIES, Part
 from recipes.compare.study_figures import bias_figure
 from recipes.compare.study_run import Finished
@@ -33,13 +31,7 @@ answers moved along the shift that is best after sRGB, the points are what was m
 
 
 def write(found: Finished, folder: Path, left: Sequence[str]) -> Path:
-    """Write the report with its figures and CSV files; return its path.
-
-    Args:
-        found: What is finished.
-        folder: Where they go.
-        left: Names of runs that are not finished.
-    """
+    """Write the report, which names what is left, with figures and CSV files; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     sections = [_head(found, left)]
     for part in found.study.parts:
@@ -78,22 +70,13 @@ def _head(found: Finished, left: Sequence[str]) -> str:
 def _section(found: Finished, part: Part) -> str:
     seeds, steps = found.seeds(part), part.settings["steps"]
     images = len(found.degraded[part.task])
-    return "\n".join(
-        [
-            f"## {part.network} {part.task}\n",
-            f"{steps:,} steps, {len(seeds)} seeds, {images} images.\n",
-            HOW,
-            "",
-            markdown(["loss", *SCORES.values()], _means(found, part)),
-            BRACKETS,
-            "",
-            markdown(["loss", *SCORES.values()], _differences(found, part)),
-            SHIFTS,
-            "",
-            markdown(["loss", *shifts.BANDS], _shifts(found, part)),
-            f"![shifts by grey level, and gain over shift](bias-{part.task}.png)\n",
-            CAPTION,
-        ]
+    return (
+        f"## {part.network} {part.task}\n\n"
+        f"{steps:,} steps, {len(seeds)} seeds, {images} images.\n\n"
+        f"{HOW}\n\n{markdown(['loss', *SCORES.values()], _means(found, part))}\n"
+        f"{BRACKETS}\n\n{markdown(['loss', *SCORES.values()], _differences(found, part))}\n"
+        f"{SHIFTS}\n\n{markdown(['loss', *shifts.BANDS], _shifts(found, part))}\n"
+        f"![shifts by grey level, and gain over shift](bias-{part.task}.png)\n\n{CAPTION}"
     )
 
 
@@ -111,31 +94,15 @@ def _decibels(values: Sequence[float] | np.ndarray) -> str:
 
 
 def _differences(found: Finished, part: Part) -> list[list[str]]:
-    plain, *others = found.study.configurations
     return [
-        [
-            configuration.label,
-            *(_bracketed(difference(found, part, configuration, plain, key), 3) for key in SCORES),
-        ]
-        for configuration in others
+        [each.label, *(_bracketed(found.gains(part, each.name, key), 3) for key in SCORES)]
+        for each in found.study.configurations[1:]
     ]
 
 
-def difference(
-    found: Finished, part: Part, configuration: Configuration, plain: Configuration, key: Score
-) -> Interval:
-    """Return what a loss changes in a score: per seed on the mean over images, then over seeds."""
-    after, before = (found.scores(part, each.name, key) for each in (configuration, plain))
-    return student(np.nanmean(after - before, axis=1))
-
-
-def _bracketed(interval: Interval, digits: int) -> str:
-    mean, low, high = (
-        f"{value:+.{digits}f}" for value in (interval.mean, interval.low, interval.high)
-    )
-    if np.isnan(interval.low):
-        return mean
-    text = f"{mean} [{low}, {high}]"
+def _bracketed(seeds: np.ndarray, digits: int) -> str:
+    interval = student(seeds)
+    text = interval.text(digits)
     return f"**{text}**" if interval.low > 0 or interval.high < 0 else text
 
 
@@ -145,7 +112,7 @@ def _shifts(found: Finished, part: Part) -> list[list[str]]:
         theory = found.theory(part, configuration)
         row = [configuration.label]
         for bins in shifts.BANDS.values():
-            cell = _bracketed(student(found.shift(part, configuration.name, *bins)), 2)
+            cell = _bracketed(found.shift(part, configuration.name, *bins), 2)
             if theory is not None:
                 count = found.count(part)
                 cell += f" / {shifts.mean_of_bins(theory * count, count, *bins):+.2f}"

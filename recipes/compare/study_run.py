@@ -5,33 +5,19 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import keras
 import numpy as np
 from PIL import Image
 
 from recipes.compare import shifts, study_stored
-from recipes.compare.cells import (
-    Outcome,
-    check_same_start,
-    read_json,
-    run_cells,
-)
-from recipes.compare.light import LightRecord, Score, Sums, measure, night, read_scenes
+from recipes.compare.cells import Outcome, check_same_start, read_json, run_cells
+from recipes.compare.light import LightRecords, Score, Sums, measure, night, read_scenes
 from recipes.compare.plan import Configuration, Job
-from recipes.compare.study import (
-    STUDIES,
-    Part,
-    Study,
-    StudyCell,
-    plan,
-    shortened,
-    specification,
-)
+from recipes.compare.study import STUDIES, Part, Study, StudyCell, plan, shortened, specification
 from recipes.compare.study_stored import SCORES, SUMS, Runs, Theory
 from recipes.compare.uncertain import answers_of, dark_psnr, uncertain
-from zoo.machine.files import write_atomically
+from zoo.machine.files import replacing, write_atomically
 from zoo.networks.families import load
 from zoo.pictures.images import find_images, read_image
 from zoo.restoring.stabilized import sensor_of
@@ -47,19 +33,12 @@ NOT_OF_STUDIES = (
 
 @dataclass(frozen=True)
 class Finished:
-    """What there is of a study.
+    """What there is of a study."""
 
-    Attributes:
-        study: As it was run.
-        runs: Those that are finished.
-        degraded: From the task to the records of the degraded images.
-        groups: Number of groups (task, seed) whose runs began alike.
-    """
-
-    study: Study
+    study: Study  # as it was run
     runs: Runs
-    degraded: dict[str, dict[str, LightRecord]]
-    groups: int
+    degraded: dict[str, LightRecords]  # of the degraded images, by task
+    groups: int  # (task, seed) whose runs began alike
 
     def seeds(self, part: Part) -> list[int]:
         """Return the seeds of which every configuration is finished."""
@@ -87,6 +66,11 @@ class Finished:
     def plain(self) -> str:
         """Name of the loss that the others are compared with."""
         return self.study.configurations[0].name
+
+    def gains(self, part: Part, name: str, score: Score) -> np.ndarray:
+        """Return what a loss changes in a score against MSE, of each seed: mean over images."""
+        after, before = (self.scores(part, each, score) for each in (name, self.plain))
+        return np.nanmean(after - before, axis=1)
 
     def shift(self, part: Part, name: str, low: int, high: int) -> np.ndarray:
         """Return the shift of each seed against MSE, of the bins from `low` and below `high`."""
@@ -125,12 +109,17 @@ def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[
 
 def missing_cells(study: Study, kept: Runs) -> list[StudyCell]:
     """Return the runs that a report does not keep, and those that its theory still needs."""
-    plain = {plain_cell(study, part).name for part in study.parts if part.task not in kept.theory}
     return [
         cell
         for cell in plan(study)
-        if cell.name in plain or (cell.task, cell.configuration.name, cell.seed) not in kept.scores
+        if (cell.task, cell.configuration.name, cell.seed) not in kept.scores
+        or (_tells_theory(cell, study) and cell.task not in kept.theory)
     ]
+
+
+def _tells_theory(cell: StudyCell, study: Study) -> bool:
+    """Whether a run is that of MSE and the first seed."""
+    return cell.configuration == study.configurations[0] and cell.seed == 0
 
 
 def jobs_of(study: Study, data: Path, workdir: Path) -> dict[str, Job]:
@@ -156,7 +145,8 @@ def darkened(source: Path, workdir: Path) -> Path:
         if copy.exists():
             continue
         if path.stem in dark:
-            Image.fromarray(night(read_image(path))).save(copy)
+            with replacing(copy) as part:
+                Image.fromarray(night(read_image(path))).save(part)
         else:
             write_atomically(copy, path.read_bytes())
     return folder
@@ -165,45 +155,34 @@ def darkened(source: Path, workdir: Path) -> Path:
 def finished(study: Study, jobs: dict[str, Job], workdir: Path, kept: Runs) -> Finished:
     """Read what is finished; score the degraded images where that was not done yet.
 
-    Args:
-        study: As it was run.
-        jobs: See `jobs_of`.
-        workdir: Of the runs.
-        kept: Runs of a report, which stand for those of the work folder.
+    The runs that a report keeps stand for those of the work folder.
     """
-    evaluations = {
-        (cell.task, cell.configuration.name, cell.seed): read_json(path)
+    evaluations = [
+        (cell, read_json(path))
         for cell in plan(study)
         if (path := workdir / "cells" / cell.name / "evaluation.json").exists()
-    }
-    check_same_start(list(evaluations.values()))
-    images = {run: each["images"] for run, each in evaluations.items() if run not in kept.scores}
+    ]
+    check_same_start(evaluation for _, evaluation in evaluations)
     scores, sums = {**kept.scores}, {**kept.sums}
-    for run, records in images.items():
-        scores[run] = {name: {key: each[key] for key in SCORES} for name, each in records.items()}
-        sums[run] = {key: np.sum([each[key] for each in records.values()], axis=0) for key in SUMS}
-    first = {part.task: next(iter(jobs.values())) for part in study.parts}
-    degraded = {part.task: _degraded(part, first[part.task], workdir) for part in study.parts}
+    for cell, evaluation in evaluations:
+        run, images = (cell.task, cell.configuration.name, cell.seed), evaluation["images"]
+        if run in kept.scores:
+            continue
+        scores[run] = {name: {key: each[key] for key in SCORES} for name, each in images.items()}
+        sums[run] = {key: np.sum([each[key] for each in images.values()], axis=0) for key in SUMS}
+    job = next(iter(jobs.values()))  # all have the same test images
+    degraded = {part.task: _degraded(part, job, workdir) for part in study.parts}
     theory = {
-        part.task: _theory(study, part, first[part.task], network)
-        for part in study.parts
-        if (network := workdir / "cells" / plain_cell(study, part).name) and _trained(network)
+        cell.task: _theory(study, cell.part, job, workdir / "cells" / cell.name)
+        for cell, _ in evaluations
+        if _tells_theory(cell, study) and cell.task not in kept.theory
     }
     groups = len({(task, seed) for task, _, seed in scores})
     return Finished(study, Runs(scores, sums, theory | kept.theory), degraded, groups)
 
 
-def plain_cell(study: Study, part: Part) -> StudyCell:
-    """Return the run of MSE and the first seed."""
-    return next(c for c in plan(study) if c.task == part.task)
-
-
-def _trained(folder: Path) -> bool:
-    return (folder / "evaluation.json").exists()
-
-
 def _theory(study: Study, part: Part, job: Job, folder: Path) -> Theory:
-    """Return what the theory says with the uncertainty that answers of MSE leave."""
+    """Return what the theory says, with the uncertainty that answers of MSE leave."""
     scoring = part.scoring
     scenes = read_scenes(Path(job["paths"]["test"]), job["cell"]["names"], scoring)
     made = answers_of(load(folder), scenes, scoring)
@@ -212,8 +191,7 @@ def _theory(study: Study, part: Part, job: Job, folder: Path) -> Theory:
     said = {}
     for configuration in study.configurations[1:]:
         noise = np.zeros_like(pixels.mean)
-        settings = {**part.settings, **configuration.changes}
-        if text := settings.get("label_noise"):
+        if text := {**part.settings, **configuration.changes}.get("label_noise"):
             gain, read_noise = sensor_of(str(text))
             noise = gain * pixels.mean + read_noise**2
         moved = shifts.answers(configuration, pixels.mean, pixels.variance, noise)
@@ -221,19 +199,20 @@ def _theory(study: Study, part: Part, job: Job, folder: Path) -> Theory:
             said[configuration.name] = pixels.by_level(moved) * visible
     along = shifts.best(scoring.linear, pixels.mean, pixels.variance)
     count = pixels.count.sum(axis=1)
-    dark = pixels.by_level(along) * visible * count
-    step = float(shifts.mean_of_bins(dark, count, *shifts.BANDS["dark"]))
-    scores = [dark_psnr(made, scenes, scoring, times * along) for times in ALONG]
-    still = scores[ALONG.index(0)]
-    gains = [(t * step, score - still) for t, score in zip(ALONG, scores, strict=True)]
+    dark = shifts.mean_of_bins(
+        pixels.by_level(along) * visible * count, count, *shifts.BANDS["dark"]
+    )
+    psnr = [dark_psnr(made, scenes, scoring, times * along) for times in ALONG]
+    still = psnr[ALONG.index(0)]
+    gains = [(times * float(dark), each - still) for times, each in zip(ALONG, psnr, strict=True)]
     return Theory(said, gains)
 
 
-def _degraded(part: Part, job: Job, workdir: Path) -> dict[str, LightRecord]:
+def _degraded(part: Part, job: Job, workdir: Path) -> LightRecords:
     """Return the records of the degraded images, which are kept in the work folder."""
     path = workdir / f"degraded-{part.task}.json"
     if not path.exists():
         scenes = read_scenes(Path(job["paths"]["test"]), job["cell"]["names"], part.scoring)
         records = measure(None, scenes, part.scoring)
         write_atomically(path, json.dumps(records).encode())
-    return cast(dict[str, LightRecord], read_json(path))
+    return read_json(path)

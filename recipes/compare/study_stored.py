@@ -30,37 +30,27 @@ SCORES: dict[Score, str] = {
 }
 SUMS: tuple[Sums, ...] = ("count", "squared", "signed")
 RUN = ("task", "configuration", "seed")
-Run: TypeAlias = tuple[str, str, int]
+Run: TypeAlias = tuple[str, str, int]  # as in `RUN`
 
 
 @dataclass(frozen=True)
 class Theory:
-    """What the answers of a network tell that was trained with MSE.
+    """What the answers of a network tell that was trained with MSE."""
 
-    Attributes:
-        shifts: From the name of a loss to the shift that the theory says, `(bins,)`, in grey levels
-            of 255; a loss of which it says nothing is left out.
-        moved: Shifts of dark pixels in grey levels of 255, and what they gain in dB after sRGB, of
-            the same answers moved along the shift that is best after sRGB.
-    """
-
+    # The shift that the theory says of a loss, `(bins,)`, in grey levels of 255, where it says one.
     shifts: dict[str, np.ndarray]
+    # Shifts of dark pixels in grey levels of 255, and what they gain in dB after sRGB, of the same
+    # answers moved along the shift that is best after sRGB.
     moved: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Runs:
-    """What there is of a study.
+    """What there is of the runs of a study."""
 
-    Attributes:
-        scores: From task, loss and seed to the scores of each image.
-        sums: From the same to sums over all images by grey level, `(bins,)`.
-        theory: From the task.
-    """
-
-    scores: dict[Run, dict[str, dict[Score, float]]] = field(default_factory=dict)
-    sums: dict[Run, dict[Sums, np.ndarray]] = field(default_factory=dict)
-    theory: dict[str, Theory] = field(default_factory=dict)
+    scores: dict[Run, dict[str, dict[Score, float]]] = field(default_factory=dict)  # of each image
+    sums: dict[Run, dict[Sums, np.ndarray]] = field(default_factory=dict)  # over all, `(bins,)`
+    theory: dict[str, Theory] = field(default_factory=dict)  # by task
 
 
 def write(runs: Runs, folder: Path) -> None:

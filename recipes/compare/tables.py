@@ -2,30 +2,24 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from recipes.compare.paper import METRICS as PAPER_METRICS
 from recipes.compare.paper import PaperTable
 from recipes.compare.plan import NAMES
+from recipes.compare.records import Records
 from recipes.compare.results import Metric, Results
 
 Rows = list[list[str]]
 Bold = Callable[[str], str]
 
 
-def markdown_bold(text: str) -> str:
-    """Return text in bold."""
-    return f"**{text}**"
+markdown_bold: Bold = "**{}**".format
+latex_bold: Bold = r"\textbf{{{}}}".format
 
 
-def latex_bold(text: str) -> str:
-    """Return text in bold."""
-    return rf"\textbf{{{text}}}"
-
-
-def markdown(header: Sequence[str], rows: Rows) -> str:
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
@@ -53,16 +47,13 @@ def latex(header: Sequence[str], rows: Rows, caption: str) -> str:
 
 def escaped(text: str) -> str:
     """Return text in which the special characters of LaTeX are printed."""
-    for character in "&%$#_{}":
-        text = text.replace(character, "\\" + character)
-    return text
+    return text.translate({ord(character): f"\\{character}" for character in "&%$#_{}"})
 
 
 def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows as CSV."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([header, *rows])
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
     return text.getvalue()
 
 
@@ -71,28 +62,19 @@ def paper_layout(
 ) -> Rows:
     """Return the rows of the paper's Tables 2 to 5: a line per image and one for the mean.
 
-    Args:
-        columns: From a network to its scores, `(images, metrics)`.
-        images: Names of the lines.
-        metrics: What the cells hold, with slashes between.
-        bold: Marks the best of a line, for each metric; all of them where several are equal as
-            printed.
+    A column has the scores `(images, metrics)` of a network, with slashes between. `bold` marks the
+    best of a line, for each metric; all of them where several are equal as printed.
     """
-    everything = {name: np.vstack([v, v.mean(axis=0)]) for name, v in columns.items()}
+    scores = np.stack([np.vstack([each, each.mean(axis=0)]) for each in columns.values()], axis=-1)
     rows = []
-    for line, image in enumerate([*images, "mean"]):
-        best = [
-            (max if m.higher_is_better else min)(
-                (m.text(values[line, k]) for values in everything.values()), key=float
-            )
-            for k, m in enumerate(metrics)
-        ]
-        row = [image]
-        for values in everything.values():
-            texts = [m.text(values[line, k]) for k, m in enumerate(metrics)]
-            marked = [bold(t) if t == b else t for t, b in zip(texts, best, strict=True)]
-            row.append("/".join(marked))
-        rows.append(row)
+    for image, line in zip([*images, "mean"], scores, strict=True):
+        cells: Rows = [[] for _ in columns]
+        for metric, values in zip(metrics, line, strict=True):
+            texts = [metric.text(value) for value in values]
+            best = (max if metric.higher_is_better else min)(texts, key=float)
+            for cell, text in zip(cells, texts, strict=True):
+                cell.append(bold(text) if text == best else text)
+        rows.append([image, *("/".join(cell) for cell in cells)])
     return rows
 
 
@@ -109,29 +91,19 @@ def our_columns(
     }
 
 
-def baseline_column(results: Results, task: str, metrics: Sequence[Metric]) -> np.ndarray:
-    """Return the scores of the degraded images, `(images, metrics)`."""
-    records = results.baselines[task].values()
-    return np.array([[m.of(record) for m in metrics] for record in records])
+def column(records: Records, metrics: Sequence[Metric]) -> np.ndarray:
+    """Return the scores of images, `(images, metrics)`."""
+    return np.array([[metric.of(record) for metric in metrics] for record in records.values()])
 
 
 def papers_cells(table: PaperTable, losses: Sequence[str], images: Sequence[str]) -> Rows:
     """Return the paper's own cells, as printed, with the mean; and the authors' network."""
     rows = [[image, *(table.cells[loss][n] for loss in losses)] for n, image in enumerate(images)]
-    rows.append(["mean", *(mean_cell(table, loss) for loss in losses)])
+    means = [table.values(loss).mean(axis=0) for loss in losses]
+    rows.append(["mean", *("/".join(f"{value:.5f}" for value in mean) for mean in means)])
     if "psnr" in table.published:
         psnr = table.published["psnr"]
         mean = next(iter(table.published["means"].values()))
         texts = [*(f"{value:.2f}" for value in psnr), f"{mean[0]:.2f}/{mean[1]:.4f}"]
         rows = [[*row, text] for row, text in zip(rows, texts, strict=True)]
     return rows
-
-
-def mean_cell(table: PaperTable, loss: str) -> str:
-    """Return the mean of a column of the paper, printed as its cells are."""
-    return "/".join(f"{value:.5f}" for value in table.values(loss).mean(axis=0))
-
-
-def paper_index(metric: Metric) -> int:
-    """Return where the paper's cells hold a metric."""
-    return PAPER_METRICS.index(metric.name.lower())

@@ -51,8 +51,7 @@ def columns(
         task = parse(f"x{scale}" if scale > 1 else preset.tasks[0])
         models: dict[str, str | None] = {f"bicubic {task}": None} if scale > 1 else {}
         for name, model in (models | {Path(weight).name: weight}).items():
-            records = measure(model, images, task).values()
-            scores[name] = np.array([[m.of(record) for m in found] for record in records])
+            scores[name] = tables.column(measure(model, images, task), found)
     return scores
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from recipes.compare.grey_levels import BINS
+from recipes.compare.grey_levels import BINS, bins_of
 from recipes.compare.light import Scoring, cut, degrade, encoded, record, restore
 
 VALUES = 32  # kinds by grey value
@@ -21,17 +21,11 @@ KINDS = VALUES * (len(EDGES) + 1)
 
 @dataclass(frozen=True)
 class Uncertain:
-    """The kinds of pixels, in the units of what was learned.
+    """The kinds of pixels, in the units of what was learned."""
 
-    Attributes:
-        mean: Of the labels of each kind, `(kinds,)`.
-        variance: Of the same.
-        count: Pixels by the grey level of the label after sRGB and by kind, `(bins, kinds)`.
-    """
-
-    mean: np.ndarray
+    mean: np.ndarray  # of the labels of each kind, `(kinds,)`
     variance: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # pixels by grey level of the label after sRGB and kind, `(bins, kinds)`
 
     def by_level(self, values: np.ndarray) -> np.ndarray:
         """Return the mean at each grey level of values by kind; 0 where there are no pixels."""
@@ -66,20 +60,14 @@ def answers_of(
 def uncertain(
     answers: dict[str, np.ndarray], scenes: dict[str, np.ndarray], scoring: Scoring
 ) -> Uncertain:
-    """Return what the labels of each kind of pixel are.
-
-    Args:
-        answers: Of a network that was trained with MSE, by name.
-        scenes: The labels, by name.
-        scoring: How they are degraded and scored.
-    """
+    """Return what the labels (the scenes) of each kind of pixel are, by the answers of MSE."""
     number, total, squares = (np.zeros(KINDS) for _ in range(3))
     count = np.zeros((BINS, KINDS))
     for name, label in scenes.items():
         kind = cut(kinds_of(answers[name], scoring.linear)[..., None], scoring).ravel()
         values = cut(label, scoring).ravel()
         seen = encoded(values) if scoring.linear else values
-        bins = np.minimum((seen * BINS).astype(int), BINS - 1)
+        bins = bins_of(seen)
         number += np.bincount(kind, minlength=KINDS)
         total += np.bincount(kind, values, KINDS)
         squares += np.bincount(kind, values**2, KINDS)
@@ -94,14 +82,7 @@ def dark_psnr(
     scoring: Scoring,
     shift: np.ndarray,
 ) -> float:
-    """Return the mean PSNR of dark pixels, after sRGB, of answers that are moved by kind.
-
-    Args:
-        answers: See `uncertain`.
-        scenes: See `uncertain`.
-        scoring: See `uncertain`.
-        shift: Of each kind, `(kinds,)`.
-    """
+    """Return the mean PSNR of dark pixels, after sRGB, of answers with a shift for each kind."""
     found = []
     for name, label in scenes.items():
         moved = answers[name] + shift[kinds_of(answers[name], scoring.linear)][..., None]

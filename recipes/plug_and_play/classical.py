@@ -5,7 +5,7 @@ deblurring, GAP-TV of compressed sensing) and back-projection. BM3D is left out 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from types import ModuleType
 
@@ -19,41 +19,28 @@ from zoo.plug_and_play.denoisers import Denoiser
 
 BANDS_AT_ONCE = 31  # of a cube that go through a denoiser for any number together
 Run = Callable[[Settings], np.ndarray]
+Values = tuple[float, ...]  # that a setting may have
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Measurements of pictures of one size.
+    """Measurements of pictures of one size."""
 
-    Attributes:
-        name: Of the task, of `recipes.plug_and_play.degraded.TASKS`.
-        task: The task.
-        measured: `(batch, ...)`, in image units.
-        kernel: Of deblur.
-        noise: Of the measurement, in image units.
-    """
-
-    name: str
+    name: str  # of the task, of `recipes.plug_and_play.degraded.TASKS`
     task: Task
-    measured: np.ndarray
-    kernel: np.ndarray
-    noise: float
+    measured: np.ndarray  # `(batch, ...)`, in image units
+    kernel: np.ndarray  # of deblur
+    noise: float  # of the measurement, in image units
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to restore.
+    """A way to restore."""
 
-    Attributes:
-        prepare: Of a problem; returns what makes pictures `(batch, height, width, bands)` of
-            settings.
-        begin: Settings where the search begins.
-        ladders: Values that each of them may have.
-    """
-
+    # Of a problem: returns what makes pictures `(batch, height, width, bands)` of settings.
     prepare: Callable[[Problem], Run]
-    begin: Settings
-    ladders: Ladders
+    begin: Settings  # where the search begins
+    ladders: Ladders  # values that each of them may have
 
 
 def restore(method: Method, problem: Problem, settings: Settings | None = None) -> np.ndarray:
@@ -61,11 +48,14 @@ def restore(method: Method, problem: Problem, settings: Settings | None = None) 
     return method.prepare(problem)(method.begin if settings is None else settings)
 
 
-def iterations(denoiser: Denoiser, begin: Settings, ladders: Ladders, *, augment: bool) -> Method:
+def iterations(
+    denoiser: Denoiser, schedule: Schedule, ladders: Ladders, *, augment: bool
+) -> Method:
     """Return plug-and-play with a denoiser, whose settings are a `Schedule`'s and two more.
 
     `method` is that of the solver; `returns` is which of its two pictures is taken, x or v.
     """
+    begin = {"returns": "v", "method": "admm", **asdict(schedule)}
 
     def prepare(problem: Problem) -> Run:
         @cache
@@ -87,7 +77,7 @@ def iterations(denoiser: Denoiser, begin: Settings, ladders: Ladders, *, augment
 
         return run
 
-    return Method(prepare, begin, ladders)
+    return Method(prepare, {name: begin[name] for name in ladders}, ladders)
 
 
 def network(denoiser: Denoiser, task: str, schedule: Schedule) -> Method:
@@ -100,23 +90,19 @@ def network(denoiser: Denoiser, task: str, schedule: Schedule) -> Method:
         grey = in_grey_levels(schedule.first)
         levels = _levels(*(round(factor * grey, 3) for factor in (0.8, 0.9, 1.0, 1.1, 1.2)))
         return Method(partial(_one_step, denoiser), {"level": schedule.first}, {"level": levels})
-    begin = {
-        "returns": "v",
-        "lam": schedule.lam,
-        "last": schedule.last,
-        "first": schedule.first,
-        "method": "admm",
-        "iterations": schedule.iterations,
-    }
-    ladders = {
-        "returns": ("x", "v"),
-        "lam": _ladder(schedule.lam, 2, 6),
-        "last": _around(schedule.last, _levels(0.5, 1, 2, 3.5, 7, 10, 15, 25)),
-        "first": _around(schedule.first, _levels(10, 20, 50, 80)),
-        "method": ("admm", "hqs"),
-        "iterations": (schedule.iterations,),
-    }
-    return iterations(denoiser, begin, ladders, augment=True)
+    return iterations(
+        denoiser,
+        schedule,
+        {
+            "returns": ("x", "v"),
+            "lam": _ladder(schedule.lam, 2, 6),
+            "last": _around(schedule.last, _levels(0.5, 1, 2, 3.5, 7, 10, 15, 25)),
+            "first": _around(schedule.first, _levels(10, 20, 50, 80)),
+            "method": ("admm", "hqs"),
+            "iterations": (schedule.iterations,),
+        },
+        augment=True,
+    )
 
 
 def _one_step(denoiser: Denoiser, problem: Problem) -> Run:
@@ -135,101 +121,30 @@ def classical(task: str) -> dict[str, Method]:
     Raises:
         ImportError: if scikit-image is not installed.
     """
+    _restoration()
+    return ({} if task == "denoise" else {"TV": _TV}) | _CLASSICAL.get(task, {})
+
+
+def _restoration() -> ModuleType:
     try:
         from skimage import restoration
     except ImportError:
         raise ImportError("classical baselines need scikit-image: pip install it") from None
-    if task == "denoise":
-        return _of_noise(restoration)
-    found: dict[str, Method] = {"TV": _TV}
-    if task == "deblur":
-        found["Wiener"] = Method(
-            partial(_one_by_one, partial(_wiener, restoration)),
-            {"balance": 1e-3},
-            {"balance": _ladder(1e-3, 10**0.25, 16)},
-        )
-        found["Richardson-Lucy"] = Method(
-            partial(_one_by_one, partial(_richardson_lucy, restoration)),
-            {"iterations": 30},
-            {"iterations": (5, 10, 20, 30, 50, 80, 130, 200)},
-        )
-    elif task in ("sr", "bicubic"):
-        # From the bicubic enlargement on, which it is without a step.
-        found["back-projection"] = Method(
-            _back_projection, {"steps": 0}, {"steps": (0, 1, 2, 3, 5, 10, 20, 40)}
-        )
-    elif task in ("inpaint", "stripes"):
-        found["biharmonic"] = Method(
-            partial(_one_by_one, partial(_biharmonic, restoration)), {}, {}
-        )
-    return found
+    return restoration
 
 
-def _of_noise(restoration: ModuleType) -> dict[str, Method]:
-    return {
-        "TV": Method(
-            partial(_one_by_one, partial(_total_variation, restoration)),
-            {"weight": 1.0},
-            {"weight": (0.4, 0.5, 0.6, 0.8, 1.0, 1.3)},
-        ),
-        "non-local means": Method(
-            partial(_one_by_one, partial(_non_local_means, restoration)),
-            # The parameters of scikit-image's own example for a known level of the noise.
-            {"h": 0.6, "patch": 5, "distance": 6},
-            {
-                "h": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-                "patch": (3, 5, 7),
-                "distance": (6, 10, 15),
-            },
-        ),
-    }
-
-
-def _ladder(middle: float, ratio: float, steps: int) -> tuple[float, ...]:
+def _ladder(middle: float, ratio: float, steps: int) -> Values:
     """Return values that rise by a ratio, so many on either side of the middle one."""
     rungs = (middle * ratio**step for step in range(-steps, steps + 1))
     return tuple(middle if rung == middle else float(f"{rung:.3g}") for rung in rungs)
 
 
-def _levels(*grey: float) -> tuple[float, ...]:
+def _levels(*grey: float) -> Values:
     return tuple(in_image_units(level) for level in grey)
 
 
-def _around(value: float, others: tuple[float, ...]) -> tuple[float, ...]:
+def _around(value: float, others: Values) -> Values:
     return tuple(sorted({value, *others}))
-
-
-# Its own iterations are cheap, so that it may have more of them than a network gets.
-_TV = iterations(
-    total_variation(),
-    {
-        "returns": "v",
-        "lam": 0.23,
-        "last": in_image_units(2),
-        "first": in_image_units(20),
-        "method": "admm",
-        "iterations": 24,
-    },
-    {
-        "returns": ("x", "v"),
-        "lam": _ladder(0.23, 2, 10),
-        "last": _levels(0.25, 0.5, 1, 2, 4, 8, 16, 32),
-        "first": _levels(2, 5, 10, 20, 40, 80, 160),
-        "method": ("admm", "hqs"),
-        "iterations": (24, 60, 120),
-    },
-    augment=False,
-)
-
-
-def _one_by_one(restore: Callable[..., np.ndarray], problem: Problem) -> Run:
-    """Run a function of `(picture, problem, settings)` on each picture of the batch."""
-
-    def run(settings: Settings) -> np.ndarray:
-        pictures = [restore(each, problem, settings) for each in problem.measured]
-        return np.stack(pictures).astype(np.float32)
-
-    return run
 
 
 def _by_band(picture: np.ndarray, restore: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -237,18 +152,14 @@ def _by_band(picture: np.ndarray, restore: Callable[[np.ndarray], np.ndarray]) -
     return np.stack(bands, axis=-1)
 
 
-def _total_variation(
-    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
-) -> np.ndarray:
+def _total_variation(picture: np.ndarray, problem: Problem, settings: Settings) -> np.ndarray:
     weight = settings["weight"] * problem.noise
-    found: np.ndarray = restoration.denoise_tv_chambolle(picture, weight, channel_axis=-1)
+    found: np.ndarray = _restoration().denoise_tv_chambolle(picture, weight, channel_axis=-1)
     return found
 
 
-def _non_local_means(
-    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
-) -> np.ndarray:
-    found = restoration.denoise_nl_means(
+def _non_local_means(picture: np.ndarray, problem: Problem, settings: Settings) -> np.ndarray:
+    found = _restoration().denoise_nl_means(
         picture,
         settings["patch"],
         settings["distance"],
@@ -259,37 +170,29 @@ def _non_local_means(
     return np.reshape(found, picture.shape)  # which drops the axis of a single channel
 
 
-def _wiener(
-    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
-) -> np.ndarray:
+def _wiener(picture: np.ndarray, problem: Problem, settings: Settings) -> np.ndarray:
     # As `Blur` has it: the kernel's middle at half its size.
-    return _by_band(
-        picture,
-        lambda band: restoration.wiener(band, problem.kernel, settings["balance"], clip=False),
-    )
+    wiener, kernel = _restoration().wiener, problem.kernel
+    return _by_band(picture, lambda band: wiener(band, kernel, settings["balance"], clip=False))
 
 
-def _richardson_lucy(
-    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
-) -> np.ndarray:
+def _richardson_lucy(picture: np.ndarray, problem: Problem, settings: Settings) -> np.ndarray:
     # An even kernel gets a row and a column of zeros, so that its middle stays where it is.
     odd = np.pad(problem.kernel, [(0, 1 - side % 2) for side in problem.kernel.shape])
     edge = 5 * max(odd.shape)  # scikit-image's borders are black, ours wrap around
 
     def sharpen(band: np.ndarray) -> np.ndarray:
         wide = np.pad(np.maximum(band, 0), edge, "wrap")
-        found: np.ndarray = restoration.richardson_lucy(wide, odd, settings["iterations"])
+        found: np.ndarray = _restoration().richardson_lucy(wide, odd, settings["iterations"])
         return found[edge:-edge, edge:-edge]
 
     return _by_band(picture, sharpen)
 
 
-def _biharmonic(
-    restoration: ModuleType, picture: np.ndarray, problem: Problem, settings: Settings
-) -> np.ndarray:
+def _biharmonic(picture: np.ndarray, problem: Problem, settings: Settings) -> np.ndarray:
     known = np.broadcast_to(problem.task.mask, picture.shape)  # type: ignore[attr-defined]
     bands = [
-        restoration.inpaint_biharmonic(picture[..., band], known[..., band] == 0)
+        _restoration().inpaint_biharmonic(picture[..., band], known[..., band] == 0)
         for band in range(picture.shape[-1])
     ]
     return np.stack(bands, axis=-1)
@@ -309,3 +212,70 @@ def _back_projection(problem: Problem) -> Run:
         return np.asarray(convert_to_numpy(picture))
 
     return run
+
+
+def _one_by_one(
+    restore: Callable[[np.ndarray, Problem, Settings], np.ndarray],
+    begin: Settings,
+    ladders: Ladders,
+) -> Method:
+    """Return a method that restores each picture of the batch."""
+
+    def prepare(problem: Problem) -> Run:
+        def run(settings: Settings) -> np.ndarray:
+            pictures = [restore(each, problem, settings) for each in problem.measured]
+            return np.stack(pictures).astype(np.float32)
+
+        return run
+
+    return Method(prepare, begin, ladders)
+
+
+# Its own iterations are cheap, so that it may have more of them than a network gets.
+_TV = iterations(
+    total_variation(),
+    Schedule(in_image_units(20), in_image_units(2), 24, 0.23),
+    {
+        "returns": ("x", "v"),
+        "lam": _ladder(0.23, 2, 10),
+        "last": _levels(0.25, 0.5, 1, 2, 4, 8, 16, 32),
+        "first": _levels(2, 5, 10, 20, 40, 80, 160),
+        "method": ("admm", "hqs"),
+        "iterations": (24, 60, 120),
+    },
+    augment=False,
+)
+_BACK_PROJECTION = Method(
+    # From the bicubic enlargement on, which it is without a step.
+    _back_projection,
+    {"steps": 0},
+    {"steps": (0, 1, 2, 3, 5, 10, 20, 40)},
+)
+_BIHARMONIC = _one_by_one(_biharmonic, {}, {})
+_CLASSICAL = {
+    "denoise": {
+        "TV": _one_by_one(
+            _total_variation, {"weight": 1.0}, {"weight": (0.4, 0.5, 0.6, 0.8, 1.0, 1.3)}
+        ),
+        "non-local means": _one_by_one(
+            _non_local_means,
+            # The parameters of scikit-image's own example for a known level of the noise.
+            {"h": 0.6, "patch": 5, "distance": 6},
+            {
+                "h": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+                "patch": (3, 5, 7),
+                "distance": (6, 10, 15),
+            },
+        ),
+    },
+    "deblur": {
+        "Wiener": _one_by_one(_wiener, {"balance": 1e-3}, {"balance": _ladder(1e-3, 10**0.25, 16)}),
+        "Richardson-Lucy": _one_by_one(
+            _richardson_lucy, {"iterations": 30}, {"iterations": (5, 10, 20, 30, 50, 80, 130, 200)}
+        ),
+    },
+    "sr": {"back-projection": _BACK_PROJECTION},
+    "bicubic": {"back-projection": _BACK_PROJECTION},
+    "inpaint": {"biharmonic": _BIHARMONIC},
+    "stripes": {"biharmonic": _BIHARMONIC},
+}

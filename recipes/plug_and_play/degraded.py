@@ -15,18 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from keras.ops import convert_to_numpy
 
+from zoo import plug_and_play as tasks
 from zoo.pictures.images import ImageError
-from zoo.plug_and_play import (
-    BicubicSuperResolution,
-    Blur,
-    CompressedSensing,
-    Denoising,
-    Inpainting,
-    Schedule,
-    SpectralResponse,
-    SuperResolution,
-    Task,
-)
+from zoo.plug_and_play import Schedule, Task
 
 # First and last level, and lam: those of the authors (their playground for deblur
 # and sr, with the eight turns) where they have the task; `bicubic` and `spectral` are as `sr`.
@@ -52,29 +43,17 @@ def gaussian_kernel(size: int = 8, sigma: float = 3.0) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)  # arrays have no one equality
 class Options:
-    """What a task leaves open.
+    """What a task leaves open."""
 
-    Attributes:
-        scale: Of sr and bicubic.
-        missing: Share of the pixels that inpaint misses.
-        striped: Share of the bands in which stripes miss columns.
-        noise: Of the measurement, in image units.
-        kernel: Of deblur and sr.
-        mask: Of inpaint, stripes and cassi, instead of a random one.
-        seed: Of masks and noise.
-        step: Columns between bands on the sensor of cassi.
-        bands: Of the picture, for cassi.
-    """
-
-    scale: int = 2
-    missing: float = 0.3
-    striped: float = 0.5
-    noise: float = 0.0
-    kernel: np.ndarray = field(default_factory=gaussian_kernel)
-    mask: np.ndarray | None = None
-    seed: int = 0
-    step: int = 2
-    bands: int = 0
+    scale: int = 2  # of sr and bicubic
+    missing: float = 0.3  # share of the pixels that inpaint misses
+    striped: float = 0.5  # share of the bands in which stripes miss columns
+    noise: float = 0.0  # of the measurement, in image units
+    kernel: np.ndarray = field(default_factory=gaussian_kernel)  # of deblur and sr
+    mask: np.ndarray | None = None  # of inpaint, stripes and cassi, instead of a random one
+    seed: int = 0  # of masks and noise
+    step: int = 2  # columns between bands on the sensor of cassi
+    bands: int = 0  # of the picture, for cassi and spectral
 
 
 def make_task(name: str, shape: tuple[int, int, int], options: Options) -> Task:
@@ -85,21 +64,21 @@ def make_task(name: str, shape: tuple[int, int, int], options: Options) -> Task:
     """
     rng = np.random.default_rng(options.seed)
     if name == "denoise":
-        return Denoising()
+        return tasks.Denoising()
     if name == "deblur":
-        return Blur(options.kernel)
+        return tasks.Blur(options.kernel)
     if name == "sr":
-        return SuperResolution(options.kernel, options.scale)
+        return tasks.SuperResolution(options.kernel, options.scale)
     if name == "bicubic":
-        return BicubicSuperResolution(shape[:2], options.scale)
+        return tasks.BicubicSuperResolution(shape[:2], options.scale)
     if name in ("inpaint", "stripes"):
         known = _random_mask(name, shape, options, rng) if options.mask is None else options.mask
-        return Inpainting(known)
+        return tasks.Inpainting(known)
     if name == "cassi":
         aperture = rng.random(shape[:2]) < 0.5 if options.mask is None else options.mask
-        return CompressedSensing(aperture, shape[2], options.step)
+        return tasks.CompressedSensing(aperture, shape[2], options.step)
     if name == "spectral":
-        return SpectralResponse(rgb_response(shape[2]))
+        return tasks.SpectralResponse(rgb_response(shape[2]))
     raise ValueError(f"task must be one of {', '.join(TASKS)}. Received: {name!r}")
 
 
@@ -120,7 +99,7 @@ def picture_shape(name: str, measured: tuple[int, ...], options: Options) -> tup
     return height, width, bands
 
 
-def schedule_of(name: str, noise: float, iterations: int | None = None) -> Schedule:
+def schedule_of(name: str, noise: float) -> Schedule:
     """Return the schedule of a task; denoising is one step at the level of the noise.
 
     Raises:
@@ -129,19 +108,15 @@ def schedule_of(name: str, noise: float, iterations: int | None = None) -> Sched
     if name == "denoise":
         if noise <= 0:
             raise ValueError("denoise must be told the level of the noise by --noise")
-        return Schedule(noise, noise, iterations or 1, noise=noise)
+        return Schedule(noise, noise, 1, noise=noise)
     first, last, lam = SCHEDULES[name]
-    return Schedule(first, last, iterations or ITERATIONS, lam, noise)
+    return Schedule(first, last, ITERATIONS, lam, noise)
 
 
 def simulate(name: str, truth: np.ndarray, options: Options) -> tuple[Task, np.ndarray, np.ndarray]:
     """Return a task, its measurement of a picture with an axis for the batch, and the truth.
 
-    Args:
-        name: Of the task.
-        truth: `(height, width, bands)`; super-resolution drops the rows and columns that exceed a
-            multiple of the scale.
-        options: Of the task.
+    Super-resolution drops the rows and columns that exceed a multiple of the scale.
 
     Raises:
         ValueError: as `make_task`.

@@ -16,15 +16,7 @@ def figure(
     truth: np.ndarray | None,
     found: Restored,
 ) -> plots.Figure:
-    """Return the figure.
-
-    Args:
-        volume: What was read, for its wavelengths.
-        measured: `(height, width, bands)`.
-        restored: The same of the picture.
-        truth: The same, or None.
-        found: What the iterations did.
-    """
+    """Return the figure; pictures are `(height, width, bands)`, the volume has the wavelengths."""
     page = plots.page(12, 7)
     pictures = {"input": measured, "restored": restored}
     if truth is not None:

@@ -1,6 +1,7 @@
 """A JSON file that grows cell by cell, and from which a command that was stopped goes on."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypedDict, TypeVar
 
@@ -31,11 +32,9 @@ class Tuned(TypedDict):
 
 
 class Record(Generic[Cell]):
-    """Cells by their keys, beside the options that they were made with.
+    """Cells by their keys, beside the options of the command that they were made with.
 
-    Args:
-        path: Of the file; what it holds already is taken over.
-        options: Of the command; None: those of the file, which must be there.
+    What the file holds already is taken over; without options it must be there, and has them.
 
     Raises:
         ValueError: if the file was made with other options, or is no such record.
@@ -61,13 +60,10 @@ class Record(Generic[Cell]):
 
     def _read(self) -> Made:
         """Take over the cells of the file; return its options."""
-        try:
+        with suppress(ValueError, KeyError, TypeError):
             content = json.loads(self.path.read_text())
-            made, cells = content["options"], content["cells"]
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{self.path} is not a record of this command") from None
-        if not (isinstance(made, dict) and isinstance(cells, dict)):
-            raise ValueError(f"{self.path} is not a record of this command")
-        self.cells = cells
-        options: Made = content["options"]
-        return options
+            options: Made = content["options"]
+            self.cells = content["cells"]
+            if isinstance(options, dict) and isinstance(self.cells, dict):
+                return options
+        raise ValueError(f"{self.path} is not a record of this command")

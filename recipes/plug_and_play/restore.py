@@ -29,7 +29,6 @@ from recipes.plug_and_play.classical import BANDS_AT_ONCE, Problem, classical, r
 from recipes.plug_and_play.degraded import (
     TASKS,
     Options,
-    gaussian_kernel,
     make_task,
     picture_shape,
     schedule_of,
@@ -78,7 +77,7 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
         method=options.method or tuned.get("method", "admm"),
         augment=options.augment,
         tolerance=options.tolerance,
-        truth=None if truth is None or padded is not measured else truth[None],
+        truth=None if truth is None else truth[None],
         group=BANDS_AT_ONCE,
         level=options.level,
     )
@@ -105,7 +104,7 @@ def restore_file(path: Path, options: argparse.Namespace) -> dict[str, dict[str,
 
 def _schedule(options: argparse.Namespace, tuned: Settings) -> Schedule:
     """Return what is given, else what was tuned, else the schedule of the task."""
-    schedule = schedule_of(options.task, options.noise, options.iterations)
+    schedule = schedule_of(options.task, options.noise)
     if "level" in tuned:
         schedule = replace(schedule, first=tuned["level"], last=tuned["level"])
     for name in ("first", "last", "lam", "iterations"):
@@ -135,16 +134,12 @@ def _prepared(
 
 
 def _chosen(options: argparse.Namespace) -> Options:
-    return Options(
-        scale=options.scale,
-        missing=options.missing,
-        noise=options.noise,
-        kernel=gaussian_kernel() if options.kernel is None else _array(options.kernel),
-        mask=None if options.mask is None else _array(options.mask),
-        seed=options.seed,
-        step=options.step,
-        bands=options.bands,
-    )
+    names = ("scale", "missing", "noise", "seed", "step", "bands")
+    given = {name: getattr(options, name) for name in names}
+    for name in ("kernel", "mask"):
+        if (path := getattr(options, name)) is not None:
+            given[name] = _array(path)
+    return Options(**given)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -17,16 +17,10 @@ GREY_NOISES = (0.5, 2.0)  # of a measurement, in grey levels of 255, as labels h
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table.
-
-    Attributes:
-        label: What is printed.
-        task: Of `recipes.plug_and_play.degraded.TASKS`.
-        options: Of the task.
-    """
+    """A line of the table."""
 
     label: str
-    task: str
+    task: str  # of `recipes.plug_and_play.degraded.TASKS`
     options: Options = field(default_factory=Options)
 
 
@@ -79,22 +73,16 @@ def nearest_row(task: str, options: Options) -> Row:
     if not rows:
         raise ValueError(f"{task} is not tuned: leave --settings out")
 
-    def distance(row: Row) -> tuple[float, ...]:
-        names = {"sr": ["scale"], "inpaint": ["missing"]}.get(task, [])
-        return tuple(
-            abs(getattr(row.options, name) - getattr(options, name)) for name in (*names, "noise")
-        )
+    names = [*{"sr": ["scale"], "inpaint": ["missing"]}.get(task, []), "noise"]
+
+    def distance(row: Row) -> list[float]:
+        return [abs(getattr(row.options, name) - getattr(options, name)) for name in names]
 
     return min(rows, key=distance)
 
 
 def settings_of(row: Row, denoiser: Denoiser, tuned: dict[str, Tuned]) -> dict[str, Settings]:
     """Return the settings of each method on a row: as they were tuned, or where a search begins.
-
-    Args:
-        row: Of the table.
-        denoiser: Of plug-and-play.
-        tuned: Cells of a file of `recipes.plug_and_play.tune`; none: not tuned.
 
     Raises:
         ValueError: if there are tuned settings, and not of this method.

@@ -10,17 +10,11 @@ Ladders = Mapping[str, tuple[Any, ...]]  # of each parameter, the values that it
 
 @dataclass(frozen=True)
 class Found:
-    """What a search ends with.
+    """What a search ends with."""
 
-    Attributes:
-        settings: The best that it saw.
-        score: Theirs.
-        tried: Settings that were scored.
-    """
-
-    settings: Settings
-    score: float
-    tried: int
+    settings: Settings  # the best that it saw
+    score: float  # theirs
+    tried: int  # settings that were scored
 
 
 def search(
@@ -33,12 +27,7 @@ def search(
 ) -> Found:
     """Return the settings from which no step to a neighbour raises the score.
 
-    Args:
-        score: Of settings; the higher the better.
-        ladders: Of every parameter; `begin` has its value of each.
-        begin: Where it starts.
-        least: Smaller gains are none.
-        tries: No new settings are scored after so many.
+    Gains smaller than `least` are none; no new settings are scored after so many tries.
 
     Raises:
         ValueError: if `begin` is not on the ladders.

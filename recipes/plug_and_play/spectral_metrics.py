@@ -9,15 +9,10 @@ from asykeras.metrics import psnr, ssim
 def scores(truth: np.ndarray, restored: np.ndarray) -> dict[str, float]:
     """Return MPSNR in dB, MSSIM and SAM in radians.
 
-    MPSNR and MSSIM are means over the bands; SSIM has the 7x7 window of scikit-image's default. SAM
-    is the mean angle between the spectra of a pixel; pixels that are black in either are left out.
-
-    Args:
-        truth: `(height, width, bands)` in [0, 1].
-        restored: The same shape; clipped to [0, 1] here.
-
-    Returns:
-        `{"mpsnr": ..., "mssim": ..., "sam": ...}`; SAM is NaN for one band.
+    Of cubes `(height, width, bands)` in [0, 1], to which the restored one is clipped. MPSNR and
+    MSSIM are means over the bands; SSIM has the 7x7 window of scikit-image's default. SAM is the
+    mean angle between the spectra of a pixel; pixels that are black in either are left out. It is
+    NaN for one band.
 
     Reference, of SAM: Kruse et al., "The spectral image processing system (SIPS)", Remote Sensing
     of Environment 44, 1993.

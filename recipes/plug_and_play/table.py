@@ -62,10 +62,7 @@ def _rounded(found: dict[str, float]) -> dict[str, float]:
 def table(cells: dict[str, Cell], denoiser: str, beside: dict[str, dict[str, Cell]]) -> str:
     """Return the means over the files as Markdown, a row for each that is finished.
 
-    Args:
-        cells: Of the denoiser, by `FILE/ROW`.
-        denoiser: Its name.
-        beside: Cells of other denoisers on the same files, by their names.
+    Cells are by `FILE/ROW`; `beside` are those of other denoisers on the same files, by name.
     """
     head = ["task", "files", "input", "classical, the best", f"plug-and-play, {denoiser}"]
     head += ["gain", "better on", *(f"plug-and-play, {name}" for name in beside)]
@@ -96,11 +93,10 @@ def main(parser: argparse.ArgumentParser) -> Work:
     """Add the options; return what is done with them."""
     add_inputs(parser)
     add_options(parser)
-    parser.add_argument(
-        "--settings", metavar="FILE", help="of recipes.plug_and_play.tune; default: not tuned"
-    )
+    add = parser.add_argument
+    add("--settings", metavar="FILE", help="of recipes.plug_and_play.tune; default: not tuned")
     text = "cells.json of other denoisers on the same files: their columns are added"
-    parser.add_argument("--beside", nargs="+", metavar="FILE", default=[], help=text)
+    add("--beside", nargs="+", metavar="FILE", default=[], help=text)
     return fill_table
 
 

@@ -11,12 +11,9 @@ from recipes.data.volumes import read_volume
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `read_truth` takes beside those of every command."""
-    parser.add_argument(
-        "--crop", type=int, default=0, help="side of the middle part that is taken; 0: all"
-    )
-    parser.add_argument(
-        "--bands", type=int, default=0, help="of a cube that are taken, evenly spread; 0: all"
-    )
+    add = parser.add_argument
+    add("--crop", type=int, default=0, help="side of the middle part that is taken; 0: all")
+    add("--bands", type=int, default=0, help="of a cube that are taken, evenly spread; 0: all")
 
 
 def read_truth(path: Path, options: argparse.Namespace) -> np.ndarray:

@@ -7,14 +7,14 @@ skips boxes goes over or under them, and one between rows turns once.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from pathlib import Path
 
 from zoo.app.command import Work, command
-from zoo.machine.files import write_atomically
+from zoo.machine.files import make_folder, write_atomically
 
 WIDTH, HEIGHT = 110, 48  # of a box
 STEP_X, STEP_Y = 136, 84  # from box to box
@@ -31,21 +31,13 @@ FILLS = {
 
 @dataclass(frozen=True)
 class Box:
-    """A box.
+    """A box."""
 
-    Attributes:
-        name: For arrows.
-        text: Its lines.
-        column: From 0; may be a fraction.
-        row: From 0.
-        kind: Of `FILLS`; a `"sum"` is a small circle.
-    """
-
-    name: str
-    text: Sequence[str]
-    column: float
+    name: str  # for arrows
+    text: str  # lines, with `|` between
+    kind: str  # of `FILLS`; a "sum" is a small circle
+    column: float  # from 0; may be a fraction
     row: float = 0
-    kind: str = "conv"
 
     @property
     def x(self) -> float:
@@ -65,14 +57,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow between two boxes.
+    """An arrow between two boxes, which are given by their names.
 
-    Attributes:
-        start: Name of a box.
-        end: Name of a box.
-        way: `"straight"`; `"over"` or `"under"` the boxes between them; `"drop"`, up or down where
-            both overlap; `"down"` and then sideways; `"side"`, sideways and then up or down; or
-            `"turn"`, out, back and down again, as a text goes on in the next line.
+    It goes `"straight"`; `"over"` or `"under"` the boxes between them; `"drop"`, up or down where
+    both overlap; `"down"` and then sideways; `"side"`, sideways and then up or down; or `"turn"`,
+    out, back and down again, as a text goes on in the next line.
     """
 
     start: str
@@ -80,33 +69,42 @@ class Arrow:
     way: str = "straight"
 
 
-def row(*boxes: tuple[str, str, str], at: float = 0, first: float = 0) -> list[Box]:
-    """Return boxes in a row: name, text with `|` between lines, kind."""
-    return [
-        Box(name, text.split("|"), first + number, at, kind)
-        for number, (name, text, kind) in enumerate(boxes)
-    ]
+Parts = list[Box | Arrow]
 
 
-def chain(*names: str) -> list[Arrow]:
+def row(*boxes: tuple[str, str, str], at: float = 0, first: float = 0) -> Parts:
+    """Return boxes in a row, each a name, text and kind, and arrows from each to the next."""
+    listed = [Box(*box, first + number, at) for number, box in enumerate(boxes)]
+    return [*listed, *chain(*(box.name for box in listed))]
+
+
+def chain(*names: str) -> Parts:
     """Return straight arrows from each to the next."""
     return [Arrow(a, b) for a, b in pairwise(names)]
 
 
-def _srcnn() -> tuple[list[Box], list[Arrow]]:
-    boxes = row(
+def level(number: int, width: int) -> Parts:
+    """Return a level of DPHSIR: on the left half the size, on the right double."""
+    down, up = f"e{number}", f"d{number}"
+    return [
+        Box(down, f"half the size|block, {width}", "block", 1 + 0.35 * number, number),
+        Box(up, f"double, join|block, {width}", "block", 4.9 - 0.35 * number, number),
+        Arrow(f"e{number - 1}", down, "drop"),
+        Arrow(down, up),
+        Arrow(up, f"d{number - 1}", "drop"),
+    ]
+
+
+NETWORKS: dict[str, Parts] = {
+    "srcnn": row(
         ("in", "image, enlarged|by bicubic", "image"),
         ("pad", "repeat border", "fixed"),
         ("c1", "conv 9x9, 64|ReLU", "conv"),
         ("c2", "conv 5x5, 32|ReLU", "conv"),
         ("c3", "conv 5x5, 1", "conv"),
         ("out", "restored", "image"),
-    )
-    return boxes, chain("in", "pad", "c1", "c2", "c3", "out")
-
-
-def _edsr() -> tuple[list[Box], list[Arrow]]:
-    boxes = [
+    ),
+    "edsr": [
         *row(
             ("in", "image", "image"),
             ("minus", "- mean", "fixed"),
@@ -115,6 +113,8 @@ def _edsr() -> tuple[list[Box], list[Arrow]]:
             ("conv", "conv 3x3, 64", "conv"),
             ("sum", "+", "sum"),
         ),
+        Arrow("head", "sum", "over"),
+        Arrow("sum", "up", "turn"),
         *row(
             ("up", "conv, pixel|shuffle (x4: twice)", "block"),
             ("tail", "conv 3x3, 3", "conv"),
@@ -131,33 +131,20 @@ def _edsr() -> tuple[list[Box], list[Arrow]]:
             ("bs", "+", "sum"),
             at=2.5,
         ),
-    ]
-    arrows = [
-        *chain("in", "minus", "head", "body", "conv", "sum"),
-        Arrow("head", "sum", "over"),
-        Arrow("sum", "up", "turn"),
-        *chain("up", "tail", "plus", "out"),
-        *chain("x", "b1", "b2", "b3", "bs"),
         Arrow("x", "bs", "over"),
-    ]
-    return boxes, arrows
-
-
-def _dncnn() -> tuple[list[Box], list[Arrow]]:
-    boxes = row(
-        ("in", "noisy image", "image"),
-        ("first", "conv 3x3, 64|ReLU", "conv"),
-        ("middle", "conv, BN, ReLU|15 or 18 times", "block"),
-        ("last", "conv 3x3", "conv"),
-        ("minus", "-", "sum"),
-        ("out", "restored", "image"),
-    )
-    arrows = chain("in", "first", "middle", "last", "minus", "out")
-    return boxes, [*arrows, Arrow("in", "minus", "over")]
-
-
-def _ffdnet() -> tuple[list[Box], list[Arrow]]:
-    boxes = [
+    ],
+    "dncnn": [
+        *row(
+            ("in", "noisy image", "image"),
+            ("first", "conv 3x3, 64|ReLU", "conv"),
+            ("middle", "conv, BN, ReLU|15 or 18 times", "block"),
+            ("last", "conv 3x3", "conv"),
+            ("minus", "-", "sum"),
+            ("out", "restored", "image"),
+        ),
+        Arrow("in", "minus", "over"),
+    ],
+    "ffdnet": [
         *row(
             ("in", "noisy image", "image"),
             ("down", "2x2 pixels|to channels", "fixed"),
@@ -167,45 +154,29 @@ def _ffdnet() -> tuple[list[Box], list[Arrow]]:
             ("up", "channels to|2x2 pixels", "fixed"),
             ("out", "restored", "image"),
         ),
-        Box("sigma", ["level of the noise"], 0, 1, "image"),
-        Box("plane", ["plane of", "half the size"], 1, 1, "fixed"),
-    ]
-    arrows = [
-        *chain("in", "down", "join", "convs", "last", "up", "out"),
-        Arrow("sigma", "plane"),
+        *row(
+            ("sigma", "level of the noise", "image"),
+            ("plane", "plane of|half the size", "fixed"),
+            at=1,
+        ),
         Arrow("plane", "join", "side"),
-    ]
-    return boxes, arrows
-
-
-def _dphsir() -> tuple[list[Box], list[Arrow]]:
-    boxes = [
+    ],
+    "dphsir": [
         *row(("in", "bands|and level", "image"), ("e0", "unit, both ways|16 filters", "block")),
-        Box("d0", ["double, join", "block, 16"], 4.9, 0, "block"),
-        Box("tail", ["unit, both ways", "1 filter"], 5.95, 0, "block"),
-        Box("sum", ["+"], 6.75, 0, "sum"),
-        Box("out", ["restored bands"], 7.5, 0, "image"),
-        Box("e4", ["half the size", "block, 256"], 2.95, 4, "block"),
-    ]
-    arrows = [
-        *chain("in", "e0", "d0", "tail", "sum", "out"),
+        Box("d0", "double, join|block, 16", "block", 4.9),
+        Box("tail", "unit, both ways|1 filter", "block", 5.95),
+        Box("sum", "+", "sum", 6.75),
+        Box("out", "restored bands", "image", 7.5),
+        *chain("e0", "d0", "tail", "sum", "out"),
         Arrow("in", "sum", "over"),
+        Box("e4", "half the size|block, 256", "block", 2.95, 4),
         Arrow("e3", "e4", "down"),
         Arrow("e4", "d3", "side"),
-    ]
-    for level, width in enumerate((32, 64, 128), start=1):
-        down = ["half the size", f"block, {width}"]
-        up = ["double, join", f"block, {width}"]
-        boxes.append(Box(f"e{level}", down, 1 + 0.35 * level, level, "block"))
-        boxes.append(Box(f"d{level}", up, 4.9 - 0.35 * level, level, "block"))
-        arrows.append(Arrow(f"e{level - 1}", f"e{level}", "drop"))
-        arrows.append(Arrow(f"e{level}", f"d{level}"))
-        arrows.append(Arrow(f"d{level}", f"d{level - 1}", "drop"))
-    return boxes, arrows
-
-
-def _span() -> tuple[list[Box], list[Arrow]]:
-    boxes = [
+        *level(1, 32),
+        *level(2, 64),
+        *level(3, 128),
+    ],
+    "span": [
         *row(
             ("in", "image - mean", "image"),
             ("head", "conv 3x3", "conv"),
@@ -215,6 +186,10 @@ def _span() -> tuple[list[Box], list[Arrow]]:
             ("last", "conv 3x3", "conv"),
             ("join", "join", "fixed"),
         ),
+        Arrow("head", "join", "over"),
+        Arrow("b1", "join", "under"),
+        Arrow("b6", "join", "under"),
+        Arrow("join", "fuse", "turn"),
         *row(
             ("fuse", "conv 1x1", "conv"),
             ("tail", "conv 3x3,|3 scale^2", "conv"),
@@ -233,45 +208,23 @@ def _span() -> tuple[list[Box], list[Arrow]]:
             ("o", "result", "image"),
             at=2.6,
         ),
-        Box("odd", ["sigmoid(o) - 0.5"], 4, 3.5, "fixed"),
-    ]
-    arrows = [
-        *chain("in", "head", "b1", "b5", "b6", "last", "join"),
-        Arrow("head", "join", "over"),
-        Arrow("b1", "join", "under"),
-        Arrow("b6", "join", "under"),
-        Arrow("join", "fuse", "turn"),
-        *chain("fuse", "tail", "shuffle", "out"),
-        *chain("x", "c1", "c2", "c3", "s", "times", "o"),
         Arrow("x", "s", "over"),
+        Box("odd", "sigmoid(o) - 0.5", "fixed", 4, 3.5),
         Arrow("c3", "odd", "down"),
         Arrow("odd", "times", "side"),
-    ]
-    return boxes, arrows
-
-
-def _compact() -> tuple[list[Box], list[Arrow]]:
-    boxes = row(
-        ("in", "image", "image"),
-        ("first", "conv 3x3, 64|PReLU", "conv"),
-        ("middle", "conv + PReLU|16 or 32 times", "block"),
-        ("tail", "conv 3x3,|3 scale^2", "conv"),
-        ("sum", "+", "sum"),
-        ("shuffle", "pixel shuffle", "fixed"),
-        ("out", "restored, larger", "image"),
-    )
-    arrows = chain("in", "first", "middle", "tail", "sum", "shuffle", "out")
-    return boxes, [*arrows, Arrow("in", "sum", "over")]
-
-
-NETWORKS: dict[str, Callable[[], tuple[list[Box], list[Arrow]]]] = {
-    "srcnn": _srcnn,
-    "edsr": _edsr,
-    "dncnn": _dncnn,
-    "ffdnet": _ffdnet,
-    "dphsir": _dphsir,
-    "span": _span,
-    "compact": _compact,
+    ],
+    "compact": [
+        *row(
+            ("in", "image", "image"),
+            ("first", "conv 3x3, 64|PReLU", "conv"),
+            ("middle", "conv + PReLU|16 or 32 times", "block"),
+            ("tail", "conv 3x3,|3 scale^2", "conv"),
+            ("sum", "+", "sum"),
+            ("shuffle", "pixel shuffle", "fixed"),
+            ("out", "restored, larger", "image"),
+        ),
+        Arrow("in", "sum", "over"),
+    ],
 }
 Point = tuple[float, float]
 
@@ -302,12 +255,11 @@ def points(arrow: Arrow, boxes: dict[str, Box]) -> list[Point]:
 
 def svg(name: str) -> str:
     """Return the figure of a network."""
-    listed, arrows = NETWORKS[name]()
-    boxes = {box.name: box for box in listed}
-    corners = {arrow: points(arrow, boxes) for arrow in arrows}
-    right = max(box.x + box.half[0] for box in listed) + BORDER
-    lowest = [y for line in corners.values() for _, y in line]
-    bottom = max(lowest + [box.y + box.half[1] for box in listed])
+    boxes = {part.name: part for part in NETWORKS[name] if isinstance(part, Box)}
+    lines = [points(part, boxes) for part in NETWORKS[name] if isinstance(part, Arrow)]
+    right = max(box.x + box.half[0] for box in boxes.values()) + BORDER
+    lowest = [y for line in lines for _, y in line]
+    bottom = max(lowest + [box.y + box.half[1] for box in boxes.values()])
     size = f"{right:.0f} {bottom + BORDER:.0f}"
     width, height = size.split()
     return "\n".join(
@@ -318,8 +270,8 @@ def svg(name: str) -> str:
             '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
             'markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z" fill="#333"/></marker></defs>',
             f'<rect width="{width}" height="{height}" rx="8" fill="#fff"/>',
-            *(_line(line) for line in corners.values()),
-            *(_box(box) for box in listed),
+            *map(_line, lines),
+            *map(_box, boxes.values()),
             "</svg>\n",
         ]
     )
@@ -341,10 +293,11 @@ def _box(box: Box) -> str:
         corner = f'x="{box.x - half_width:.1f}" y="{box.y - half_height:.1f}"'
         size = f'width="{2 * half_width}" height="{2 * half_height}"'
         shape = f'<rect {corner} {size} rx="5" {frame}/>'
-    first = box.y + 4.5 - 8 * (len(box.text) - 1)
+    words = box.text.split("|")
+    first = box.y + 4.5 - 8 * (len(words) - 1)
     texts = [
         f'<text x="{box.x:.1f}" y="{first + 16 * number:.1f}" fill="#111">{escape(line)}</text>'
-        for number, line in enumerate(box.text)
+        for number, line in enumerate(words)
     ]
     return shape + "".join(texts)
 
@@ -358,6 +311,7 @@ def main(parser: argparse.ArgumentParser) -> Work:
 
 def write(options: argparse.Namespace) -> None:
     """Draw every network."""
+    make_folder(options.out)
     for name in NETWORKS:
         write_atomically(options.out / f"{name}.svg", svg(name).encode())
         print(f"wrote {options.out / f'{name}.svg'}")

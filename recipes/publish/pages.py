@@ -18,7 +18,7 @@ import argparse
 import csv
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import zoo
@@ -60,12 +60,6 @@ VARIANTS: dict[str, dict[str, Variant]] = {
 }
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
-
-
 def cards_of(builder: str) -> dict[str, Card]:
     """Return the cards of the published weights of a network by name."""
     cards = {name: published_card(name) for name in list_weights()}
@@ -79,7 +73,7 @@ def tests(builder: str) -> str:
         for test in card.tests:
             scores = f"{test.psnr:.2f} / {test.ssim:.4f}"
             rows.append([f"`{name}`", str(test), scores, test.beside()])
-    return table(["weight", "test", "PSNR in dB / SSIM", "published"], rows)
+    return readme.markdown(["weight", "test", "PSNR in dB / SSIM", "published"], rows)
 
 
 def cards(builder: str) -> str:
@@ -88,7 +82,7 @@ def cards(builder: str) -> str:
     for name, card in cards_of(builder).items():
         size = f"{card.parameters:,}, {card.bytes / 1024:,.0f} KiB"
         rows.append([f"`{name}`", size, str(card.more["note"]), f"`{card.sha256[:8]}`"])
-    return table(["weight", "parameters, file", "training", "SHA-256"], rows)
+    return readme.markdown(["weight", "parameters, file", "training", "SHA-256"], rows)
 
 
 def parameters(builder: str) -> str:
@@ -98,7 +92,7 @@ def parameters(builder: str) -> str:
         [name, f"`zoo.{builder}({_call(arguments)})`", f"{build(**arguments).count_params():,}"]
         for name, arguments in VARIANTS[builder].items()
     ]
-    return table(["variant", "built by", "parameters"], rows)
+    return readme.markdown(["variant", "built by", "parameters"], rows)
 
 
 def _call(arguments: Variant) -> str:
@@ -116,7 +110,7 @@ def from_csv(name: str) -> str:
     """Return a file of comma-separated values, whose first line is the head, as a table."""
     with open(ROOT / name, encoding="utf-8", newline="") as file:
         head, *rows = csv.reader(file)
-    return table(head, rows)
+    return readme.markdown(head, rows)
 
 
 def from_markdown(name: str) -> str:
@@ -144,11 +138,7 @@ KINDS: dict[str, Callable[..., str]] = {
 
 
 def put_into(text: str, kinds: Sequence[str] = tuple(KINDS)) -> str:
-    """Return a page with its tables made anew.
-
-    Args:
-        text: Of the page.
-        kinds: Which tables; the others stay as they are.
+    """Return a page with its tables of some kinds made anew.
 
     Raises:
         ValueError: if a table has no end, or its kind is unknown.

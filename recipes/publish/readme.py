@@ -5,6 +5,7 @@ python -m recipes.publish.readme README.md  # put it between the marks in a file
 """
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zoo.app.command import Work, command
@@ -15,26 +16,31 @@ BEGIN = "<!-- weights: made by python -m recipes.publish.readme README.md -->"
 END = "<!-- end of weights -->"
 
 
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
+
+
 def table() -> str:
     """Return one line for each weight, with the first test of its card, in Markdown."""
-    lines = [
-        "| weight | first test | PSNR in dB | published | parameters | file | SHA-256 |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ("weight", "first test", "PSNR in dB", "published", "parameters", "file", "SHA-256")
+    rows = []
     for name in list_weights():
         card = published_card(name)
         test = card.tests[0]
-        cells = [
-            f"`{name}`",
-            str(test),
-            f"{test.psnr:.2f}",
-            f"{test.published:.2f}" if test.published else "",
-            f"{card.parameters:,}",
-            f"{card.bytes / 1024:,.0f} KiB",
-            f"`{card.sha256[:8]}`",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append(
+            [
+                f"`{name}`",
+                str(test),
+                f"{test.psnr:.2f}",
+                f"{test.published:.2f}" if test.published else "",
+                f"{card.parameters:,}",
+                f"{card.bytes / 1024:,.0f} KiB",
+                f"`{card.sha256[:8]}`",
+            ]
+        )
+    return markdown(head, rows)
 
 
 def put_into(text: str) -> str:

@@ -26,19 +26,12 @@ NOISE = Denoising(25 / 255)
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the page.
+    """One row of the page."""
 
-    Attributes:
-        photograph: Name of a sample.
-        region: Top, left, height and width of the part that is shown enlarged, in pixels.
-        weights: From a title to a published weight.
-        task: What the photograph is degraded for.
-    """
-
-    photograph: str
-    region: tuple[int, int, int, int]
-    weights: dict[str, str]
-    task: Task
+    photograph: str  # name of a sample
+    region: tuple[int, int, int, int]  # shown enlarged: top, left, height and width in pixels
+    weights: dict[str, str]  # from a title to a published weight
+    task: Task  # what the photograph is degraded for
 
 
 ROWS = (

@@ -36,17 +36,9 @@ RECIPES = ("srcnn", "edsr", "span", "dncnn", "ffdnet", "dphsir")
 def keep(
     recipe_name: str, workdir: Path, name: str, folder: Path = UNFINISHED, hardware: str = ""
 ) -> Path:
-    """Write the averaged weights of the newest checkpoint, and their card.
+    """Write the averaged weights of the newest checkpoint, and their card; return its path.
 
-    Args:
-        recipe_name: Module of the recipe, one of `RECIPES`.
-        workdir: Work folder of the run.
-        name: Of the two files.
-        folder: Where they go.
-        hardware: What the run was trained on, for the card; a run that moved does not know it.
-
-    Returns:
-        Path of the card.
+    The hardware is what the run was trained on, for the card; a run that moved does not know it.
 
     Raises:
         TrainingError: if the folder holds no run, or no checkpoint that is whole.

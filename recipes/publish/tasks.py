@@ -34,18 +34,11 @@ OVERLAPPING = np.array([[0.5, 0.25, 0.2], [0.3, 0.5, 0.3], [0.2, 0.25, 0.5]])
 
 @dataclass(frozen=True)
 class Strip:
-    """A picture: a task, and the photograph that it is shown on.
+    """A picture: a task, and the photograph that it is shown on."""
 
-    Attributes:
-        name: Of the file.
-        task: Of `recipes.plug_and_play.degraded.TASKS`.
-        photograph: Name of a sample.
-        options: Of the task.
-    """
-
-    name: str
-    task: str
-    photograph: str
+    name: str  # of the file
+    task: str  # of `recipes.plug_and_play.degraded.TASKS`
+    photograph: str  # name of a sample
     options: Options
 
 
@@ -71,11 +64,10 @@ def restored(strip: Strip) -> tuple[Task, np.ndarray, np.ndarray, np.ndarray]:
     """Return the task, the measurement, what came out and the truth, without a batch axis."""
     truth, network = crop(strip.photograph), zoo.load(DENOISER)
     if strip.task not in ("bicubic", "spectral"):
-        row = replace(nearest_row(strip.task, strip.options), options=strip.options)
+        nearest = nearest_row(strip.task, strip.options)
+        row = replace(nearest, options=strip.options)
         problem, truths = problem_of(row, [truth])
-        tuned = settings_of(
-            nearest_row(row.task, row.options), network, Record[Tuned](SETTINGS).cells
-        )
+        tuned = settings_of(nearest, network, Record[Tuned](SETTINGS).cells)
         found = restore(methods_of(row, network)[OURS], problem, tuned[OURS])
         return problem.task, problem.measured[0], found[0], truths[0]
     if strip.task == "spectral":

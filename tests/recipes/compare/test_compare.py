@@ -170,7 +170,7 @@ def one_cell(tmp_path, **changes):
     options = read([*FEW, "--workdir", str(tmp_path)])
     preset = compare.chosen_preset(options)
     data = compare._data_folder(options, tmp_path)
-    jobs = compare._jobs(compare.plan(preset), preset, data, tmp_path)
+    jobs = compare._jobs(preset, data, tmp_path)
     folder = tmp_path / "cells/srcnn-x2-mse-seed0"
     folder.mkdir(parents=True)
     job = jobs[folder.name]
