@@ -55,9 +55,6 @@ class Curve(Configured):
         ...
         ...     def steepness(self, x):
         ...         return 0.5 * x**-0.5
-        ...
-        ...     def get_config(self):
-        ...         return {}
     """
 
     toe: float = 0.0
@@ -193,10 +190,6 @@ class Gamma(Curve):
         """Return x^(1 / gamma - 1) / gamma."""
         return x ** (1 / self.gamma - 1) / self.gamma
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"gamma": self.gamma, "toe": self.toe}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class SRGB(Curve):
@@ -227,10 +220,6 @@ class SRGB(Curve):
     def steepness(self, x: Tensor) -> Tensor:
         """Return 1.055 / 2.4 x^(1 / 2.4 - 1)."""
         return (1.055 / 2.4) * x ** (1 / 2.4 - 1)
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments: none."""
-        return {}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -268,10 +257,6 @@ class MuLaw(Curve):
         """Return mu / ((1 + mu x) log(1 + mu))."""
         return (1 / math.log1p(self.mu)) / (x + 1 / self.mu)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"mu": self.mu}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Log(Curve):
@@ -303,10 +288,6 @@ class Log(Curve):
         """Return 1 / (x + epsilon)."""
         return 1.0 / (x + self.epsilon)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"epsilon": self.epsilon}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Reinhard(Curve):
@@ -335,10 +316,6 @@ class Reinhard(Curve):
     def steepness(self, x: Tensor) -> Tensor:
         """Return 1 / (1 + x)^2."""
         return (1.0 / (1.0 + x)) ** 2
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments: none."""
-        return {}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -447,10 +424,6 @@ class PU21(Curve):
         factor = _P[6] * _P[4] * _P[3] * (_P[1] - _P[0] * _P[2])
         return factor * inner ** (_P[4] - 1) * (power / x) / below**2
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"peak": self.peak}
-
     def _black(self) -> float:
         return _P[6] * (_P[0] ** _P[4] - _P[5])
 
@@ -501,10 +474,6 @@ class Anscombe(Curve):
     def steepness(self, x: Tensor) -> Tensor:
         """Return 1 / sqrt(a y + 3/8 a^2 + s^2)."""
         return (self.gain * x + self.offset) ** -0.5
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"gain": self.gain, "read_noise": self.read_noise}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -557,10 +526,6 @@ class Window(Curve):
         x = _floating(images)
         inside = ops.abs(x - self.centre) <= self.width / 2
         return (self.outside + (1 - self.outside) * ops.cast(inside, x.dtype)) / self.width
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"centre": self.centre, "width": self.width, "outside": self.outside}
 
 
 def _quotient(above: Tensor, below: Tensor) -> Tensor:

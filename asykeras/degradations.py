@@ -27,7 +27,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from asykeras.configured import not_negative, positive
+from asykeras.configured import ConfiguredLayer, not_negative, positive
 from asykeras.eager import check_range
 from asykeras.layout import check_channels_last, may_be_equal
 from asykeras.poisson import poisson
@@ -43,7 +43,7 @@ from asykeras.types import Config, LayerOptions, Shape, Tensor
 _UNIT_RANGE = "images must lie in [0, 1]: divide 8-bit images by 255"
 
 
-class _Degradation(keras.Layer):
+class _Degradation(ConfiguredLayer):
     """What the degradations share: float32 by default, and the check of the images."""
 
     def __init__(self, **options: Unpack[LayerOptions]):
@@ -87,10 +87,6 @@ class RandomDegradation(_Degradation):
                 f"'seed_state' for {self.name}. Received: keys={list(store.keys())}"
             )
         self.seed_generator.state.assign(np.array(store["seed_state"]))
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -153,10 +149,6 @@ class GaussianNoise(RandomDegradation):
         shape = tuple(input_shape)
         return (shape, (shape[0], 1, 1, 1)) if self.return_sigma else shape
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "sigma": self.sigma, "return_sigma": self.return_sigma}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class PoissonGaussianNoise(RandomDegradation):
@@ -212,10 +204,6 @@ class PoissonGaussianNoise(RandomDegradation):
         """Return shape and dtype, without drawing."""
         return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "gain": self.gain, "read_noise": self.read_noise}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class BicubicDownscale(_Degradation):
@@ -259,10 +247,6 @@ class BicubicDownscale(_Degradation):
         batch, height, width, channels = input_shape
         small = [None if n is None else output_length(n, 1 / self.scale) for n in (height, width)]
         return (batch, *small, channels)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "scale": self.scale, "quantize": self.quantize}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -356,7 +340,7 @@ class Blur(_Degradation):
 
     def get_config(self) -> Config:
         """Return the arguments."""
-        return {**super().get_config(), "kernel": self.kernel.tolist(), "border": self.border}
+        return {**super().get_config(), "kernel": self.kernel.tolist()}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -426,7 +410,7 @@ class Mask(RandomDegradation):
     def get_config(self) -> Config:
         """Return the arguments."""
         mask = None if self.mask is None else self.mask.tolist()
-        return {**super().get_config(), "mask": mask, "keep": self.keep}
+        return {**super().get_config(), "mask": mask}
 
 
 def noise_levels(sigma: float | Sequence[float], name: str = "sigma") -> tuple[float, float]:

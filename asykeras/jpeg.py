@@ -15,7 +15,7 @@ from keras import ops
 
 from asykeras.degradations import RandomDegradation, pad, to_8bit
 from asykeras.eager import check_range
-from asykeras.types import Config, LayerOptions, Tensor
+from asykeras.types import LayerOptions, Tensor
 
 BLOCK = 8
 SUBSAMPLINGS = ("4:2:0", "4:4:4")
@@ -112,11 +112,6 @@ class JpegCompression(RandomDegradation):
             shape, *ends, dtype=self.compute_dtype, seed=self.seed_generator
         )
         return ops.minimum(ops.floor(drawn), float(self.high))
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        own = {"quality": self.quality, "subsampling": self.subsampling}
-        return {**super().get_config(), **own}
 
 
 def _qualities(quality: int | Sequence[int]) -> tuple[int, int]:

@@ -62,6 +62,7 @@ class PhotoDownscale(RandomDegradation):
         # with the same seed the quality would follow the blur
         other = None if seed is None else seed + 1
         self.compress = JpegCompression(quality, seed=other, dtype=self.compute_dtype)
+        self.quality = self.compress.quality
 
     def call(self, images: Tensor) -> Tensor:
         """Return the small photographs."""
@@ -90,13 +91,7 @@ class PhotoDownscale(RandomDegradation):
 
     def get_config(self) -> Config:
         """Return the arguments."""
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "blur": list(self.blur),
-            "noise": list(self.noise),
-            "quality": self.compress.quality,
-        }
+        return {**super().get_config(), "blur": list(self.blur), "noise": list(self.noise)}
 
 
 def _blurred(images: Tensor, sigma: Tensor, largest: float) -> Tensor:

@@ -14,8 +14,9 @@ from typing import Unpack
 import keras
 import numpy as np
 
+from asykeras.configured import ConfiguredLayer
 from asykeras.layout import check_channels_last
-from asykeras.types import Config, LayerOptions, Shape, Tensor
+from asykeras.types import LayerOptions, Shape, Tensor
 
 # What `scale` and `size` accept: one value for both axes (scale only), or (rows, columns).
 Scale = float | tuple[float, float] | list[float]
@@ -100,7 +101,7 @@ def bicubic_resize_8bit(image: Tensor, scale: Scale, *, size: Size | None = None
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class BicubicResize(keras.Layer):
+class BicubicResize(ConfiguredLayer):
     """Layer form of `bicubic_resize`, for functional models.
 
     Args:
@@ -139,10 +140,6 @@ class BicubicResize(keras.Layer):
     def compute_output_spec(self, images: Tensor) -> Tensor:
         """Return the shape and the dtype of the output; the dtype is the input's."""
         return keras.KerasTensor(self.compute_output_shape(images.shape), dtype=images.dtype)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "scale": self.scale, "size": self.size}
 
 
 def output_length(length: Tensor, scale: float) -> Tensor:

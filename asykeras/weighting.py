@@ -160,10 +160,6 @@ class Reciprocal(Weighting):
         """Return 0.5 tanh(1 / (y + epsilon)) + 0.5."""
         return ops.sigmoid(2.0 / (grey + self.epsilon))
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"epsilon": self.epsilon}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Quartile(Weighting):
@@ -204,10 +200,6 @@ class Quartile(Weighting):
         quantile = ops.quantile(grey, self.quantile, axis=axes, keepdims=True)
         return ops.sigmoid(2.0 * quantile / (grey + self.epsilon))
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"quantile": self.quantile, "epsilon": self.epsilon}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Power(Weighting):
@@ -242,10 +234,6 @@ class Power(Weighting):
         if self.power == 2:
             return ops.square(1.0 / (grey + self.epsilon))
         return (grey + self.epsilon) ** -self.power
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"power": self.power, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -317,10 +305,6 @@ class NoiseVariance(Weighting):
     def weigh(self, grey: Tensor) -> Tensor:
         """Return 1 / (a y + s^2)."""
         return 1.0 / (self.gain * grey + self.read_noise**2)
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"gain": self.gain, "read_noise": self.read_noise}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -400,10 +384,6 @@ class Density(Weighting):
         first, second = ops.take(table, index), ops.take(table, index + 1)
         return first + (place - low) * (second - first)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"weights": self.weights}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Steps(Weighting):
@@ -443,10 +423,6 @@ class Steps(Weighting):
         for threshold, value in zip(self.thresholds, self.values[1:], strict=True):
             weights = ops.where(grey >= threshold, value, weights)
         return weights
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"thresholds": self.thresholds, "values": self.values}
 
 
 def _counts(images: Iterable[np.ndarray], bins: int) -> np.ndarray:

@@ -3,29 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TypeAlias, TypedDict, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from asykeras.configured import ConfiguredLayer
 from asykeras.resize import mirror_border
-from asykeras.types import Tensor
+from asykeras.types import LayerOptions, Shape, Tensor
 from zoo.networks.building import one_of
 from zoo.tiling.field import Fields, Placed, Tiled
 
-Shape = tuple[int | None, ...]
-Config: TypeAlias = dict[str, int | float | str | Sequence[float] | None]
-
 # Up to so many the bands are scanned without a loop, by the same steps.
 FEW_BANDS = 4
-
-
-class LayerOptions(TypedDict, total=False):
-    """What every layer of Keras takes."""
-
-    name: str
-    dtype: str | keras.DTypePolicy
-    trainable: bool
 
 
 def convolution(
@@ -56,7 +46,7 @@ def convolution(
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class Affine(keras.Layer, Tiled):
+class Affine(ConfiguredLayer, Tiled):
     """Multiply by a number and add a constant to every channel. `(B, H, W, C)` -> the same.
 
     In place of `keras.layers.Rescaling`, which needs TensorFlow on every backend.
@@ -85,13 +75,9 @@ class Affine(keras.Layer, Tiled):
         """Return the shape unchanged."""
         return tuple(input_shape)
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class QuasiRecurrentUnit(keras.Layer, Tiled):
+class QuasiRecurrentUnit(ConfiguredLayer, Tiled):
     """A convolution whose output says, band after band, what to keep and what to replace.
 
     z = tanh(conv_z(x)),  f = sigmoid(conv_f(x)),  h_t = f_t h_(t-1) + (1 - f_t) z_t,  h_0 = 0
@@ -171,17 +157,6 @@ class QuasiRecurrentUnit(keras.Layer, Tiled):
         strided = [None if length is None else -(-length // self.stride) for length in size]
         return (batch, bands, *strided, self.filters)
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "stride": self.stride,
-            "direction": self.direction,
-            "use_bias": self.use_bias,
-        }
-
     def tiling_fields(self, inputs: Sequence[Fields]) -> Fields:
         """Return the fields of the output: both sides are padded alike."""
         (rows, columns), size = inputs[0], (self.kernel_size, self.stride, self.kernel_size // 2)
@@ -246,7 +221,7 @@ class EnlargeAligned(keras.Layer, Placed):
         return EnlargePart(shrunk, name=self.name)
 
 
-class EnlargePart(keras.Layer):
+class EnlargePart(ConfiguredLayer):
     """`EnlargeAligned` on a part of the image: it interpolates as on the whole.
 
     Where a pixel of the doubled image lies between the old ones depends on its place in the whole.
@@ -274,13 +249,9 @@ class EnlargePart(keras.Layer):
         """Return the shape with height and width doubled."""
         return _doubled(input_shape[0])
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "shrunk": self.shrunk}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class MirrorToMultiple(keras.Layer, Tiled):
+class MirrorToMultiple(ConfiguredLayer, Tiled):
     """Mirror an image at its lower and right border until its size is a multiple of a number.
 
     The border pixel is repeated first, and mirroring goes on where the image is too small:
@@ -307,10 +278,6 @@ class MirrorToMultiple(keras.Layer, Tiled):
         batch, *size, channels = input_shape
         rounded = [None if length is None else self._round_up(length) for length in size]
         return (batch, *rounded, channels)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "multiple": self.multiple}
 
     def _round_up(self, length: Tensor) -> Tensor:
         # Of positive numbers: ONNX rounds the quotient of negative ones towards zero.
