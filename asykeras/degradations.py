@@ -31,13 +31,7 @@ from asykeras.configured import ConfiguredLayer, not_negative, positive
 from asykeras.eager import check_range
 from asykeras.layout import check_channels_last, may_be_equal
 from asykeras.poisson import poisson
-from asykeras.resize import (
-    bicubic_resize,
-    bicubic_resize_8bit,
-    mirror_border,
-    output_length,
-    repeat_border,
-)
+from asykeras.resize import bicubic_resize, bicubic_resize_8bit, mirror_border, repeat_border
 from asykeras.types import Config, LayerOptions, Shape, Tensor
 
 _UNIT_RANGE = "images must lie in [0, 1]: divide 8-bit images by 255"
@@ -88,6 +82,11 @@ class RandomDegradation(_Degradation):
             )
         self.seed_generator.state.assign(np.array(store["seed_state"]))
 
+    def _draw(self, images: Tensor, low: float, high: float, axes: int = 4) -> Tensor:
+        """Return a number between the two for each image, `(B, 1, 1, 1)` or with more axes."""
+        shape, dtype = (ops.shape(images)[0], *(1,) * (axes - 1)), self.compute_dtype
+        return keras.random.uniform(shape, low, high, dtype=dtype, seed=self.seed_generator)
+
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class GaussianNoise(RandomDegradation):
@@ -133,13 +132,10 @@ class GaussianNoise(RandomDegradation):
         self._check_images(images)
         check_range(images, 0, 1, _UNIT_RANGE)
         shape = ops.shape(images)
-        levels = (shape[0], 1, 1, 1)
         if self.low < self.high:
-            sigma = keras.random.uniform(
-                levels, self.low, self.high, dtype=self.compute_dtype, seed=self.seed_generator
-            )
+            sigma = self._draw(images, self.low, self.high)
         else:
-            sigma = ops.full(levels, self.low, dtype=self.compute_dtype)
+            sigma = ops.full((shape[0], 1, 1, 1), self.low, dtype=self.compute_dtype)
         noise = keras.random.normal(shape, dtype=self.compute_dtype, seed=self.seed_generator)
         noisy = images + sigma * noise
         return (noisy, sigma) if self.return_sigma else noisy
@@ -245,7 +241,7 @@ class BicubicDownscale(_Degradation):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the small images."""
         batch, height, width, channels = input_shape
-        small = [None if n is None else output_length(n, 1 / self.scale) for n in (height, width)]
+        small = [None if n is None else -(-n // self.scale) for n in (height, width)]
         return (batch, *small, channels)
 
 
@@ -442,13 +438,8 @@ def _finite_array(values: ArrayLike, name: str) -> np.ndarray:
     return array
 
 
-def _wrap_border(positions: Tensor, inputs: Tensor) -> Tensor:
-    """Fold positions into an image that repeats without end."""
-    return ops.mod(positions, inputs)
-
-
 # How positions outside the image are brought back inside; zeros come from nowhere.
-_BORDERS = {"symmetric": mirror_border, "edge": repeat_border, "wrap": _wrap_border, "zero": None}
+_BORDERS = {"symmetric": mirror_border, "edge": repeat_border, "wrap": ops.mod, "zero": None}
 
 
 def pad(images: Tensor, axis: int, before: int, after: int, border: str) -> Tensor:

@@ -93,7 +93,7 @@ class JpegCompression(RandomDegradation):
         if images.shape[-1] not in (1, 3):
             shape = tuple(images.shape)
             raise ValueError(f"images must have 1 or 3 channels. Received: {shape=}")
-        values, quality = to_8bit(images), self._draw(images)
+        values, quality = to_8bit(images), self._drawn_quality(images)
         if images.shape[-1] == 1:
             return _coded(values, _table(LUMA, quality)) / 255.0
         luma, *colours = _ycc(values)
@@ -102,15 +102,11 @@ class JpegCompression(RandomDegradation):
         decoded = [_halved(each, table) if halved else _coded(each, table) for each in colours]
         return _rgb(_coded(luma, _table(LUMA, quality)), *decoded) / 255.0
 
-    def _draw(self, images: Tensor) -> Tensor:
+    def _drawn_quality(self, images: Tensor) -> Tensor:
         """Return the quality of each image, `(B, 1, 1, 1, 1)`."""
-        shape = (ops.shape(images)[0], 1, 1, 1, 1)
         if self.low == self.high:
-            return ops.full(shape, self.low, dtype=self.compute_dtype)
-        ends = self.low, self.high + 1
-        drawn = keras.random.uniform(
-            shape, *ends, dtype=self.compute_dtype, seed=self.seed_generator
-        )
+            return ops.full((ops.shape(images)[0], 1, 1, 1, 1), self.low, dtype=self.compute_dtype)
+        drawn = self._draw(images, self.low, self.high + 1, axes=5)
         return ops.minimum(ops.floor(drawn), float(self.high))
 
 

@@ -26,7 +26,7 @@ running eagerly; compiled code has no values that could be checked.
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self, TypedDict, Unpack
 
 import keras
@@ -36,7 +36,7 @@ from keras import ops
 from asykeras import color
 from asykeras.curves import Curve
 from asykeras.eager import MARGIN, eager_values
-from asykeras.layout import known_shape, may_be_equal, standardize_data_format
+from asykeras.layout import known_shape, may_be_equal, shifted, standardize_data_format
 from asykeras.types import Config, DType, Tensor
 
 _K1, _K2 = 0.01, 0.03  # Wang et al. 2004, Sec. III-C
@@ -273,24 +273,12 @@ def _local_moments(images: Tensor, weights: Sequence[float]) -> tuple[Tensor, Te
     # Shifted copies, not a convolution: recent GPUs run that in TF32, with 10 bits of mantissa.
     mean, variance, count = images, ops.zeros_like(images), len(weights)
     for axis in (1, 2):
-        outer = sum(w * part for w, part in zip(weights, _shifted(mean, axis, count), strict=True))
-        parts = zip(
-            weights, _shifted(mean, axis, count), _shifted(variance, axis, count), strict=True
-        )
+        outer = sum(w * part for w, part in zip(weights, shifted(mean, axis, count), strict=True))
+        moments = (shifted(each, axis, count) for each in (mean, variance))
+        parts = zip(weights, *moments, strict=True)
         variance = sum(w * (inner + ops.square(part - outer)) for w, part, inner in parts)
         mean = outer
     return mean, variance
-
-
-def _shifted(images: Tensor, axis: int, count: int) -> Iterator[Tensor]:
-    """Yield `count` views along the axis, each starting one pixel later.
-
-    One at a time: run eagerly, each is a copy, and all at once would take eleven times the memory.
-    """
-    length = ops.shape(images)[axis] - count + 1
-    before = (slice(None),) * axis
-    for start in range(count):
-        yield images[(*before, slice(start, start + length))]
 
 
 def _prepared(y_true: Tensor, y_pred: Tensor, options: Preparation) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from asykeras.types import Tensor
-from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, whole_number, with_weights
 from zoo.networks.layers import CropTo, EnlargeAligned, MirrorToMultiple, QuasiRecurrentUnit
 
 # Filters at the full size and after each halving of height and width. "full" is the published
@@ -79,10 +79,9 @@ def DPHSIR(
     x = _volume(MirrorToMultiple(2 ** (len(widths) - 1), name="mirror")(image), sigma)
     x = QuasiRecurrentUnit(widths[0], direction="both", name="head")(x)
     x = _decoder(_encoder(x, widths), widths)
-    # The last layers compute in float32 under every policy: images in half precision show steps.
-    x = QuasiRecurrentUnit(1, direction="both", use_bias=True, name="tail", dtype="float32")(x)
-    noise = CropTo(name="crop", dtype="float32")([_bands_last(x), image])
-    restored = layers.Add(name="restored", dtype="float32")([image, noise])
+    x = QuasiRecurrentUnit(1, direction="both", use_bias=True, name="tail", dtype=OUTPUT_DTYPE)(x)
+    noise = CropTo(name="crop", dtype=OUTPUT_DTYPE)([_bands_last(x), image])
+    restored = layers.Add(name="restored", dtype=OUTPUT_DTYPE)([image, noise])
     return with_weights(keras.Model([image, sigma], restored, name=name or "dphsir"), weights)
 
 

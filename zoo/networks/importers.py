@@ -51,20 +51,22 @@ def import_weights(
     Raises:
         WeightsError: if the file cannot be read or holds another network.
     """
-    if model not in MODELS and not (model is None and Path(path).suffix.lower() in SUFFIXES):
+    path = Path(path)
+    if model not in MODELS and not (model is None and path.suffix.lower() in SUFFIXES):
         raise WeightsError(f"model must be one of {', '.join(MODELS)}. Received: model={model!r}")
-    if not Path(path).is_file():
+    if not path.is_file():
         raise WeightsError(f"{path} cannot be read: there is no such file")
     if model in (None, "compact", "span"):
         return _recognised(path, model)
     try:
         if model == "srcnn":
-            return _srcnn(_mat(Path(path)), transposed)
-        if model == "dncnn":
-            return _dncnn(_sequence(Path(path)))
-        if model == "ffdnet":
-            return _ffdnet(_torch_sequence(read_tensors(Path(path))))
-        return {"edsr": _edsr, "dphsir": _dphsir}[model](read_tensors(Path(path)))
+            return _srcnn(_mat(path), transposed)
+        if model == "dncnn" and path.suffix == ".mat":
+            return _dncnn(_matconvnet(path))
+        arrays = read_tensors(path)
+        if model in ("dncnn", "ffdnet"):
+            return {"dncnn": _dncnn, "ffdnet": _ffdnet}[model](_sequence(arrays))
+        return {"edsr": _edsr, "dphsir": _dphsir}[model](arrays)
     except WeightsError:
         raise
     except (ContentError, OSError) as error:
@@ -75,7 +77,7 @@ def import_weights(
         raise WeightsError(f"{path} holds no {model}: {reason(error)}") from None
 
 
-def _recognised(path: str | os.PathLike[str], model: str | None) -> tuple[keras.Model, Card]:
+def _recognised(path: Path, model: str | None) -> tuple[keras.Model, Card]:
     weight = find_weight(path)
     if not isinstance(weight, Foreign) or model not in (None, weight.card.builder.lower()):
         raise WeightsError(f"{path} holds no {model}: it is of {weight.card.builder}")
@@ -161,10 +163,7 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
 
 
 def _shuffled(layer: Layer, filters: int) -> Layer:
-    """Reorder outputs from PyTorch's PixelShuffle (channel, row, column) to (row, column, channel).
-
-    The last axis of kernel and bias counts them.
-    """
+    """Reorder outputs from PyTorch's PixelShuffle to (row, column, channel)."""
     kernel, bias = (shuffled_last(array, filters) for array in layer)
     return kernel, bias
 
@@ -195,14 +194,7 @@ def _grunet_names() -> dict[str, str]:
     return names
 
 
-def _sequence(path: Path) -> list[Layer]:
-    """Return the convolutions of a DnCNN file in their order, batch normalisation merged."""
-    if path.suffix == ".mat":
-        return _matconvnet(path)
-    return _torch_sequence(read_tensors(path))
-
-
-def _torch_sequence(arrays: Arrays) -> list[Layer]:
+def _sequence(arrays: Arrays) -> list[Layer]:
     """Return the convolutions of a PyTorch file that are numbered in their order."""
     names = [name.removesuffix(".weight") for name in arrays if name.endswith(".weight")]
     if any(arrays[f"{name}.weight"].ndim != 4 for name in names):

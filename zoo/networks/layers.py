@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Unpack
 
 import keras
@@ -18,31 +18,10 @@ from zoo.tiling.field import Fields, Placed, Tiled
 FEW_BANDS = 4
 
 
-def convolution(
-    filters: int,
-    size: int,
-    name: str,
-    *,
-    padding: str = "same",
-    activation: str | None = None,
-    use_bias: bool = True,
-    kernel: str | keras.Initializer = "he_normal",
-    bias: str | keras.Initializer = "zeros",
-    dtype: str | None = None,
-) -> keras.layers.Layer:
-    """Return a convolution whose channels are last, whatever keras.json says."""
-    return keras.layers.Conv2D(
-        filters,
-        size,
-        padding=padding,
-        data_format="channels_last",
-        activation=activation,
-        use_bias=use_bias,
-        kernel_initializer=kernel,
-        bias_initializer=bias,
-        name=name,
-        dtype=dtype,
-    )
+# A zero-padded convolution whose channels are last, whatever keras.json says.
+convolution = partial(
+    keras.layers.Conv2D, padding="same", data_format="channels_last", kernel_initializer="he_normal"
+)
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -395,16 +374,14 @@ def _doubled(shape: Shape) -> Shape:
 def _double_part(x: Tensor, axis: int, start: Tensor, whole: Tensor) -> Tensor:
     """Double an axis of (B, bands, H, W, C), whose first position is `start` of `whole`."""
     length = ops.shape(x)[axis]
-    column = [-1 if each in (0, axis) else 1 for each in range(5)]
-    first, last = (ops.take(x, [end], axis=axis) for end in (0, length - 1))
-    inner = ops.arange(length - 1, dtype="int32")
-    before = ops.concatenate([first, ops.take(x, inner, axis=axis)], axis=axis)
-    after = ops.concatenate([ops.take(x, inner + 1, axis=axis), last], axis=axis)
+    place = ops.arange(length, dtype="int32")
+    before = ops.take(x, ops.maximum(place - 1, 0), axis=axis)
+    after = ops.take(x, ops.minimum(place + 1, length - 1), axis=axis)
     # Pixel 2k lies k / (2n - 1) before the old pixel k, pixel 2k + 1 as much after it, counted
     # from the other end.
     k = ops.expand_dims(start, 1) + ops.arange(length, dtype="float32")
     n = ops.expand_dims(whole, 1)
-    shape = [ops.shape(x)[0] if each == 0 else size for each, size in enumerate(column)]
+    shape = [ops.shape(x)[0], *(-1 if each == axis else 1 for each in range(1, 5))]
     even, odd = (
         ops.cast(ops.reshape(shift / (2 * n - 1), shape), x.dtype) for shift in (k, n - 1 - k)
     )
