@@ -119,7 +119,8 @@ def psnr(
     Reference: the paper's Eq. 6 with MAX = `max_val`; equals scikit-image's
     `peak_signal_noise_ratio` of each image.
     """
-    options, limits = _checked(**preparation), _checked_band(band)
+    options = _checked(**preparation)
+    limits = None if band is None else _checked_band(band)
     true, pred = _prepared(y_true, y_pred, options)
     _check_reference(y_true, options["max_val"])
     inside = None if limits is None else _inside(true, limits, options["max_val"])
@@ -141,10 +142,8 @@ def _inside(true: Tensor, band: tuple[float, float], max_val: float) -> Tensor:
     return ops.cast(ops.logical_and(values >= low, values < high), true.dtype)
 
 
-def _checked_band(band: tuple[float, float] | None) -> tuple[float, float] | None:
+def _checked_band(band: tuple[float, float]) -> tuple[float, float]:
     """Return the limits of a band as numbers."""
-    if band is None:
-        return None
     low, high = (float(limit) for limit in band)
     if not low < high:
         raise ValueError(f"band must be two rising grey values. Received: {band=}")
@@ -450,6 +449,11 @@ class _MeanOverImages(keras.metrics.Metric):
         """
         values = ops.cast(self._function(y_true, y_pred, **self._arguments), "float32")
         weights = _image_weights(sample_weight, values)
+        band = self._arguments.get("band")
+        if band is not None:
+            true, _ = _prepared(y_true, y_true, self._arguments)
+            inside = _inside(true, band, self._arguments["max_val"])
+            weights = ops.cast(ops.max(inside, axis=(1, 2, 3)), "float32") * weights
         weighted = ops.where(weights == 0, ops.zeros_like(values), weights * values)
         self.total.assign(self.total + ops.sum(weighted))
         self.count.assign(self.count + ops.sum(weights))
@@ -522,34 +526,10 @@ class PSNR(_MeanOverImages):
         **options: Unpack[MetricOptions],
     ):
         super().__init__(**options)
-        self._preparation = self._arguments.copy()
-        self._band = _checked_band(band)
         if curve is not None:
             self._arguments["curve"] = curve
-        if self._band:
-            self._arguments["band"] = self._band
-
-    def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
-    ) -> None:
-        """Add the images of one batch: see `keras.metrics.Metric`.
-
-        Args:
-            y_true: Reference, `(batch, height, width, channels)`.
-            y_pred: Images to score, same shape.
-            sample_weight: Weight of each image, `(batch,)` or `(batch, 1)`, or one for all; not
-                negative. A weight of 0 leaves the image out, even if its value is infinite or NaN.
-
-        Raises:
-            ValueError: for weights of another shape and, when running eagerly, for weights that are
-                negative or not finite.
-        """
-        if self._band:
-            true, _ = _prepared(y_true, y_true, self._preparation)
-            inside = _inside(true, self._band, self._preparation["max_val"])
-            there = ops.cast(ops.max(inside, axis=(1, 2, 3)), "float32")
-            sample_weight = there * _image_weights(sample_weight, there)
-        super().update_state(y_true, y_pred, sample_weight)
+        if band is not None:
+            self._arguments["band"] = _checked_band(band)
 
     def get_config(self) -> Config:
         """Return the arguments of the constructor."""

@@ -28,30 +28,11 @@ from asykeras.eager import check_range
 from asykeras.types import Config, LabelWeights, Tensor
 
 
-def normalize(image: Tensor) -> Tensor:
-    """Stretch each image to [0, 1] by its own extremes (Eq. 1).
-
-    `(I - min) / (max - min)`, where the extremes are taken over all values of one image. A constant
-    image, for which the equation divides zero by zero, becomes all zeros.
-
-    Args:
-        image: Tensor of shape `(batch, ...)`, any range.
-
-    Returns:
-        Tensor of the same shape, in [0, 1].
-
-    Example:
-        `[[2, 4, 6]]` -> `[[0, 0.5, 1]]`
-    """
-    return stretched(image, image)
-
-
 def stretched(image: Tensor, label: Tensor) -> Tensor:
-    """Return images after the stretching of other images: see `normalize`.
+    """Return images after the stretching of each label to [0, 1] by its own extremes (Eq. 1).
 
-    Args:
-        image: Tensor of shape `(batch, ...)`.
-        label: Tensor of the same shape, which is stretched to [0, 1] so.
+    `(I - min) / (max - min)`, where the extremes are taken over all values of one label,
+    `(batch, ...)`. A constant label, for which the equation divides zero by zero, becomes all zeros.
 
     Example:
         `[[2, 4, 8]]` by the label `[[2, 4, 6]]` -> `[[0, 0.5, 1.5]]`
@@ -118,11 +99,7 @@ class Weighting(Configured):
 
 
 def check_labels(weighting: LabelWeights, label: Tensor) -> None:
-    """Refuse eager labels far outside of the range that a weighting declares, if it does.
-
-    Raises:
-        ValueError: with what the weighting expects.
-    """
+    """Refuse eager labels far outside of the range that a weighting declares, if it does."""
     limits = getattr(weighting, "label_range", None)
     if limits:
         low, high = limits
