@@ -62,13 +62,7 @@ class Curve(Configured):
     limit: ClassVar[float] = 1e4
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return the values of the curve.
-
-        Args:
-            images: Floating point, any shape.
-
-        Returns:
-            The same shape, float32 or float64.
+        """Return the values of the curve: float32 or float64, of images of any shape.
 
         Raises:
             TypeError: for integers.
@@ -82,14 +76,7 @@ class Curve(Configured):
     def inverse(self, values: Tensor) -> Tensor:
         """Return the images that have these values; infinity for values that none has.
 
-        Args:
-            values: Floating point, any shape.
-
-        Returns:
-            The same shape, float32 or float64.
-
-        Raises:
-            TypeError: for integers.
+        Shapes, dtypes and errors as in a call.
         """
         value = _floating(values)
         black, slope = self._line()
@@ -99,14 +86,7 @@ class Curve(Configured):
     def slope(self, images: Tensor) -> Tensor:
         """Return the derivative of the curve, which is positive and finite.
 
-        Args:
-            images: Floating point, any shape.
-
-        Returns:
-            The same shape, float32 or float64.
-
-        Raises:
-            TypeError: for integers.
+        Shapes, dtypes and errors as in a call.
         """
         x = _floating(images)
         _, slope = self._line()

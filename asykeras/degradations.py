@@ -34,8 +34,6 @@ from asykeras.poisson import poisson
 from asykeras.resize import bicubic_resize, bicubic_resize_8bit, mirror_border, repeat_border
 from asykeras.types import Config, LayerOptions, Shape, Tensor
 
-_UNIT_RANGE = "images must lie in [0, 1]: divide 8-bit images by 255"
-
 
 class _Degradation(ConfiguredLayer):
     """What the degradations share: float32 by default, and the check of the images."""
@@ -50,8 +48,8 @@ class _Degradation(ConfiguredLayer):
         """Return the shape of the images unchanged."""
         return tuple(input_shape)
 
-    def _check_images(self, images: Tensor) -> None:
-        """Refuse images that are not `(B, H, W, C)` in floating point."""
+    def _check_images(self, images: Tensor, unit: bool = False) -> None:
+        """Refuse images other than `(B, H, W, C)` in floating point, and, eager, another unit."""
         dtype = keras.backend.standardize_dtype(images.dtype)
         shape = tuple(images.shape)
         if len(shape) != 4:
@@ -59,6 +57,8 @@ class _Degradation(ConfiguredLayer):
         if "float" not in dtype:
             raise TypeError(f"images must be floating point in [0, 1]. Received: {dtype=}")
         check_channels_last(shape)
+        if unit:
+            check_range(images, 0, 1, "images must lie in [0, 1]: divide 8-bit images by 255")
 
 
 class RandomDegradation(_Degradation):
@@ -129,8 +129,7 @@ class GaussianNoise(RandomDegradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the noisy images, or `(noisy, sigma)`."""
-        self._check_images(images)
-        check_range(images, 0, 1, _UNIT_RANGE)
+        self._check_images(images, unit=True)
         shape = ops.shape(images)
         if self.low < self.high:
             sigma = self._draw(images, self.low, self.high)
@@ -188,8 +187,7 @@ class PoissonGaussianNoise(RandomDegradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the noisy images."""
-        self._check_images(images)
-        check_range(images, 0, 1, _UNIT_RANGE)
+        self._check_images(images, unit=True)
         rate = ops.maximum(images, 0.0) * (1 / self.gain)
         counts = poisson(rate, self.seed_generator.next())
         shape, dtype = ops.shape(images), self.compute_dtype
@@ -232,9 +230,8 @@ class BicubicDownscale(_Degradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the small images."""
-        self._check_images(images)
+        self._check_images(images, unit=self.quantize)
         if self.quantize:
-            check_range(images, 0, 1, _UNIT_RANGE)
             return bicubic_resize_8bit(to_8bit(images), 1 / self.scale) / 255.0
         return bicubic_resize(images, 1 / self.scale)
 
@@ -410,11 +407,7 @@ class Mask(RandomDegradation):
 
 
 def noise_levels(sigma: float | Sequence[float], name: str = "sigma") -> tuple[float, float]:
-    """Return the lowest and the highest of what may be one level.
-
-    Raises:
-        ValueError: if they are negative or not finite, or the lowest comes last.
-    """
+    """Return the lowest and the highest of what may be one level."""
     pair = list(sigma) if isinstance(sigma, Sequence) else [sigma, sigma]
     numbers = [isinstance(each, Real) and not isinstance(each, bool) for each in pair]
     if len(pair) != 2 or not all(numbers) or not 0 <= pair[0] <= pair[1] < math.inf:

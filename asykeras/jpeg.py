@@ -14,7 +14,6 @@ import numpy as np
 from keras import ops
 
 from asykeras.degradations import RandomDegradation, pad, to_8bit
-from asykeras.eager import check_range
 from asykeras.types import LayerOptions, Tensor
 
 BLOCK = 8
@@ -88,8 +87,7 @@ class JpegCompression(RandomDegradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the images after compression."""
-        self._check_images(images)
-        check_range(images, 0, 1, "images must lie in [0, 1]: divide 8-bit images by 255")
+        self._check_images(images, unit=True)
         if images.shape[-1] not in (1, 3):
             shape = tuple(images.shape)
             raise ValueError(f"images must have 1 or 3 channels. Received: {shape=}")

@@ -7,7 +7,6 @@ import keras
 from keras import ops
 
 from asykeras.degradations import RandomDegradation, noise_levels, pad
-from asykeras.eager import check_range
 from asykeras.jpeg import JpegCompression
 from asykeras.layout import shifted
 from asykeras.resize import bicubic_resize
@@ -67,8 +66,7 @@ class PhotoDownscale(RandomDegradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the small photographs."""
-        self._check_images(images)
-        check_range(images, 0, 1, "images must lie in [0, 1]: divide 8-bit images by 255")
+        self._check_images(images, unit=True)
         blurred = _blurred(images, self._draw(images, *self.blur), self.blur[1])
         small = bicubic_resize(blurred, 1 / self.scale) if self.scale > 1 else blurred
         noise = keras.random.normal(

@@ -76,19 +76,8 @@ def bicubic_resize(image: Tensor, scale: Scale, *, size: Size | None = None) -> 
 def bicubic_resize_8bit(image: Tensor, scale: Scale, *, size: Size | None = None) -> Tensor:
     """Return `bicubic_resize` by the uint8 rule, on whole numbers 0..255 held in floating point.
 
-    For pipelines which stay in floating point. Rows first, then columns; every pass is rounded
-    half up and clipped to 0..255; the border pixel is repeated.
-
-    Args:
-        image: `(H, W)`, `(H, W, C)` or `(B, H, W, C)`, floating point, whole values 0..255.
-        scale: As in `bicubic_resize`.
-        size: As in `bicubic_resize`.
-
-    Returns:
-        Same dtype as the image, whole values 0..255.
-
-    Raises:
-        ValueError: As `bicubic_resize`.
+    For pipelines which stay in floating point. Arguments and errors as those of `bicubic_resize`.
+    Rows first, then columns; every pass is rounded half up and clipped; the border is repeated.
 
     Example:
         bicubic_resize_8bit(np.array([[0.0, 255.0]]), (1, 2))  ->  [[0, 52, 203, 255]]

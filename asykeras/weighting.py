@@ -31,8 +31,8 @@ from asykeras.types import Config, LabelWeights, Tensor
 def stretched(image: Tensor, label: Tensor) -> Tensor:
     """Return images after the stretching of each label to [0, 1] by its own extremes (Eq. 1).
 
-    `(I - min) / (max - min)`, where the extremes are taken over all values of one label,
-    `(batch, ...)`. A constant label, for which the equation divides zero by zero, becomes all zeros.
+    `(I - min) / (max - min)`, the extremes taken over all values of one label, `(batch, ...)`. A
+    constant label, for which the equation divides zero by zero, becomes all zeros.
 
     Example:
         `[[2, 4, 8]]` by the label `[[2, 4, 6]]` -> `[[0, 0.5, 1.5]]`

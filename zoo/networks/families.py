@@ -27,10 +27,9 @@ NOT_OF_CARDS = {"weights", "name"}
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of one kind.
+    """Networks of one kind, and what builds one.
 
     Attributes:
-        build: Makes one.
         least: From the arguments of a card to the 3x3 convolutions that its file must hold at
             least, and the filters of each; a card may ask for any number.
         part: The network for one scale of one for several, which share a file.

@@ -33,11 +33,7 @@ Layer = tuple[np.ndarray, ...]  # kernel (height, width, in, out) and bias, or t
 
 @dataclass(frozen=True)
 class Foreign(Weight):
-    """A file as others save it, with the card that follows from it.
-
-    Attributes:
-        layers: Arrays of the layers of the network by their names.
-    """
+    """A file as others save it: its card follows from it, arrays stand by names of layers."""
 
     layers: Mapping[str, Layer] = field(default_factory=dict)
 
@@ -84,11 +80,7 @@ class Tensors:
 
 
 def find_weight(name: str | os.PathLike[str]) -> Weight:
-    """Return a weight by its name, its file or a work folder, also of a file as others save it.
-
-    Args:
-        name: See `zoo.store.weight.find`; or a `.pth`, `.pt` or `.safetensors` file of SPAN or
-            Compact.
+    """Return a weight as `zoo.store.weight.find`, also of a file of SPAN or Compact by others.
 
     Raises:
         WeightsError: see `find`; if such a file cannot be read or holds no such network.
@@ -144,7 +136,8 @@ def _span(tensors: Tensors) -> tuple[Card, dict[str, Layer]]:
             layers[f"block{block}_conv{number}"] = _branched(tensors, name, channels, channels)
     layers["body_conv"] = _branched(tensors, "conv_2", channels, channels)
     layers["fusion"] = tensors.convolution("conv_cat", 4 * channels, channels, size=1)
-    layers["tail"] = _reordered(tensors, SHUFFLED, channels, image, scale)
+    tail = tensors.convolution(SHUFFLED, channels, image * scale**2)
+    layers["tail"] = shuffled(tail, image)
     tensors.finish("SPAN")
     sizes = {"scale": scale, "channels": channels, "image_channels": image, "centred": centred}
     return Card("SPAN", sizes, Use(scale=scale)), layers
@@ -191,7 +184,8 @@ def _compact(tensors: Tensors) -> tuple[Card, dict[str, Layer]]:
         layers[f"conv{number}"] = tensors.convolution(f"body.{place}", inputs, filters)
         slopes = tensors.take(f"body.{place + 1}.weight", filters)
         layers[f"prelu{number}"] = (slopes[None, None],)
-    layers["tail"] = _reordered(tensors, last, filters, channels, scale)
+    tail = tensors.convolution(last, filters, channels * scale**2)
+    layers["tail"] = shuffled(tail, channels)
     tensors.finish("Compact")
     sizes = {"scale": scale, "filters": filters, "convolutions": count - 2, "channels": channels}
     return Card("Compact", sizes, Use(scale=scale)), layers
@@ -208,9 +202,8 @@ def _scale(rows: int, channels: int) -> int:
     return scale
 
 
-def _reordered(tensors: Tensors, name: str, inputs: int, channels: int, scale: int) -> Layer:
-    """Return the convolution before a pixel shuffle; PyTorch has (channel, row, column)."""
-    layer = tensors.convolution(name, inputs, channels * scale**2)
+def shuffled(layer: Layer, channels: int) -> Layer:
+    """Reorder the outputs of a convolution before PyTorch's PixelShuffle as Keras wants them."""
     return tuple(shuffled_last(array, channels) for array in layer)
 
 

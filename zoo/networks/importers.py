@@ -19,7 +19,7 @@ from zoo.networks.edsr import EDSR
 from zoo.networks.families import build
 from zoo.networks.ffdnet import SIZES as FFDNET_SIZES
 from zoo.networks.ffdnet import FFDNet
-from zoo.networks.foreign import Foreign, find_weight, shuffled_last
+from zoo.networks.foreign import Foreign, Layer, find_weight, shuffled, shuffled_last
 from zoo.networks.srcnn import SRCNN
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
@@ -29,7 +29,6 @@ from zoo.store.tensors import SUFFIXES, Arrays, read_tensors
 from zoo.store.weight import check_values
 
 MODELS = ("compact", "dncnn", "dphsir", "edsr", "ffdnet", "span", "srcnn")
-Layer = tuple[np.ndarray, np.ndarray]  # kernel (height, width, in, out) and bias (out,)
 
 
 def import_weights(
@@ -127,7 +126,7 @@ def _ffdnet(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     pixels, level = np.split(kernel, [4 * channels], axis=2)
     pixels = shuffled_last(pixels.swapaxes(2, 3), channels).swapaxes(2, 3)
     first = np.concatenate([pixels, level], axis=2), bias
-    for number, layer in enumerate([first, *layers[1:-1], _shuffled(last, channels)], start=1):
+    for number, layer in enumerate([first, *layers[1:-1], shuffled(last, channels)], start=1):
         _set(network, f"conv{number}", layer)
     colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
     use = Use(takes_sigma=True, levels=(0.0, 75 / 255), colours=colours)
@@ -157,15 +156,9 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
     for name, theirs in names.items():
         kernel, bias = _torch_layer(arrays, theirs)
         layer = (kernel, bias / 255)
-        _set(network, name, _shuffled(layer, filters) if name.startswith("upsample") else layer)
+        _set(network, name, shuffled(layer, filters) if name.startswith("upsample") else layer)
     shape: dict[str, Argument] = {"channels": channels, "blocks": blocks, "filters": filters}
     return network, Card("EDSR", {"scale": scale, "variant": variant, **shape}, Use(scale=scale))
-
-
-def _shuffled(layer: Layer, filters: int) -> Layer:
-    """Reorder outputs from PyTorch's PixelShuffle to (row, column, channel)."""
-    kernel, bias = (shuffled_last(array, filters) for array in layer)
-    return kernel, bias
 
 
 def _dphsir(arrays: Arrays) -> tuple[keras.Model, Card]:
@@ -215,7 +208,7 @@ def _mat(path: Path) -> dict[str, Any]:
 
 def _matconvnet(path: Path) -> list[Layer]:
     """Return the convolutions of a MatConvNet network."""
-    if path.is_file() and h5py.is_hdf5(path):  # version 7.3
+    if h5py.is_hdf5(path):  # version 7.3
         with open_hdf5(path) as file:
             places = read_array(child(child(file, "net"), "layers"), "O")
             layers = [_hdf5_layer(file, referred(file, at)) for at in places.ravel()]

@@ -78,11 +78,8 @@ class QuasiRecurrentUnit(ConfiguredLayer, Tiled):
     Raises:
         ValueError: for an unknown direction or an even kernel size.
 
-    To import weights of the authors' PyTorch code: the gates follow one another as there (z, f or
-    z, f forward, f backward). A `Conv3d` weight (out, in, D, H, W) becomes
-    `weight.transpose(2, 3, 4, 1, 0)`; a `ConvTranspose3d` weight (in, out, D, H, W) becomes
-    `weight[:, :, ::-1, ::-1, ::-1].transpose(2, 3, 4, 0, 1)`. Theirs are transposed in the decoder
-    blocks (`Up_conv2` ... `Up_conv5` = `decoder1` ... `decoder4`) and in the tail (`Conv`).
+    The gates follow one another as in the authors' PyTorch code (z, f or z, f forward, f backward),
+    whose weights `zoo.networks.importers` reads.
 
     Reference: Wei et al., TNNLS 2021, arXiv:2003.04547.
     """
@@ -206,10 +203,7 @@ class EnlargePart(ConfiguredLayer):
     Where a pixel of the doubled image lies between the old ones depends on its place in the whole.
 
     `[(B, bands, H, W, C), (B, 4)]` -> `(B, bands, 2 H, 2 W, C)`; the second is the place as
-    `zoo.tiling.placed.placed_network` takes it.
-
-    Args:
-        shrunk: How many times smaller than the image the input is.
+    `zoo.tiling.placed.placed_network` takes it. The input is `shrunk` times smaller than the image.
     """
 
     def __init__(self, shrunk: int, **options: Unpack[LayerOptions]) -> None:

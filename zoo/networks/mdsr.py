@@ -76,11 +76,7 @@ def MDSR(
 
 
 def at_scale(model: keras.Model, scale: int) -> keras.Model:
-    """Return the part of an MDSR that enlarges by one scale; it shares the variables.
-
-    Args:
-        model: What `MDSR` returned.
-        scale: 2, 3 or 4.
+    """Return the part of an MDSR that enlarges by 2, 3 or 4; it shares the variables.
 
     Returns:
         Functional model `(None, None, None, channels)` -> the same, `scale` times larger.

@@ -211,8 +211,6 @@ def pad_borders(
     Returns:
         The larger measurement, and the slices that cut the result to its former size.
     """
-    margins = [2 * side for side in kernel.shape]
-    pairs = [(margin, margin) for margin in margins]
-    padded = np.pad(measurement, [(0, 0), *pairs, (0, 0)], mode="symmetric")
-    inner = tuple(slice(margin, -margin) for margin in margins)
-    return padded, (slice(None), *inner, slice(None))
+    rows, columns = (2 * side for side in kernel.shape)
+    padded = np.pad(measurement, [(0,), (rows,), (columns,), (0,)], mode="symmetric")
+    return padded, (slice(None), slice(rows, -rows), slice(columns, -columns), slice(None))
