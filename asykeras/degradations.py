@@ -380,25 +380,17 @@ class Mask(RandomDegradation):
         """Return the masked images."""
         self._check_images(images)
         if self.mask is None:
-            return images * self._random_mask(images)
-        return images * self._fixed_mask(self.mask, images)
-
-    def _random_mask(self, images: Tensor) -> Tensor:
-        """Return a drawn mask, `(B, H, W, 1)`."""
-        shape = (*ops.shape(images)[:3], 1)
-        drawn = keras.random.uniform(shape, dtype=self.compute_dtype, seed=self.seed_generator)
-        return ops.cast(drawn < self.keep, self.compute_dtype)
-
-    def _fixed_mask(self, mask: np.ndarray, images: Tensor) -> Tensor:
-        """Return the fixed mask, `(H, W, 1)` or `(H, W, C)`; refuse one of another size."""
-        mask = mask if mask.ndim == 3 else mask[:, :, None]
+            shape = (*ops.shape(images)[:3], 1)
+            drawn = keras.random.uniform(shape, dtype=self.compute_dtype, seed=self.seed_generator)
+            return images * ops.cast(drawn < self.keep, self.compute_dtype)
+        mask = self.mask if self.mask.ndim == 3 else self.mask[:, :, None]
         allowed = [*images.shape[1:3], 1 if mask.shape[2] == 1 else images.shape[3]]
         if not may_be_equal(allowed, mask.shape):
             raise ValueError(
                 "mask must have the size of the images. "
                 f"Received: {mask.shape=}, images.shape={tuple(images.shape)}"
             )
-        return ops.convert_to_tensor(mask, self.compute_dtype)
+        return images * ops.convert_to_tensor(mask, self.compute_dtype)
 
     def get_config(self) -> Config:
         """Return the arguments."""

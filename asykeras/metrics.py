@@ -252,12 +252,10 @@ def _dissimilarity(
     images = ops.concatenate([true, pred, pred - true], axis=-1)
     means, variances = _local_moments(images, weights)
     true_mean, pred_mean, error_mean = ops.split(means, 3, axis=-1)
-    true_variance, pred_variance, error_variance = ops.split(
-        covariance_factor * variances, 3, axis=-1
-    )
-    luminance_loss = ops.square(error_mean) / (
-        ops.square(true_mean) + ops.square(pred_mean) + _K1**2
-    )
+    covariances = ops.split(covariance_factor * variances, 3, axis=-1)
+    true_variance, pred_variance, error_variance = covariances
+    squares = ops.square(true_mean) + ops.square(pred_mean)
+    luminance_loss = ops.square(error_mean) / (squares + _K1**2)
     structure_loss = error_variance / (true_variance + pred_variance + _K2**2)
     return luminance_loss + structure_loss - luminance_loss * structure_loss
 

@@ -8,16 +8,8 @@ from pathlib import Path
 import keras
 
 from zoo.machine.failures import reason
-from zoo.networks.compact import Compact
-from zoo.networks.dncnn import FILTERS, DnCNN
-from zoo.networks.dphsir import DPHSIR
-from zoo.networks.edsr import EDSR
-from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
-from zoo.networks.ffdnet import FFDNet
+from zoo.networks import compact, dncnn, dphsir, edsr, ffdnet, mdsr, span, srcnn
 from zoo.networks.foreign import Foreign, find_weight
-from zoo.networks.mdsr import MDSR, at_scale
-from zoo.networks.span import SPAN
-from zoo.networks.srcnn import SRCNN
 from zoo.store.card import Argument, WeightsError
 from zoo.store.weight import Weight
 
@@ -41,7 +33,7 @@ class Family:
 
 
 def _least_of_edsr(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    blocks, filters, _ = EDSR_VARIANTS.get(str(arguments.get("variant", "baseline")), (0, 0, 0))
+    blocks, filters, _ = edsr.VARIANTS.get(str(arguments.get("variant", "baseline")), (0, 0, 0))
     return 2 * _count(arguments, "blocks", blocks), _count(arguments, "filters", filters)
 
 
@@ -52,17 +44,19 @@ def _count(arguments: Mapping[str, Argument], name: str, default: int) -> int:
 
 FAMILIES = {
     "Compact": Family(
-        Compact, lambda card: (_count(card, "convolutions", 16), _count(card, "filters", 64))
+        compact.Compact,
+        lambda card: (_count(card, "convolutions", 16), _count(card, "filters", 64)),
     ),
-    "DPHSIR": Family(DPHSIR),
+    "DPHSIR": Family(dphsir.DPHSIR),
     "DnCNN": Family(
-        DnCNN, lambda card: (_count(card, "depth", 2) - 2, _count(card, "filters", FILTERS))
+        dncnn.DnCNN,
+        lambda card: (_count(card, "depth", 2) - 2, _count(card, "filters", dncnn.FILTERS)),
     ),
-    "EDSR": Family(EDSR, _least_of_edsr),
-    "FFDNet": Family(FFDNet),
-    "MDSR": Family(MDSR, part=at_scale),
-    "SPAN": Family(SPAN, lambda card: (19, _count(card, "channels", 48))),
-    "SRCNN": Family(SRCNN),
+    "EDSR": Family(edsr.EDSR, _least_of_edsr),
+    "FFDNet": Family(ffdnet.FFDNet),
+    "MDSR": Family(mdsr.MDSR, part=mdsr.at_scale),
+    "SPAN": Family(span.SPAN, lambda card: (19, _count(card, "channels", 48))),
+    "SRCNN": Family(srcnn.SRCNN),
 }
 
 

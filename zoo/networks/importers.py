@@ -13,14 +13,9 @@ import keras
 import numpy as np
 
 from zoo.machine.failures import reason
-from zoo.networks.dncnn import FILTERS, DnCNN
-from zoo.networks.dphsir import DPHSIR
-from zoo.networks.edsr import EDSR
+from zoo.networks import dncnn, dphsir, edsr, ffdnet, srcnn
 from zoo.networks.families import build
-from zoo.networks.ffdnet import SIZES as FFDNET_SIZES
-from zoo.networks.ffdnet import FFDNet
 from zoo.networks.foreign import Foreign, Layer, find_weight, shuffled, shuffled_last
-from zoo.networks.srcnn import SRCNN
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array, referred
@@ -50,19 +45,19 @@ def import_weights(
     Raises:
         WeightsError: if the file cannot be read or holds another network.
     """
-    path = Path(path)
-    if model not in MODELS and not (model is None and path.suffix.lower() in SUFFIXES):
+    file = Path(path)
+    if model not in MODELS and not (model is None and file.suffix.lower() in SUFFIXES):
         raise WeightsError(f"model must be one of {', '.join(MODELS)}. Received: model={model!r}")
-    if not path.is_file():
+    if not file.is_file():
         raise WeightsError(f"{path} cannot be read: there is no such file")
     if model in (None, "compact", "span"):
         return _recognised(path, model)
     try:
         if model == "srcnn":
-            return _srcnn(_mat(path), transposed)
-        if model == "dncnn" and path.suffix == ".mat":
-            return _dncnn(_matconvnet(path))
-        arrays = read_tensors(path)
+            return _srcnn(_mat(file), transposed)
+        if model == "dncnn" and file.suffix == ".mat":
+            return _dncnn(_matconvnet(file))
+        arrays = read_tensors(file)
         if model in ("dncnn", "ffdnet"):
             return {"dncnn": _dncnn, "ffdnet": _ffdnet}[model](_sequence(arrays))
         return {"edsr": _edsr, "dphsir": _dphsir}[model](arrays)
@@ -76,7 +71,7 @@ def import_weights(
         raise WeightsError(f"{path} holds no {model}: {reason(error)}") from None
 
 
-def _recognised(path: Path, model: str | None) -> tuple[keras.Model, Card]:
+def _recognised(path: str | os.PathLike[str], model: str | None) -> tuple[keras.Model, Card]:
     weight = find_weight(path)
     if not isinstance(weight, Foreign) or model not in (None, weight.card.builder.lower()):
         raise WeightsError(f"{path} holds no {model}: it is of {weight.card.builder}")
@@ -98,7 +93,7 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, Card]:
         layers.append((pixels, arrays[f"biases_conv{number}"].ravel()))
     variant = "-".join(str(kernel.shape[0]) for kernel, _ in layers)
     channels = layers[0][0].shape[2]
-    network = SRCNN(3, variant=variant, channels=channels)
+    network = srcnn.SRCNN(3, variant=variant, channels=channels)
     for name, layer in zip(("patch_extraction", "mapping", "reconstruction"), layers, strict=True):
         _set(network, name, layer)
     arguments: dict[str, Argument] = {"scale": 3, "variant": variant, "channels": channels}
@@ -107,8 +102,8 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, Card]:
 
 def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     depth, channels = len(layers), layers[0][0].shape[2]
-    _check_enough([kernel for kernel, _ in layers], (depth - 2) * 9 * FILTERS**2)
-    network = DnCNN(variant="S", depth=depth, channels=channels, batch_norm=False)
+    _check_enough([kernel for kernel, _ in layers], (depth - 2) * 9 * dncnn.FILTERS**2)
+    network = dncnn.DnCNN(variant="S", depth=depth, channels=channels, batch_norm=False)
     for number, layer in enumerate(layers, start=1):
         _set(network, f"conv{number}", layer)
     shape: dict[str, Argument] = {"depth": depth, "channels": channels, "batch_norm": False}
@@ -118,10 +113,10 @@ def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
 def _ffdnet(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     """KAIR's FFDNet: convolutions model.0, model.2, ..., trained for 0 to 75 grey levels."""
     channels = len(layers[-1][1]) // 4 if layers else 0
-    depth, _ = FFDNET_SIZES.get(channels, (0, 0))
+    depth, _ = ffdnet.SIZES.get(channels, (0, 0))
     if not layers or len(layers) != depth:
         raise ValueError(f"it has {len(layers)} convolutions, the last for {channels} channels")
-    network = FFDNet(channels=channels)
+    network = ffdnet.FFDNet(channels=channels)
     (kernel, bias), last = layers[0], layers[-1]
     pixels, level = np.split(kernel, [4 * channels], axis=2)
     pixels = shuffled_last(pixels.swapaxes(2, 3), channels).swapaxes(2, 3)
@@ -146,7 +141,7 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
     scale = 4 if len(steps) == 2 else round(grown**0.5)
     variant = "full" if filters == 256 else "baseline"
     _check_enough(arrays.values(), (2 * blocks + 1) * 9 * filters**2)
-    network = EDSR(scale, variant=variant, channels=channels, blocks=blocks, filters=filters)
+    network = edsr.EDSR(scale, variant=variant, channels=channels, blocks=blocks, filters=filters)
     names = {"head": "head.0", "body_conv": f"body.{blocks}", "tail": "tail.1"}
     for block in range(blocks):
         names[f"block{block + 1}_conv1"] = f"body.{block}.body.0"
@@ -163,7 +158,7 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
 
 def _dphsir(arrays: Arrays) -> tuple[keras.Model, Card]:
     """GRUNet without batch normalisation and with a noise map, DPHSIR's `grunet.pth`."""
-    network = DPHSIR()
+    network = dphsir.DPHSIR()
     for name, theirs in _grunet_names().items():
         weight = arrays[f"{theirs}.weight"]
         if theirs.endswith("deconv"):  # transposed, stride 1: a convolution with flipped kernels
