@@ -111,8 +111,7 @@ def turned(denoiser: Denoiser, turn: Tensor) -> Tensor:
         flips = [partial(ops.flip, axis=axis) for axis in (1, 2, (1, 2))]
         return ops.switch(turn % 4, [lambda each: each, *flips], pictures)
 
-    def transposed(pictures: Tensor) -> Tensor:
-        return ops.swapaxes(pictures, 1, 2)
+    transposed = partial(ops.swapaxes, axis1=1, axis2=2)
 
     def run(pictures: Tensor, sigma: Tensor) -> Tensor:
         seen = mirrored(pictures)
