@@ -4,18 +4,7 @@ from asykeras import _backend as _backend
 from asykeras._version import __version__
 from asykeras.annealed import Annealed, StepCounter
 from asykeras.color import grey, rgb_to_luma, rgb_to_ycbcr, ycbcr_to_rgb
-from asykeras.curves import (
-    PQ,
-    PU21,
-    SRGB,
-    Anscombe,
-    Curve,
-    Gamma,
-    Log,
-    MuLaw,
-    Reinhard,
-    Window,
-)
+from asykeras.curves import PQ, PU21, SRGB, Anscombe, Curve, Gamma, Log, MuLaw, Reinhard, Window
 from asykeras.degradations import (
     BicubicDegrade,
     BicubicDownscale,

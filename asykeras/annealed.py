@@ -8,13 +8,13 @@ from weakref import WeakValueDictionary
 import keras
 from keras import ops
 
-from asykeras.configured import Configured
+from asykeras.configured import Configured, ConfiguredLayer
 from asykeras.eager import eager_values
 from asykeras.types import Config, LabelWeights, LayerOptions, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class StepCounter(keras.Layer):
+class StepCounter(ConfiguredLayer):
     """Layer that passes images through and counts the training steps: see `Annealed`.
 
     The count is a weight of the layer: it is saved and restored with the model that has it, and a
@@ -47,10 +47,6 @@ class StepCounter(keras.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the images unchanged."""
         return tuple(input_shape)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "key": self.key}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

@@ -60,9 +60,7 @@ def rgb_to_ycbcr(image: Tensor) -> Tensor:
     Returns:
         `(..., 3)`: Y in [16/255, 235/255]; Cb and Cr in [16/255, 240/255], 128/255 for greys.
 
-    Raises:
-        TypeError: the image is not floating point.
-        ValueError: the last axis does not have 3 channels.
+    Raises errors as `rgb_to_luma`.
 
     Example:
         white `[1, 1, 1]`  ->  `[235, 128, 128] / 255`
@@ -85,9 +83,7 @@ def ycbcr_to_rgb(image: Tensor) -> Tensor:
     Returns:
         RGB, `(..., 3)`, in [0, 1] for what came from RGB in [0, 1].
 
-    Raises:
-        TypeError: the image is not floating point.
-        ValueError: the last axis does not have 3 channels.
+    Raises errors as `rgb_to_luma`.
 
     Example:
         `[235, 128, 128] / 255`  ->  white `[1, 1, 1]`

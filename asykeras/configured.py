@@ -1,20 +1,31 @@
-"""What is neither a layer nor a loss and is saved by Keras nevertheless: by its arguments."""
+"""What is saved by Keras as the arguments of its constructor, each of them kept under its name."""
 
+import inspect
 from typing import Self
+
+import keras
 
 from asykeras.types import Config
 
 
-class Configured:
-    """An object that is saved as the arguments of its constructor, and equal where they are.
+class ConfiguredLayer(keras.Layer):
+    """A layer whose attributes hold the arguments of its constructor; others it adds itself."""
 
-    Subclasses implement `get_config` and are registered with
-    `keras.saving.register_keras_serializable`.
+    def get_config(self) -> Config:
+        """Return the arguments."""
+        return {**super().get_config(), **_arguments(self)}
+
+
+class Configured:
+    """What is neither a layer nor a loss, and equal where the arguments of its constructor are.
+
+    Subclasses implement `get_config` where their attributes do not hold the arguments, and are
+    registered with `keras.saving.register_keras_serializable`.
     """
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
-        raise NotImplementedError
+        return _arguments(self)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -30,6 +41,11 @@ class Configured:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def _arguments(instance: Configured | ConfiguredLayer) -> Config:
+    named = inspect.getfullargspec(inspect.getattr_static(instance, "__init__"))
+    return {name: getattr(instance, name) for name in (*named.args[1:], *named.kwonlyargs)}
 
 
 def positive(name: str, value: float) -> float:

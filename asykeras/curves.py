@@ -55,9 +55,6 @@ class Curve(Configured):
         ...
         ...     def steepness(self, x):
         ...         return 0.5 * x**-0.5
-        ...
-        ...     def get_config(self):
-        ...         return {}
     """
 
     toe: float = 0.0
@@ -65,13 +62,7 @@ class Curve(Configured):
     limit: ClassVar[float] = 1e4
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return the values of the curve.
-
-        Args:
-            images: Floating point, any shape.
-
-        Returns:
-            The same shape, float32 or float64.
+        """Return the values of the curve: float32 or float64, of images of any shape.
 
         Raises:
             TypeError: for integers.
@@ -85,14 +76,7 @@ class Curve(Configured):
     def inverse(self, values: Tensor) -> Tensor:
         """Return the images that have these values; infinity for values that none has.
 
-        Args:
-            values: Floating point, any shape.
-
-        Returns:
-            The same shape, float32 or float64.
-
-        Raises:
-            TypeError: for integers.
+        Shapes, dtypes and errors as in a call.
         """
         value = _floating(values)
         black, slope = self._line()
@@ -102,14 +86,7 @@ class Curve(Configured):
     def slope(self, images: Tensor) -> Tensor:
         """Return the derivative of the curve, which is positive and finite.
 
-        Args:
-            images: Floating point, any shape.
-
-        Returns:
-            The same shape, float32 or float64.
-
-        Raises:
-            TypeError: for integers.
+        Shapes, dtypes and errors as in a call.
         """
         x = _floating(images)
         _, slope = self._line()
@@ -193,10 +170,6 @@ class Gamma(Curve):
         """Return x^(1 / gamma - 1) / gamma."""
         return x ** (1 / self.gamma - 1) / self.gamma
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"gamma": self.gamma, "toe": self.toe}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class SRGB(Curve):
@@ -227,10 +200,6 @@ class SRGB(Curve):
     def steepness(self, x: Tensor) -> Tensor:
         """Return 1.055 / 2.4 x^(1 / 2.4 - 1)."""
         return (1.055 / 2.4) * x ** (1 / 2.4 - 1)
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments: none."""
-        return {}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -268,10 +237,6 @@ class MuLaw(Curve):
         """Return mu / ((1 + mu x) log(1 + mu))."""
         return (1 / math.log1p(self.mu)) / (x + 1 / self.mu)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"mu": self.mu}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Log(Curve):
@@ -303,10 +268,6 @@ class Log(Curve):
         """Return 1 / (x + epsilon)."""
         return 1.0 / (x + self.epsilon)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"epsilon": self.epsilon}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Reinhard(Curve):
@@ -335,10 +296,6 @@ class Reinhard(Curve):
     def steepness(self, x: Tensor) -> Tensor:
         """Return 1 / (1 + x)^2."""
         return (1.0 / (1.0 + x)) ** 2
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments: none."""
-        return {}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -447,10 +404,6 @@ class PU21(Curve):
         factor = _P[6] * _P[4] * _P[3] * (_P[1] - _P[0] * _P[2])
         return factor * inner ** (_P[4] - 1) * (power / x) / below**2
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"peak": self.peak}
-
     def _black(self) -> float:
         return _P[6] * (_P[0] ** _P[4] - _P[5])
 
@@ -501,10 +454,6 @@ class Anscombe(Curve):
     def steepness(self, x: Tensor) -> Tensor:
         """Return 1 / sqrt(a y + 3/8 a^2 + s^2)."""
         return (self.gain * x + self.offset) ** -0.5
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"gain": self.gain, "read_noise": self.read_noise}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -557,10 +506,6 @@ class Window(Curve):
         x = _floating(images)
         inside = ops.abs(x - self.centre) <= self.width / 2
         return (self.outside + (1 - self.outside) * ops.cast(inside, x.dtype)) / self.width
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"centre": self.centre, "width": self.width, "outside": self.outside}
 
 
 def _quotient(above: Tensor, below: Tensor) -> Tensor:

@@ -27,23 +27,15 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from asykeras.configured import not_negative, positive
+from asykeras.configured import ConfiguredLayer, not_negative, positive
 from asykeras.eager import check_range
 from asykeras.layout import check_channels_last, may_be_equal
 from asykeras.poisson import poisson
-from asykeras.resize import (
-    bicubic_resize,
-    bicubic_resize_8bit,
-    mirror_border,
-    output_length,
-    repeat_border,
-)
+from asykeras.resize import bicubic_resize, bicubic_resize_8bit, mirror_border, repeat_border
 from asykeras.types import Config, LayerOptions, Shape, Tensor
 
-_UNIT_RANGE = "images must lie in [0, 1]: divide 8-bit images by 255"
 
-
-class _Degradation(keras.Layer):
+class _Degradation(ConfiguredLayer):
     """What the degradations share: float32 by default, and the check of the images."""
 
     def __init__(self, **options: Unpack[LayerOptions]):
@@ -56,8 +48,8 @@ class _Degradation(keras.Layer):
         """Return the shape of the images unchanged."""
         return tuple(input_shape)
 
-    def _check_images(self, images: Tensor) -> None:
-        """Refuse images that are not `(B, H, W, C)` in floating point."""
+    def _check_images(self, images: Tensor, unit: bool = False) -> None:
+        """Refuse images other than `(B, H, W, C)` in floating point, and, eager, another unit."""
         dtype = keras.backend.standardize_dtype(images.dtype)
         shape = tuple(images.shape)
         if len(shape) != 4:
@@ -65,6 +57,8 @@ class _Degradation(keras.Layer):
         if "float" not in dtype:
             raise TypeError(f"images must be floating point in [0, 1]. Received: {dtype=}")
         check_channels_last(shape)
+        if unit:
+            check_range(images, 0, 1, "images must lie in [0, 1]: divide 8-bit images by 255")
 
 
 class RandomDegradation(_Degradation):
@@ -88,9 +82,10 @@ class RandomDegradation(_Degradation):
             )
         self.seed_generator.state.assign(np.array(store["seed_state"]))
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "seed": self.seed}
+    def _draw(self, images: Tensor, low: float, high: float, axes: int = 4) -> Tensor:
+        """Return a number between the two for each image, `(B, 1, 1, 1)` or with more axes."""
+        shape, dtype = (ops.shape(images)[0], *(1,) * (axes - 1)), self.compute_dtype
+        return keras.random.uniform(shape, low, high, dtype=dtype, seed=self.seed_generator)
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -134,16 +129,12 @@ class GaussianNoise(RandomDegradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the noisy images, or `(noisy, sigma)`."""
-        self._check_images(images)
-        check_range(images, 0, 1, _UNIT_RANGE)
+        self._check_images(images, unit=True)
         shape = ops.shape(images)
-        levels = (shape[0], 1, 1, 1)
         if self.low < self.high:
-            sigma = keras.random.uniform(
-                levels, self.low, self.high, dtype=self.compute_dtype, seed=self.seed_generator
-            )
+            sigma = self._draw(images, self.low, self.high)
         else:
-            sigma = ops.full(levels, self.low, dtype=self.compute_dtype)
+            sigma = ops.full((shape[0], 1, 1, 1), self.low, dtype=self.compute_dtype)
         noise = keras.random.normal(shape, dtype=self.compute_dtype, seed=self.seed_generator)
         noisy = images + sigma * noise
         return (noisy, sigma) if self.return_sigma else noisy
@@ -152,10 +143,6 @@ class GaussianNoise(RandomDegradation):
         """Return the shape of the images, and of sigma if it is returned."""
         shape = tuple(input_shape)
         return (shape, (shape[0], 1, 1, 1)) if self.return_sigma else shape
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "sigma": self.sigma, "return_sigma": self.return_sigma}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -200,8 +187,7 @@ class PoissonGaussianNoise(RandomDegradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the noisy images."""
-        self._check_images(images)
-        check_range(images, 0, 1, _UNIT_RANGE)
+        self._check_images(images, unit=True)
         rate = ops.maximum(images, 0.0) * (1 / self.gain)
         counts = poisson(rate, self.seed_generator.next())
         shape, dtype = ops.shape(images), self.compute_dtype
@@ -211,10 +197,6 @@ class PoissonGaussianNoise(RandomDegradation):
     def compute_output_spec(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """Return shape and dtype, without drawing."""
         return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "gain": self.gain, "read_noise": self.read_noise}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -248,21 +230,16 @@ class BicubicDownscale(_Degradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the small images."""
-        self._check_images(images)
+        self._check_images(images, unit=self.quantize)
         if self.quantize:
-            check_range(images, 0, 1, _UNIT_RANGE)
             return bicubic_resize_8bit(to_8bit(images), 1 / self.scale) / 255.0
         return bicubic_resize(images, 1 / self.scale)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the small images."""
         batch, height, width, channels = input_shape
-        small = [None if n is None else output_length(n, 1 / self.scale) for n in (height, width)]
+        small = [None if n is None else -(-n // self.scale) for n in (height, width)]
         return (batch, *small, channels)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "scale": self.scale, "quantize": self.quantize}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -356,7 +333,7 @@ class Blur(_Degradation):
 
     def get_config(self) -> Config:
         """Return the arguments."""
-        return {**super().get_config(), "kernel": self.kernel.tolist(), "border": self.border}
+        return {**super().get_config(), "kernel": self.kernel.tolist()}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -403,38 +380,26 @@ class Mask(RandomDegradation):
         """Return the masked images."""
         self._check_images(images)
         if self.mask is None:
-            return images * self._random_mask(images)
-        return images * self._fixed_mask(self.mask, images)
-
-    def _random_mask(self, images: Tensor) -> Tensor:
-        """Return a drawn mask, `(B, H, W, 1)`."""
-        shape = (*ops.shape(images)[:3], 1)
-        drawn = keras.random.uniform(shape, dtype=self.compute_dtype, seed=self.seed_generator)
-        return ops.cast(drawn < self.keep, self.compute_dtype)
-
-    def _fixed_mask(self, mask: np.ndarray, images: Tensor) -> Tensor:
-        """Return the fixed mask, `(H, W, 1)` or `(H, W, C)`; refuse one of another size."""
-        mask = mask if mask.ndim == 3 else mask[:, :, None]
+            shape = (*ops.shape(images)[:3], 1)
+            drawn = keras.random.uniform(shape, dtype=self.compute_dtype, seed=self.seed_generator)
+            return images * ops.cast(drawn < self.keep, self.compute_dtype)
+        mask = self.mask if self.mask.ndim == 3 else self.mask[:, :, None]
         allowed = [*images.shape[1:3], 1 if mask.shape[2] == 1 else images.shape[3]]
         if not may_be_equal(allowed, mask.shape):
             raise ValueError(
                 "mask must have the size of the images. "
                 f"Received: {mask.shape=}, images.shape={tuple(images.shape)}"
             )
-        return ops.convert_to_tensor(mask, self.compute_dtype)
+        return images * ops.convert_to_tensor(mask, self.compute_dtype)
 
     def get_config(self) -> Config:
         """Return the arguments."""
         mask = None if self.mask is None else self.mask.tolist()
-        return {**super().get_config(), "mask": mask, "keep": self.keep}
+        return {**super().get_config(), "mask": mask}
 
 
 def noise_levels(sigma: float | Sequence[float], name: str = "sigma") -> tuple[float, float]:
-    """Return the lowest and the highest of what may be one level.
-
-    Raises:
-        ValueError: if they are negative or not finite, or the lowest comes last.
-    """
+    """Return the lowest and the highest of what may be one level."""
     pair = list(sigma) if isinstance(sigma, Sequence) else [sigma, sigma]
     numbers = [isinstance(each, Real) and not isinstance(each, bool) for each in pair]
     if len(pair) != 2 or not all(numbers) or not 0 <= pair[0] <= pair[1] < math.inf:
@@ -458,13 +423,8 @@ def _finite_array(values: ArrayLike, name: str) -> np.ndarray:
     return array
 
 
-def _wrap_border(positions: Tensor, inputs: Tensor) -> Tensor:
-    """Fold positions into an image that repeats without end."""
-    return ops.mod(positions, inputs)
-
-
 # How positions outside the image are brought back inside; zeros come from nowhere.
-_BORDERS = {"symmetric": mirror_border, "edge": repeat_border, "wrap": _wrap_border, "zero": None}
+_BORDERS = {"symmetric": mirror_border, "edge": repeat_border, "wrap": ops.mod, "zero": None}
 
 
 def pad(images: Tensor, axis: int, before: int, after: int, border: str) -> Tensor:

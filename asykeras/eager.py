@@ -26,14 +26,8 @@ def eager_values(tensor: Tensor) -> np.ndarray | None:
 def check_range(values: Tensor, low: float, high: float, expected: str) -> None:
     """Refuse eager values far outside a range, as those of 8-bit images where [0, 1] is meant.
 
-    Args:
-        values: Tensor or array, any shape.
-        low: Lowest value of the range.
-        high: Highest value of the range; `MARGIN` of it is allowed for beyond both ends.
-        expected: Beginning of the message: what is expected, and what to do.
-
-    Raises:
-        ValueError: if a value lies outside.
+    `MARGIN` of the range is allowed for beyond both ends. The message begins with what is expected
+    and what to do.
     """
     found = eager_values(values)
     if found is None:
@@ -51,11 +45,6 @@ def alarm(values: Tensor, low: float, high: float) -> Tensor:
 
     Added to a loss it lets the loss be seen to fail where nothing can be raised, in compiled code,
     and leaves the gradient, and so the network, as they are.
-
-    Args:
-        values: Tensor, any shape.
-        low: Lowest value of the range.
-        high: Highest value of the range.
     """
     middle, reach = (low + high) / 2, (0.5 + MARGIN) * (high - low)
     outside = keras.ops.abs(values - middle) > reach

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from asykeras.configured import Configured, positive
-from asykeras.types import Config, Tensor
+from asykeras.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -47,10 +47,6 @@ class Huber(Configured):
         quadratic = ops.minimum(error, self.delta)
         return 0.5 * ops.square(quadratic) + self.delta * (error - quadratic)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"delta": self.delta}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Charbonnier(Configured):
@@ -76,7 +72,3 @@ class Charbonnier(Configured):
     def __call__(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the Charbonnier error of each element."""
         return ops.sqrt(ops.square(y_pred - y_true) + self.epsilon**2)
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"epsilon": self.epsilon}

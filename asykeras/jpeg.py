@@ -14,8 +14,7 @@ import numpy as np
 from keras import ops
 
 from asykeras.degradations import RandomDegradation, pad, to_8bit
-from asykeras.eager import check_range
-from asykeras.types import Config, LayerOptions, Tensor
+from asykeras.types import LayerOptions, Tensor
 
 BLOCK = 8
 SUBSAMPLINGS = ("4:2:0", "4:4:4")
@@ -88,12 +87,11 @@ class JpegCompression(RandomDegradation):
 
     def call(self, images: Tensor) -> Tensor:
         """Return the images after compression."""
-        self._check_images(images)
-        check_range(images, 0, 1, "images must lie in [0, 1]: divide 8-bit images by 255")
+        self._check_images(images, unit=True)
         if images.shape[-1] not in (1, 3):
             shape = tuple(images.shape)
             raise ValueError(f"images must have 1 or 3 channels. Received: {shape=}")
-        values, quality = to_8bit(images), self._draw(images)
+        values, quality = to_8bit(images), self._drawn_quality(images)
         if images.shape[-1] == 1:
             return _coded(values, _table(LUMA, quality)) / 255.0
         luma, *colours = _ycc(values)
@@ -102,21 +100,12 @@ class JpegCompression(RandomDegradation):
         decoded = [_halved(each, table) if halved else _coded(each, table) for each in colours]
         return _rgb(_coded(luma, _table(LUMA, quality)), *decoded) / 255.0
 
-    def _draw(self, images: Tensor) -> Tensor:
+    def _drawn_quality(self, images: Tensor) -> Tensor:
         """Return the quality of each image, `(B, 1, 1, 1, 1)`."""
-        shape = (ops.shape(images)[0], 1, 1, 1, 1)
         if self.low == self.high:
-            return ops.full(shape, self.low, dtype=self.compute_dtype)
-        ends = self.low, self.high + 1
-        drawn = keras.random.uniform(
-            shape, *ends, dtype=self.compute_dtype, seed=self.seed_generator
-        )
+            return ops.full((ops.shape(images)[0], 1, 1, 1, 1), self.low, dtype=self.compute_dtype)
+        drawn = self._draw(images, self.low, self.high + 1, axes=5)
         return ops.minimum(ops.floor(drawn), float(self.high))
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        own = {"quality": self.quality, "subsampling": self.subsampling}
-        return {**super().get_config(), **own}
 
 
 def _qualities(quality: int | Sequence[int]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Shapes of images: what of them is known, and where their channels are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 
@@ -8,11 +8,7 @@ from asykeras.types import Shape, Tensor
 
 
 def known_shape(tensor: Tensor) -> Shape:
-    """Return the shape of a tensor.
-
-    Raises:
-        ValueError: if not even the number of axes is known.
-    """
+    """Return the shape of a tensor; refuse one whose number of axes is not known."""
     try:
         return tuple(tensor.shape)
     except ValueError:
@@ -31,12 +27,19 @@ def may_be_equal(first: Sequence[int | None], second: Sequence[int | None]) -> b
     )
 
 
-def standardize_data_format(data_format: str | None) -> str:
-    """Return `channels_last` or `channels_first`, by default as Keras' layers do.
+def shifted(images: Tensor, axis: int, count: int) -> Iterator[Tensor]:
+    """Yield `count` views along the axis, each starting one pixel later.
 
-    Raises:
-        ValueError: for another name.
+    One at a time: run eagerly, each is a copy, and all at once would take eleven times the memory.
     """
+    length = keras.ops.shape(images)[axis] - count + 1
+    before = (slice(None),) * axis
+    for start in range(count):
+        yield images[(*before, slice(start, start + length))]
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Return `channels_last` or `channels_first`, by default as Keras' layers do."""
     if data_format is None:
         return keras.config.image_data_format()
     if data_format not in ("channels_last", "channels_first"):
@@ -50,12 +53,6 @@ def check_channels_last(shape: Shape) -> None:
     """Refuse images that can only be channels first, where that is the setting of Keras.
 
     Layers of images take channels last under any setting; they would filter across the channels.
-
-    Args:
-        shape: Of the images, `(batch, height, width, channels)`.
-
-    Raises:
-        ValueError: if the setting is channels first, and so are the channels of grey or colour.
     """
     first = keras.config.image_data_format() == "channels_first"
     if first and len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3):

@@ -143,7 +143,14 @@ class AsymmetricLoss(keras.losses.Loss):
         self.normalize = bool(normalize)
         self.balanced = bool(balanced)
         self.data_format = standardize_data_format(data_format)
-        self._check_options()
+        plain = {"reference": "label", "apply_to": "error", "normalize": False, "balanced": False}
+        changed = [name for name, value in plain.items() if getattr(self, name) != value]
+        if weighting is None and changed:
+            name = changed[0]
+            raise ValueError(
+                f"{name} says what is done with weights, and weighting=None has none. "
+                f"Received: {name}={getattr(self, name)!r}"
+            )
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
         """Return the reduced loss."""
@@ -247,18 +254,10 @@ class AsymmetricLoss(keras.losses.Loss):
 
     def get_config(self) -> Config:
         """Return the constructor's arguments, `dtype` included."""
-        return {
-            **super().get_config(),
-            "error": keras.saving.serialize_keras_object(self.error),
-            "weighting": keras.saving.serialize_keras_object(self.weighting),
-            "reference": self.reference,
-            "domain": keras.saving.serialize_keras_object(self.domain),
-            "apply_to": self.apply_to,
-            "normalize": self.normalize,
-            "balanced": self.balanced,
-            "data_format": self.data_format,
-            "dtype": self.dtype,
-        }
+        names = "error weighting reference domain apply_to normalize balanced data_format dtype"
+        own = {name: getattr(self, name) for name in names.split()}
+        serialized = {name: keras.saving.serialize_keras_object(own[name]) for name in own}
+        return {**super().get_config(), **serialized}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -267,21 +266,6 @@ class AsymmetricLoss(keras.losses.Loss):
         for key in {"error", "weighting", "domain"} & config.keys():
             arguments[key] = _revived(config[key])
         return super().from_config(arguments)
-
-    def _check_options(self) -> None:
-        """Refuse options of weights where there are none."""
-        changed = {
-            "reference": self.reference != "label",
-            "apply_to": self.apply_to != "error",
-            "normalize": self.normalize,
-            "balanced": self.balanced,
-        }
-        if self.weighting is None and any(changed.values()):
-            name = next(name for name, is_changed in changed.items() if is_changed)
-            raise ValueError(
-                f"{name} says what is done with weights, and weighting=None has none. "
-                f"Received: {name}={getattr(self, name)!r}"
-            )
 
     def _check(self, y_true: Tensor, y_pred: Tensor) -> None:
         shape, pred_shape = known_shape(y_true), known_shape(y_pred)

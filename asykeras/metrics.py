@@ -26,7 +26,7 @@ running eagerly; compiled code has no values that could be checked.
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self, TypedDict, Unpack
 
 import keras
@@ -36,7 +36,7 @@ from keras import ops
 from asykeras import color
 from asykeras.curves import Curve
 from asykeras.eager import MARGIN, eager_values
-from asykeras.layout import known_shape, may_be_equal, standardize_data_format
+from asykeras.layout import known_shape, may_be_equal, shifted, standardize_data_format
 from asykeras.types import Config, DType, Tensor
 
 _K1, _K2 = 0.01, 0.03  # Wang et al. 2004, Sec. III-C
@@ -119,7 +119,8 @@ def psnr(
     Reference: the paper's Eq. 6 with MAX = `max_val`; equals scikit-image's
     `peak_signal_noise_ratio` of each image.
     """
-    options, limits = _checked(**preparation), _checked_band(band)
+    options = _checked(**preparation)
+    limits = None if band is None else _checked_band(band)
     true, pred = _prepared(y_true, y_pred, options)
     _check_reference(y_true, options["max_val"])
     inside = None if limits is None else _inside(true, limits, options["max_val"])
@@ -141,10 +142,8 @@ def _inside(true: Tensor, band: tuple[float, float], max_val: float) -> Tensor:
     return ops.cast(ops.logical_and(values >= low, values < high), true.dtype)
 
 
-def _checked_band(band: tuple[float, float] | None) -> tuple[float, float] | None:
+def _checked_band(band: tuple[float, float]) -> tuple[float, float]:
     """Return the limits of a band as numbers."""
-    if band is None:
-        return None
     low, high = (float(limit) for limit in band)
     if not low < high:
         raise ValueError(f"band must be two rising grey values. Received: {band=}")
@@ -253,12 +252,10 @@ def _dissimilarity(
     images = ops.concatenate([true, pred, pred - true], axis=-1)
     means, variances = _local_moments(images, weights)
     true_mean, pred_mean, error_mean = ops.split(means, 3, axis=-1)
-    true_variance, pred_variance, error_variance = ops.split(
-        covariance_factor * variances, 3, axis=-1
-    )
-    luminance_loss = ops.square(error_mean) / (
-        ops.square(true_mean) + ops.square(pred_mean) + _K1**2
-    )
+    covariances = ops.split(covariance_factor * variances, 3, axis=-1)
+    true_variance, pred_variance, error_variance = covariances
+    squares = ops.square(true_mean) + ops.square(pred_mean)
+    luminance_loss = ops.square(error_mean) / (squares + _K1**2)
     structure_loss = error_variance / (true_variance + pred_variance + _K2**2)
     return luminance_loss + structure_loss - luminance_loss * structure_loss
 
@@ -273,24 +270,12 @@ def _local_moments(images: Tensor, weights: Sequence[float]) -> tuple[Tensor, Te
     # Shifted copies, not a convolution: recent GPUs run that in TF32, with 10 bits of mantissa.
     mean, variance, count = images, ops.zeros_like(images), len(weights)
     for axis in (1, 2):
-        outer = sum(w * part for w, part in zip(weights, _shifted(mean, axis, count), strict=True))
-        parts = zip(
-            weights, _shifted(mean, axis, count), _shifted(variance, axis, count), strict=True
-        )
+        outer = sum(w * part for w, part in zip(weights, shifted(mean, axis, count), strict=True))
+        moments = (shifted(each, axis, count) for each in (mean, variance))
+        parts = zip(weights, *moments, strict=True)
         variance = sum(w * (inner + ops.square(part - outer)) for w, part, inner in parts)
         mean = outer
     return mean, variance
-
-
-def _shifted(images: Tensor, axis: int, count: int) -> Iterator[Tensor]:
-    """Yield `count` views along the axis, each starting one pixel later.
-
-    One at a time: run eagerly, each is a copy, and all at once would take eleven times the memory.
-    """
-    length = ops.shape(images)[axis] - count + 1
-    before = (slice(None),) * axis
-    for start in range(count):
-        yield images[(*before, slice(start, start + length))]
 
 
 def _prepared(y_true: Tensor, y_pred: Tensor, options: Preparation) -> tuple[Tensor, Tensor]:
@@ -462,6 +447,11 @@ class _MeanOverImages(keras.metrics.Metric):
         """
         values = ops.cast(self._function(y_true, y_pred, **self._arguments), "float32")
         weights = _image_weights(sample_weight, values)
+        band = self._arguments.get("band")
+        if band is not None:
+            true, _ = _prepared(y_true, y_true, self._arguments)
+            inside = _inside(true, band, self._arguments["max_val"])
+            weights = ops.cast(ops.max(inside, axis=(1, 2, 3)), "float32") * weights
         weighted = ops.where(weights == 0, ops.zeros_like(values), weights * values)
         self.total.assign(self.total + ops.sum(weighted))
         self.count.assign(self.count + ops.sum(weights))
@@ -534,34 +524,10 @@ class PSNR(_MeanOverImages):
         **options: Unpack[MetricOptions],
     ):
         super().__init__(**options)
-        self._preparation = self._arguments.copy()
-        self._band = _checked_band(band)
         if curve is not None:
             self._arguments["curve"] = curve
-        if self._band:
-            self._arguments["band"] = self._band
-
-    def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
-    ) -> None:
-        """Add the images of one batch: see `keras.metrics.Metric`.
-
-        Args:
-            y_true: Reference, `(batch, height, width, channels)`.
-            y_pred: Images to score, same shape.
-            sample_weight: Weight of each image, `(batch,)` or `(batch, 1)`, or one for all; not
-                negative. A weight of 0 leaves the image out, even if its value is infinite or NaN.
-
-        Raises:
-            ValueError: for weights of another shape and, when running eagerly, for weights that are
-                negative or not finite.
-        """
-        if self._band:
-            true, _ = _prepared(y_true, y_true, self._preparation)
-            inside = _inside(true, self._band, self._preparation["max_val"])
-            there = ops.cast(ops.max(inside, axis=(1, 2, 3)), "float32")
-            sample_weight = there * _image_weights(sample_weight, there)
-        super().update_state(y_true, y_pred, sample_weight)
+        if band is not None:
+            self._arguments["band"] = _checked_band(band)
 
     def get_config(self) -> Config:
         """Return the arguments of the constructor."""

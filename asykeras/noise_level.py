@@ -62,16 +62,10 @@ def estimate_noise(image: np.ndarray) -> float:
 def noise_of_rows(
     rows: Callable[[int, int], np.ndarray], shape: tuple[int, ...], white: float
 ) -> float:
-    """Return what `estimate_noise` does, of a picture that is read by rows.
+    """Return what `estimate_noise` does, of a picture of a shape `(H, W, C)` that is read by rows.
 
-    Args:
-        rows: From a first row to one past the last, `(rows, W, channels)`; calls go down the
-            picture. Channels beyond those of `shape` are not looked at.
-        shape: `(H, W, C)`.
-        white: Value of white.
-
-    Raises:
-        ValueError: the picture is too small, or a value is not finite.
+    `rows` returns those from a first to one past the last, `(rows, W, channels)`; calls go down the
+    picture. Channels beyond those of `shape` are not looked at.
     """
     height, width, count = shape
     if min(height, width) < SMALLEST:

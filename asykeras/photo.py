@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from asykeras.degradations import RandomDegradation, noise_levels, pad
-from asykeras.eager import check_range
 from asykeras.jpeg import JpegCompression
+from asykeras.layout import shifted
 from asykeras.resize import bicubic_resize
 from asykeras.types import Config, LayerOptions, Shape, Tensor
 
@@ -62,25 +62,18 @@ class PhotoDownscale(RandomDegradation):
         # with the same seed the quality would follow the blur
         other = None if seed is None else seed + 1
         self.compress = JpegCompression(quality, seed=other, dtype=self.compute_dtype)
+        self.quality = self.compress.quality
 
     def call(self, images: Tensor) -> Tensor:
         """Return the small photographs."""
-        self._check_images(images)
-        check_range(images, 0, 1, "images must lie in [0, 1]: divide 8-bit images by 255")
-        blurred = _blurred(images, self._draw(images, self.blur), self.blur[1])
+        self._check_images(images, unit=True)
+        blurred = _blurred(images, self._draw(images, *self.blur), self.blur[1])
         small = bicubic_resize(blurred, 1 / self.scale) if self.scale > 1 else blurred
         noise = keras.random.normal(
             ops.shape(small), dtype=self.compute_dtype, seed=self.seed_generator
         )
-        noisy = small + self._draw(images, self.noise) * noise
+        noisy = small + self._draw(images, *self.noise) * noise
         return self.compress(ops.clip(noisy, 0.0, 1.0))
-
-    def _draw(self, images: Tensor, ends: tuple[float, float]) -> Tensor:
-        """Return a number between the ends for each image, `(B, 1, 1, 1)`."""
-        shape = (ops.shape(images)[0], 1, 1, 1)
-        return keras.random.uniform(
-            shape, *ends, dtype=self.compute_dtype, seed=self.seed_generator
-        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the small images."""
@@ -90,38 +83,19 @@ class PhotoDownscale(RandomDegradation):
 
     def get_config(self) -> Config:
         """Return the arguments."""
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "blur": list(self.blur),
-            "noise": list(self.noise),
-            "quality": self.compress.quality,
-        }
+        return {**super().get_config(), "blur": list(self.blur), "noise": list(self.noise)}
 
 
 def _blurred(images: Tensor, sigma: Tensor, largest: float) -> Tensor:
     """Return images under a Gaussian of their own width, mirrored at the border.
 
-    Args:
-        images: `(B, H, W, C)`.
-        sigma: `(B, 1, 1, 1)` in pixels; 0 changes nothing.
-        largest: What sigma can be, which decides how far the sum reaches.
+    `sigma`, `(B, 1, 1, 1)`, is in pixels, 0 changes nothing; the sum reaches as far as `largest`.
     """
     reach = -int(-WIDTHS * largest // 1)
     narrow = ops.maximum(sigma, 1e-3)  # the neighbours' weights are then 0 exactly
     weights = [ops.exp(-0.5 * ops.square(n / narrow)) for n in range(-reach, reach + 1)]
     total = sum(weights)
     for axis in (1, 2):
-        length = ops.shape(images)[axis]
-        padded = pad(images, axis, reach, reach, "symmetric")
-        images = sum(
-            weight / total * _part(padded, axis, first, length)
-            for first, weight in enumerate(weights)
-        )
+        parts = shifted(pad(images, axis, reach, reach, "symmetric"), axis, len(weights))
+        images = sum(weight / total * part for weight, part in zip(weights, parts, strict=True))
     return images
-
-
-def _part(images: Tensor, axis: int, first: int, length: int) -> Tensor:
-    """Return some rows (axis 1) or columns (axis 2)."""
-    end = first + length
-    return images[:, first:end] if axis == 1 else images[:, :, first:end]

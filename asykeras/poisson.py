@@ -6,14 +6,9 @@ from asykeras.types import Tensor
 
 
 def poisson(rate: Tensor, seed: Tensor) -> Tensor:
-    """Return one count for each rate.
+    """Return one count for each rate, its mean, in the same shape and dtype, float32 or float64.
 
-    Args:
-        rate: Mean of each count, >= 0, float32 or float64.
-        seed: What `keras.random.SeedGenerator.next` returned.
-
-    Returns:
-        Counts of the same shape and dtype.
+    The seed is what `keras.random.SeedGenerator.next` returned.
     """
     backend = keras.backend.backend()
     dtype = keras.backend.standardize_dtype(rate.dtype)

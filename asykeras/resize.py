@@ -14,8 +14,9 @@ from typing import Unpack
 import keras
 import numpy as np
 
+from asykeras.configured import ConfiguredLayer
 from asykeras.layout import check_channels_last
-from asykeras.types import Config, LayerOptions, Shape, Tensor
+from asykeras.types import LayerOptions, Shape, Tensor
 
 # What `scale` and `size` accept: one value for both axes (scale only), or (rows, columns).
 Scale = float | tuple[float, float] | list[float]
@@ -75,19 +76,8 @@ def bicubic_resize(image: Tensor, scale: Scale, *, size: Size | None = None) -> 
 def bicubic_resize_8bit(image: Tensor, scale: Scale, *, size: Size | None = None) -> Tensor:
     """Return `bicubic_resize` by the uint8 rule, on whole numbers 0..255 held in floating point.
 
-    For pipelines which stay in floating point. Rows first, then columns; every pass is rounded
-    half up and clipped to 0..255; the border pixel is repeated.
-
-    Args:
-        image: `(H, W)`, `(H, W, C)` or `(B, H, W, C)`, floating point, whole values 0..255.
-        scale: As in `bicubic_resize`.
-        size: As in `bicubic_resize`.
-
-    Returns:
-        Same dtype as the image, whole values 0..255.
-
-    Raises:
-        ValueError: As `bicubic_resize`.
+    For pipelines which stay in floating point. Arguments and errors as those of `bicubic_resize`.
+    Rows first, then columns; every pass is rounded half up and clipped; the border is repeated.
 
     Example:
         bicubic_resize_8bit(np.array([[0.0, 255.0]]), (1, 2))  ->  [[0, 52, 203, 255]]
@@ -100,7 +90,7 @@ def bicubic_resize_8bit(image: Tensor, scale: Scale, *, size: Size | None = None
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class BicubicResize(keras.Layer):
+class BicubicResize(ConfiguredLayer):
     """Layer form of `bicubic_resize`, for functional models.
 
     Args:
@@ -139,10 +129,6 @@ class BicubicResize(keras.Layer):
     def compute_output_spec(self, images: Tensor) -> Tensor:
         """Return the shape and the dtype of the output; the dtype is the input's."""
         return keras.KerasTensor(self.compute_output_shape(images.shape), dtype=images.dtype)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "scale": self.scale, "size": self.size}
 
 
 def output_length(length: Tensor, scale: float) -> Tensor:

@@ -28,30 +28,11 @@ from asykeras.eager import check_range
 from asykeras.types import Config, LabelWeights, Tensor
 
 
-def normalize(image: Tensor) -> Tensor:
-    """Stretch each image to [0, 1] by its own extremes (Eq. 1).
-
-    `(I - min) / (max - min)`, where the extremes are taken over all values of one image. A constant
-    image, for which the equation divides zero by zero, becomes all zeros.
-
-    Args:
-        image: Tensor of shape `(batch, ...)`, any range.
-
-    Returns:
-        Tensor of the same shape, in [0, 1].
-
-    Example:
-        `[[2, 4, 6]]` -> `[[0, 0.5, 1]]`
-    """
-    return stretched(image, image)
-
-
 def stretched(image: Tensor, label: Tensor) -> Tensor:
-    """Return images after the stretching of other images: see `normalize`.
+    """Return images after the stretching of each label to [0, 1] by its own extremes (Eq. 1).
 
-    Args:
-        image: Tensor of shape `(batch, ...)`.
-        label: Tensor of the same shape, which is stretched to [0, 1] so.
+    `(I - min) / (max - min)`, the extremes taken over all values of one label, `(batch, ...)`. A
+    constant label, for which the equation divides zero by zero, becomes all zeros.
 
     Example:
         `[[2, 4, 8]]` by the label `[[2, 4, 6]]` -> `[[0, 0.5, 1.5]]`
@@ -118,11 +99,7 @@ class Weighting(Configured):
 
 
 def check_labels(weighting: LabelWeights, label: Tensor) -> None:
-    """Refuse eager labels far outside of the range that a weighting declares, if it does.
-
-    Raises:
-        ValueError: with what the weighting expects.
-    """
+    """Refuse eager labels far outside of the range that a weighting declares, if it does."""
     limits = getattr(weighting, "label_range", None)
     if limits:
         low, high = limits
@@ -159,10 +136,6 @@ class Reciprocal(Weighting):
     def weigh(self, grey: Tensor) -> Tensor:
         """Return 0.5 tanh(1 / (y + epsilon)) + 0.5."""
         return ops.sigmoid(2.0 / (grey + self.epsilon))
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -204,10 +177,6 @@ class Quartile(Weighting):
         quantile = ops.quantile(grey, self.quantile, axis=axes, keepdims=True)
         return ops.sigmoid(2.0 * quantile / (grey + self.epsilon))
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"quantile": self.quantile, "epsilon": self.epsilon}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Power(Weighting):
@@ -242,10 +211,6 @@ class Power(Weighting):
         if self.power == 2:
             return ops.square(1.0 / (grey + self.epsilon))
         return (grey + self.epsilon) ** -self.power
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"power": self.power, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -317,10 +282,6 @@ class NoiseVariance(Weighting):
     def weigh(self, grey: Tensor) -> Tensor:
         """Return 1 / (a y + s^2)."""
         return 1.0 / (self.gain * grey + self.read_noise**2)
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"gain": self.gain, "read_noise": self.read_noise}
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
@@ -400,10 +361,6 @@ class Density(Weighting):
         first, second = ops.take(table, index), ops.take(table, index + 1)
         return first + (place - low) * (second - first)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"weights": self.weights}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
 class Steps(Weighting):
@@ -443,10 +400,6 @@ class Steps(Weighting):
         for threshold, value in zip(self.thresholds, self.values[1:], strict=True):
             weights = ops.where(grey >= threshold, value, weights)
         return weights
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"thresholds": self.thresholds, "values": self.values}
 
 
 def _counts(images: Iterable[np.ndarray], bins: int) -> np.ndarray:

@@ -50,8 +50,8 @@ def test_blur_noise_and_quality_are_drawn_apart():
     flat = np.full((1, 32, 32, 1), 0.5, "float32")
     for seed in range(40):
         layer = PhotoDownscale(1, seed=seed)
-        blurs.append(float(numpy_of(layer._draw(flat, (0.0, 1.0))).item()))
-        others.append(float(numpy_of(layer.compress._draw(flat)).item()))
+        blurs.append(float(numpy_of(layer._draw(flat, 0.0, 1.0)).item()))
+        others.append(float(numpy_of(layer.compress._drawn_quality(flat)).item()))
     correlation = np.corrcoef(blurs, others)[0, 1]
     assert abs(correlation) < 4 / np.sqrt(40)
 

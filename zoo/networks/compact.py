@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, whole_number, with_weights
 from zoo.networks.layers import convolution
 
 SCALES = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -61,17 +61,14 @@ def Compact(
     whole_number("convolutions", convolutions, least=0)
     image = x = keras.Input((None, None, channels), name="image")
     for number in range(1, convolutions + 2):
-        x = convolution(filters, 3, f"conv{number}")(x)
+        x = convolution(filters, 3, name=f"conv{number}")(x)
         slope = keras.initializers.Constant(0.25)
         x = layers.PReLU(slope, shared_axes=[1, 2], name=f"prelu{number}")(x)
-    # The last layers compute in float32 under every policy: images in half precision show steps.
-    pixels = scale**2
-    x = convolution(channels * pixels, 3, "tail", dtype="float32")(x)
-    if pixels > 1:
-        image_of_each = layers.Concatenate(name="nearest", dtype="float32")([image] * pixels)
-    else:
-        image_of_each = image
-    restored = layers.Add(name="restored", dtype="float32")([x, image_of_each])
+    x = convolution(channels * scale**2, 3, name="tail", dtype=OUTPUT_DTYPE)(x)
+    nearest = image
+    if scale > 1:
+        nearest = layers.Concatenate(name="nearest", dtype=OUTPUT_DTYPE)([image] * scale**2)
+    restored = layers.Add(name="restored", dtype=OUTPUT_DTYPE)([x, nearest])
     if scale > 1:
         restored = ops.depth_to_space(restored, scale, data_format="channels_last")
     named = f"compact_{filters}_{convolutions}_x{scale}"

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from asykeras.types import Tensor
-from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, whole_number, with_weights
 from zoo.networks.layers import convolution
 
 # Convolutions and channels of the published networks.
@@ -115,19 +115,18 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
 
 def _network(depth: int, channels: int, filters: int, batch_norm: bool, name: str) -> keras.Model:
     image = keras.Input((None, None, channels), name="image")
-    x = convolution(filters, 3, "conv1", activation="relu")(image)
+    x = convolution(filters, 3, name="conv1", activation="relu")(image)
     for number in range(2, depth):
         x = _middle(x, number, filters, batch_norm)
-    # The last layers compute in float32 under every policy: images in half precision show steps.
-    residual = convolution(channels, 3, f"conv{depth}", dtype="float32")(x)
-    restored = layers.Subtract(name="restored", dtype="float32")([image, residual])
+    residual = convolution(channels, 3, name=f"conv{depth}", dtype=OUTPUT_DTYPE)(x)
+    restored = layers.Subtract(name="restored", dtype=OUTPUT_DTYPE)([image, residual])
     return keras.Model(image, restored, name=name)
 
 
 def _middle(x: Tensor, number: int, filters: int, batch_norm: bool) -> Tensor:
     if not batch_norm:
-        return convolution(filters, 3, f"conv{number}", activation="relu")(x)
-    x = convolution(filters, 3, f"conv{number}", use_bias=False)(x)
+        return convolution(filters, 3, name=f"conv{number}", activation="relu")(x)
+    x = convolution(filters, 3, name=f"conv{number}", use_bias=False)(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-4, name=f"bn{number}")(x)
     return layers.ReLU(name=f"relu{number}")(x)
 

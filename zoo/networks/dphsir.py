@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from asykeras.types import Tensor
-from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, whole_number, with_weights
 from zoo.networks.layers import CropTo, EnlargeAligned, MirrorToMultiple, QuasiRecurrentUnit
 
 # Filters at the full size and after each halving of height and width. "full" is the published
@@ -78,11 +78,20 @@ def DPHSIR(
     sigma = keras.Input((1,), name="sigma")
     x = _volume(MirrorToMultiple(2 ** (len(widths) - 1), name="mirror")(image), sigma)
     x = QuasiRecurrentUnit(widths[0], direction="both", name="head")(x)
-    x = _decoder(_encoder(x, widths), widths)
-    # The last layers compute in float32 under every policy: images in half precision show steps.
-    x = QuasiRecurrentUnit(1, direction="both", use_bias=True, name="tail", dtype="float32")(x)
-    noise = CropTo(name="crop", dtype="float32")([_bands_last(x), image])
-    restored = layers.Add(name="restored", dtype="float32")([image, noise])
+    features = [x]
+    for level, (narrow, wide) in enumerate(pairwise(widths), start=1):
+        x = QuasiRecurrentUnit(narrow, stride=2, direction="backward", name=f"down{level}")(x)
+        x = _block(x, wide, f"encoder{level}")
+        features.append(x)
+    for level in range(len(widths) - 1, 0, -1):
+        narrow = widths[level - 1]
+        x = EnlargeAligned(name=f"enlarge{level}")(x)
+        x = QuasiRecurrentUnit(narrow, direction="backward", name=f"up{level}")(x)
+        x = layers.Concatenate(name=f"skip{level}")([features[level - 1], x])
+        x = _block(x, narrow, f"decoder{level}")
+    x = QuasiRecurrentUnit(1, direction="both", use_bias=True, name="tail", dtype=OUTPUT_DTYPE)(x)
+    noise = CropTo(name="crop", dtype=OUTPUT_DTYPE)([_bands_last(x), image])
+    restored = layers.Add(name="restored", dtype=OUTPUT_DTYPE)([image, noise])
     return with_weights(keras.Model([image, sigma], restored, name=name or "dphsir"), weights)
 
 
@@ -96,28 +105,6 @@ def _volume(image: Tensor, sigma: Tensor) -> Tensor:
 def _bands_last(volume: Tensor) -> Tensor:
     """Return (B, bands, H, W, 1) as the image (B, H, W, bands)."""
     return ops.transpose(ops.squeeze(volume, axis=-1), (0, 2, 3, 1))
-
-
-def _encoder(x: Tensor, widths: tuple[int, ...]) -> list[Tensor]:
-    """Return the features of every width, the widest last."""
-    features = [x]
-    for level, (narrow, wide) in enumerate(pairwise(widths), start=1):
-        x = QuasiRecurrentUnit(narrow, stride=2, direction="backward", name=f"down{level}")(x)
-        x = _block(x, wide, f"encoder{level}")
-        features.append(x)
-    return features
-
-
-def _decoder(features: list[Tensor], widths: tuple[int, ...]) -> Tensor:
-    """Return features of the full size, from those of the encoder."""
-    x = features[-1]
-    for level in range(len(widths) - 1, 0, -1):
-        narrow = widths[level - 1]
-        x = EnlargeAligned(name=f"enlarge{level}")(x)
-        x = QuasiRecurrentUnit(narrow, direction="backward", name=f"up{level}")(x)
-        x = layers.Concatenate(name=f"skip{level}")([features[level - 1], x])
-        x = _block(x, narrow, f"decoder{level}")
-    return x
 
 
 def _block(x: Tensor, filters: int, name: str) -> Tensor:

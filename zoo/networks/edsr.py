@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from asykeras.types import Tensor
-from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, whole_number, with_weights
 from zoo.networks.layers import Affine, convolution
 
 # Blocks, filters and residual scale of the published networks (Lim et al., Table 1).
@@ -88,8 +88,7 @@ def EDSR(
     head = uniform_convolution(channels, filters, "head")(centred)
     x = residual_blocks(head, blocks, residual_scale)
     x = upsampler(x, scale, "upsample")
-    # The last layers compute in float32 under every policy: images in half precision show steps.
-    x = uniform_convolution(filters, channels, "tail", dtype="float32")(x)
+    x = uniform_convolution(filters, channels, "tail", dtype=OUTPUT_DTYPE)(x)
     restored = shift(+1, channels, "add_mean")(x)
     model = keras.Model(image, restored, name=name or f"edsr_{variant}_x{scale}")
     return with_weights(model, weights)
@@ -102,20 +101,14 @@ def shift(sign: int, channels: int, name: str) -> keras.layers.Layer:
 
 
 def uniform_convolution(
-    inputs: int,
-    filters: int,
-    name: str,
-    size: int = 3,
-    activation: str | None = None,
-    dtype: str | None = None,
+    inputs: int, filters: int, name: str, size: int = 3, **options: str
 ) -> keras.layers.Layer:
     """Return a zero-padded convolution, initialised with U(-1/sqrt(fan_in), 1/sqrt(fan_in))."""
     # The bias needs the kernel's fan-in, which no initializer of Keras can know from its shape.
     bound = 1 / math.sqrt(size * size * inputs)
     kernel, bias = (keras.initializers.RandomUniform(-bound, bound) for _ in range(2))
-    return convolution(
-        filters, size, name, activation=activation, kernel=kernel, bias=bias, dtype=dtype
-    )
+    begin = {"kernel_initializer": kernel, "bias_initializer": bias}
+    return convolution(filters, size, name=name, **begin, **options)
 
 
 def residual_block(x: Tensor, name: str, size: int = 3, scale: float = 1.0) -> Tensor:

@@ -8,16 +8,8 @@ from pathlib import Path
 import keras
 
 from zoo.machine.failures import reason
-from zoo.networks.compact import Compact
-from zoo.networks.dncnn import FILTERS, DnCNN
-from zoo.networks.dphsir import DPHSIR
-from zoo.networks.edsr import EDSR
-from zoo.networks.edsr import VARIANTS as EDSR_VARIANTS
-from zoo.networks.ffdnet import FFDNet
+from zoo.networks import compact, dncnn, dphsir, edsr, ffdnet, mdsr, span, srcnn
 from zoo.networks.foreign import Foreign, find_weight
-from zoo.networks.mdsr import MDSR, at_scale
-from zoo.networks.span import SPAN
-from zoo.networks.srcnn import SRCNN
 from zoo.store.card import Argument, WeightsError
 from zoo.store.weight import Weight
 
@@ -27,12 +19,11 @@ NOT_OF_CARDS = {"weights", "name"}
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of one kind.
+    """Networks of one kind, and what builds one.
 
     Attributes:
-        build: Makes one.
-        least: From the arguments of a card to the layers that its file must hold at least, and the
-            parameters of each; a card may ask for any number.
+        least: From the arguments of a card to the 3x3 convolutions that its file must hold at
+            least, and the filters of each; a card may ask for any number.
         part: The network for one scale of one for several, which share a file.
     """
 
@@ -42,20 +33,8 @@ class Family:
 
 
 def _least_of_edsr(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    blocks, filters, _ = EDSR_VARIANTS.get(str(arguments.get("variant", "baseline")), (0, 0, 0))
-    return 2 * _count(arguments, "blocks", blocks), 9 * _count(arguments, "filters", filters) ** 2
-
-
-def _least_of_dncnn(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    return _count(arguments, "depth", 2) - 2, 9 * _count(arguments, "filters", FILTERS) ** 2
-
-
-def _least_of_compact(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    return _count(arguments, "convolutions", 16), 9 * _count(arguments, "filters", 64) ** 2
-
-
-def _least_of_span(arguments: Mapping[str, Argument]) -> tuple[int, int]:
-    return 19, 9 * _count(arguments, "channels", 48) ** 2
+    blocks, filters, _ = edsr.VARIANTS.get(str(arguments.get("variant", "baseline")), (0, 0, 0))
+    return 2 * _count(arguments, "blocks", blocks), _count(arguments, "filters", filters)
 
 
 def _count(arguments: Mapping[str, Argument], name: str, default: int) -> int:
@@ -64,14 +43,20 @@ def _count(arguments: Mapping[str, Argument], name: str, default: int) -> int:
 
 
 FAMILIES = {
-    "Compact": Family(Compact, _least_of_compact),
-    "DPHSIR": Family(DPHSIR),
-    "DnCNN": Family(DnCNN, _least_of_dncnn),
-    "EDSR": Family(EDSR, _least_of_edsr),
-    "FFDNet": Family(FFDNet),
-    "MDSR": Family(MDSR, part=at_scale),
-    "SPAN": Family(SPAN, _least_of_span),
-    "SRCNN": Family(SRCNN),
+    "Compact": Family(
+        compact.Compact,
+        lambda card: (_count(card, "convolutions", 16), _count(card, "filters", 64)),
+    ),
+    "DPHSIR": Family(dphsir.DPHSIR),
+    "DnCNN": Family(
+        dncnn.DnCNN,
+        lambda card: (_count(card, "depth", 2) - 2, _count(card, "filters", dncnn.FILTERS)),
+    ),
+    "EDSR": Family(edsr.EDSR, _least_of_edsr),
+    "FFDNet": Family(ffdnet.FFDNet),
+    "MDSR": Family(mdsr.MDSR, part=mdsr.at_scale),
+    "SPAN": Family(span.SPAN, lambda card: (19, _count(card, "channels", 48))),
+    "SRCNN": Family(srcnn.SRCNN),
 }
 
 
@@ -121,13 +106,9 @@ def build(weight: Weight, **arguments: Argument) -> keras.Model:
     return family.part(model, card.use.scale)
 
 
-def _check_size(file: Path, layers: int, parameters: int) -> None:
-    """Refuse a network whose weights its file cannot hold, before it is built.
-
-    Raises:
-        ValueError: if it has too many layers, or too large ones.
-    """
+def _check_size(file: Path, layers: int, filters: int) -> None:
+    """Refuse a network whose weights its file cannot hold, before it is built."""
     # 2 bytes a parameter in float16, and what HDF5 needs at least for a layer with its names
     length = file.stat().st_size
-    if layers * (2 * parameters + 200) > length:
+    if layers * (2 * 9 * filters**2 + 200) > length:
         raise ValueError(f"its file of {length} bytes cannot hold the weights of so many layers")

@@ -3,8 +3,7 @@
 import keras
 from keras import layers, ops
 
-from asykeras.types import Tensor
-from zoo.networks.building import one_of, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, with_weights
 from zoo.networks.layers import CropTo, MirrorToMultiple, convolution
 
 # Convolutions and filters of the published networks, by the channels of their images.
@@ -68,32 +67,20 @@ def FFDNet(
     depth, filters = SIZES[channels]
     image = keras.Input((None, None, channels), name="image")
     sigma = keras.Input((None, None, 1) if sigma_map else (1,), name="sigma")
-    x = ops.space_to_depth(_even(image, "mirror"), 2, data_format="channels_last")
-    level = _map_level(sigma) if sigma_map else _plane(sigma, x)
+    even = MirrorToMultiple(2, name="mirror")(image)
+    x = ops.space_to_depth(even, 2, data_format="channels_last")
+    if sigma_map:
+        pool = layers.AveragePooling2D(2, data_format="channels_last", name="mean_level")
+        level = pool(MirrorToMultiple(2, name="mirror_level")(sigma))
+    else:
+        ones = ops.max(ops.ones_like(x), axis=-1, keepdims=True)
+        level = ones * ops.reshape(sigma, (-1, 1, 1, 1))
     x = layers.Concatenate(name="with_level")([x, level])
     for number in range(1, depth):
-        x = convolution(filters, 3, f"conv{number}", activation="relu")(x)
-    # The last layers compute in float32 under every policy: images in half precision show steps.
-    x = convolution(4 * channels, 3, f"conv{depth}", dtype="float32")(x)
+        x = convolution(filters, 3, name=f"conv{number}", activation="relu")(x)
+    x = convolution(4 * channels, 3, name=f"conv{depth}", dtype=OUTPUT_DTYPE)(x)
     x = ops.depth_to_space(x, 2, data_format="channels_last")
-    restored = CropTo(name="restored", dtype="float32")([x, image])
+    restored = CropTo(name="restored", dtype=OUTPUT_DTYPE)([x, image])
     kind = {1: "grey", 3: "color"}[channels]
     model = keras.Model([image, sigma], restored, name=name or f"ffdnet_{kind}")
     return with_weights(model, weights)
-
-
-def _even(image: Tensor, name: str) -> Tensor:
-    """Repeat the last row and column where their numbers are odd."""
-    return MirrorToMultiple(2, name=name)(image)
-
-
-def _plane(sigma: Tensor, x: Tensor) -> Tensor:
-    """Return one level for each image as a plane of the size of x."""
-    ones = ops.max(ops.ones_like(x), axis=-1, keepdims=True)
-    return ones * ops.reshape(sigma, (-1, 1, 1, 1))
-
-
-def _map_level(sigma: Tensor) -> Tensor:
-    """Return a map of levels in half its size."""
-    pool = layers.AveragePooling2D(2, data_format="channels_last", name="mean_level")
-    return pool(_even(sigma, "mirror_level"))

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import keras
@@ -16,10 +17,10 @@ import numpy as np
 
 from zoo.machine.failures import reason
 from zoo.machine.files import sha256
-from zoo.store.card import Argument, Card, Use, WeightsError
+from zoo.store.card import Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.hub import is_address
-from zoo.store.tensors import SUFFIXES, Arrays, read_tensors
+from zoo.store.tensors import SUFFIXES, read_tensors
 from zoo.store.weight import Weight, check_values, find
 
 SHUFFLED = "upsampler.0"  # the convolution before SPAN's pixel shuffle
@@ -32,11 +33,7 @@ Layer = tuple[np.ndarray, ...]  # kernel (height, width, in, out) and bias, or t
 
 @dataclass(frozen=True)
 class Foreign(Weight):
-    """A file as others save it, with the card that follows from it.
-
-    Attributes:
-        layers: Arrays of the layers of the network by their names.
-    """
+    """A file as others save it: its card follows from it, arrays stand by names of layers."""
 
     layers: Mapping[str, Layer] = field(default_factory=dict)
 
@@ -47,21 +44,13 @@ class Foreign(Weight):
 
 
 class Tensors:
-    """Tensors of a file, each of which is taken once and checked.
-
-    Args:
-        arrays: By their names.
-    """
+    """Tensors of a file by their names, each of which is taken once and checked."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.left = dict(arrays)
 
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
-        """Return the shape of a tensor that is not taken yet.
-
-        Raises:
-            ContentError: if it is not there, is empty, or has another number of axes.
-        """
+        """Return the shape of a tensor, which must be there, not empty, and of that rank."""
         if name not in self.left:
             raise ContentError(f"it lacks {name}")
         shape = self.left[name].shape
@@ -70,11 +59,7 @@ class Tensors:
         return shape
 
     def take(self, name: str, *shape: int) -> np.ndarray:
-        """Return a tensor of a shape.
-
-        Raises:
-            ContentError: if it is not there, has another shape, or holds what no network can mean.
-        """
+        """Return a tensor, which must be there, of that shape, and what a network can mean."""
         if name not in self.left:
             raise ContentError(f"it lacks {name}")
         array = self.left.pop(name)
@@ -89,21 +74,13 @@ class Tensors:
         return kernel.transpose(2, 3, 1, 0), self.take(f"{name}.bias", outputs)
 
     def finish(self, network: str) -> None:
-        """Refuse a file that holds more than its network.
-
-        Raises:
-            ContentError: if tensors are left.
-        """
+        """Refuse a file that holds more than its network."""
         if self.left:
             raise ContentError(f"{min(self.left)} belongs to no {network}")
 
 
 def find_weight(name: str | os.PathLike[str]) -> Weight:
-    """Return a weight by its name, its file or a work folder, also of a file as others save it.
-
-    Args:
-        name: See `zoo.store.weight.find`; or a `.pth`, `.pt` or `.safetensors` file of SPAN or
-            Compact.
+    """Return a weight as `zoo.store.weight.find`, also of a file of SPAN or Compact by others.
 
     Raises:
         WeightsError: see `find`; if such a file cannot be read or holds no such network.
@@ -113,12 +90,14 @@ def find_weight(name: str | os.PathLike[str]) -> Weight:
     path = Path(name)
     try:
         arrays = read_tensors(path)
-        for recognised, read in NETWORKS:
-            if recognised(arrays):
+        for names, read in NETWORKS:
+            if names <= arrays.keys():
                 card, layers = read(Tensors(arrays))
-                for array in (array for layer in layers.values() for array in layer):
+                for array in chain.from_iterable(layers.values()):
                     check_values(array)  # products of those of the file may be too large
-                return Foreign(str(path), path, _known(card, path), layers)
+                length = path.stat().st_size
+                card = replace(card, file=path.name, sha256=sha256(path), bytes=length)
+                return Foreign(str(path), path, card.with_more(licence="unknown"), layers)
     except WeightsError:
         raise
     except (ContentError, OSError) as error:
@@ -139,19 +118,6 @@ def origin(weight: Weight) -> str:
     return f"{weight.title} is {card.builder} ({told}); its licence is not known"
 
 
-def _known(card: Card, path: Path) -> Card:
-    card = replace(card, file=path.name, sha256=sha256(path), bytes=path.stat().st_size)
-    return card.with_more(licence="unknown")
-
-
-def _is_span(arrays: Arrays) -> bool:
-    return {"conv_cat.weight", f"{SHUFFLED}.weight"} <= arrays.keys()
-
-
-def _is_compact(arrays: Arrays) -> bool:
-    return {"body.0.weight", "body.1.weight"} <= arrays.keys()
-
-
 def _span(tensors: Tensors) -> tuple[Card, dict[str, Layer]]:
     """SPAN: conv_1, block_N.c1_r to c3_r, conv_2 (each a `_branched`), conv_cat, upsampler.0."""
     channels = tensors.shape("conv_cat.weight", 4)[0]
@@ -170,11 +136,11 @@ def _span(tensors: Tensors) -> tuple[Card, dict[str, Layer]]:
             layers[f"block{block}_conv{number}"] = _branched(tensors, name, channels, channels)
     layers["body_conv"] = _branched(tensors, "conv_2", channels, channels)
     layers["fusion"] = tensors.convolution("conv_cat", 4 * channels, channels, size=1)
-    layers["tail"] = _reordered(tensors, SHUFFLED, channels, image, scale)
+    tail = tensors.convolution(SHUFFLED, channels, image * scale**2)
+    layers["tail"] = shuffled(tail, image)
     tensors.finish("SPAN")
-    arguments: dict[str, Argument] = {"scale": scale, "channels": channels}
-    others: dict[str, Argument] = {"image_channels": image, "centred": centred}
-    return Card("SPAN", arguments | others, Use(scale=scale)), layers
+    sizes = {"scale": scale, "channels": channels, "image_channels": image, "centred": centred}
+    return Card("SPAN", sizes, Use(scale=scale)), layers
 
 
 def _branched(tensors: Tensors, name: str, inputs: int, outputs: int) -> Layer:
@@ -218,11 +184,11 @@ def _compact(tensors: Tensors) -> tuple[Card, dict[str, Layer]]:
         layers[f"conv{number}"] = tensors.convolution(f"body.{place}", inputs, filters)
         slopes = tensors.take(f"body.{place + 1}.weight", filters)
         layers[f"prelu{number}"] = (slopes[None, None],)
-    layers["tail"] = _reordered(tensors, last, filters, channels, scale)
+    tail = tensors.convolution(last, filters, channels * scale**2)
+    layers["tail"] = shuffled(tail, channels)
     tensors.finish("Compact")
-    arguments: dict[str, Argument] = {"scale": scale, "filters": filters}
-    others: dict[str, Argument] = {"convolutions": count - 2, "channels": channels}
-    return Card("Compact", arguments | others, Use(scale=scale)), layers
+    sizes = {"scale": scale, "filters": filters, "convolutions": count - 2, "channels": channels}
+    return Card("Compact", sizes, Use(scale=scale)), layers
 
 
 def _scale(rows: int, channels: int) -> int:
@@ -236,9 +202,8 @@ def _scale(rows: int, channels: int) -> int:
     return scale
 
 
-def _reordered(tensors: Tensors, name: str, inputs: int, channels: int, scale: int) -> Layer:
-    """Return the convolution before a pixel shuffle; PyTorch has (channel, row, column)."""
-    layer = tensors.convolution(name, inputs, channels * scale**2)
+def shuffled(layer: Layer, channels: int) -> Layer:
+    """Reorder the outputs of a convolution before PyTorch's PixelShuffle as Keras wants them."""
     return tuple(shuffled_last(array, channels) for array in layer)
 
 
@@ -247,6 +212,8 @@ def shuffled_last(array: np.ndarray, channels: int) -> np.ndarray:
     return array.reshape((*array.shape[:-1], channels, -1)).swapaxes(-1, -2).reshape(array.shape)
 
 
-Recognised = Callable[[Arrays], bool]
-Read = Callable[[Tensors], tuple[Card, dict[str, Layer]]]
-NETWORKS: tuple[tuple[Recognised, Read], ...] = ((_is_span, _span), (_is_compact, _compact))
+# By the names of tensors that no other network has.
+NETWORKS: tuple[tuple[set[str], Callable[[Tensors], tuple[Card, dict[str, Layer]]]], ...] = (
+    ({"conv_cat.weight", f"{SHUFFLED}.weight"}, _span),
+    ({"body.0.weight", "body.1.weight"}, _compact),
+)

@@ -13,14 +13,9 @@ import keras
 import numpy as np
 
 from zoo.machine.failures import reason
-from zoo.networks.dncnn import FILTERS, DnCNN
-from zoo.networks.dphsir import DPHSIR
-from zoo.networks.edsr import EDSR
+from zoo.networks import dncnn, dphsir, edsr, ffdnet, srcnn
 from zoo.networks.families import build
-from zoo.networks.ffdnet import SIZES as FFDNET_SIZES
-from zoo.networks.ffdnet import FFDNet
-from zoo.networks.foreign import Foreign, find_weight, shuffled_last
-from zoo.networks.srcnn import SRCNN
+from zoo.networks.foreign import Foreign, Layer, find_weight, shuffled, shuffled_last
 from zoo.store.card import Argument, Card, Use, WeightsError
 from zoo.store.claims import ContentError
 from zoo.store.hdf5 import child, open_hdf5, read_array, referred
@@ -29,7 +24,6 @@ from zoo.store.tensors import SUFFIXES, Arrays, read_tensors
 from zoo.store.weight import check_values
 
 MODELS = ("compact", "dncnn", "dphsir", "edsr", "ffdnet", "span", "srcnn")
-Layer = tuple[np.ndarray, np.ndarray]  # kernel (height, width, in, out) and bias (out,)
 
 
 def import_weights(
@@ -51,20 +45,22 @@ def import_weights(
     Raises:
         WeightsError: if the file cannot be read or holds another network.
     """
-    if model not in MODELS and not (model is None and Path(path).suffix.lower() in SUFFIXES):
+    file = Path(path)
+    if model not in MODELS and not (model is None and file.suffix.lower() in SUFFIXES):
         raise WeightsError(f"model must be one of {', '.join(MODELS)}. Received: model={model!r}")
-    if not Path(path).is_file():
+    if not file.is_file():
         raise WeightsError(f"{path} cannot be read: there is no such file")
     if model in (None, "compact", "span"):
         return _recognised(path, model)
     try:
         if model == "srcnn":
-            return _srcnn(_mat(Path(path)), transposed)
-        if model == "dncnn":
-            return _dncnn(_sequence(Path(path)))
-        if model == "ffdnet":
-            return _ffdnet(_torch_sequence(read_tensors(Path(path))))
-        return {"edsr": _edsr, "dphsir": _dphsir}[model](read_tensors(Path(path)))
+            return _srcnn(_mat(file), transposed)
+        if model == "dncnn" and file.suffix == ".mat":
+            return _dncnn(_matconvnet(file))
+        arrays = read_tensors(file)
+        if model in ("dncnn", "ffdnet"):
+            return {"dncnn": _dncnn, "ffdnet": _ffdnet}[model](_sequence(arrays))
+        return {"edsr": _edsr, "dphsir": _dphsir}[model](arrays)
     except WeightsError:
         raise
     except (ContentError, OSError) as error:
@@ -97,7 +93,7 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, Card]:
         layers.append((pixels, arrays[f"biases_conv{number}"].ravel()))
     variant = "-".join(str(kernel.shape[0]) for kernel, _ in layers)
     channels = layers[0][0].shape[2]
-    network = SRCNN(3, variant=variant, channels=channels)
+    network = srcnn.SRCNN(3, variant=variant, channels=channels)
     for name, layer in zip(("patch_extraction", "mapping", "reconstruction"), layers, strict=True):
         _set(network, name, layer)
     arguments: dict[str, Argument] = {"scale": 3, "variant": variant, "channels": channels}
@@ -106,8 +102,8 @@ def _srcnn(arrays: Arrays, transposed: bool) -> tuple[keras.Model, Card]:
 
 def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     depth, channels = len(layers), layers[0][0].shape[2]
-    _check_enough([kernel for kernel, _ in layers], (depth - 2) * 9 * FILTERS**2)
-    network = DnCNN(variant="S", depth=depth, channels=channels, batch_norm=False)
+    _check_enough([kernel for kernel, _ in layers], (depth - 2) * 9 * dncnn.FILTERS**2)
+    network = dncnn.DnCNN(variant="S", depth=depth, channels=channels, batch_norm=False)
     for number, layer in enumerate(layers, start=1):
         _set(network, f"conv{number}", layer)
     shape: dict[str, Argument] = {"depth": depth, "channels": channels, "batch_norm": False}
@@ -117,15 +113,15 @@ def _dncnn(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
 def _ffdnet(layers: Sequence[Layer]) -> tuple[keras.Model, Card]:
     """KAIR's FFDNet: convolutions model.0, model.2, ..., trained for 0 to 75 grey levels."""
     channels = len(layers[-1][1]) // 4 if layers else 0
-    depth, _ = FFDNET_SIZES.get(channels, (0, 0))
+    depth, _ = ffdnet.SIZES.get(channels, (0, 0))
     if not layers or len(layers) != depth:
         raise ValueError(f"it has {len(layers)} convolutions, the last for {channels} channels")
-    network = FFDNet(channels=channels)
+    network = ffdnet.FFDNet(channels=channels)
     (kernel, bias), last = layers[0], layers[-1]
     pixels, level = np.split(kernel, [4 * channels], axis=2)
     pixels = shuffled_last(pixels.swapaxes(2, 3), channels).swapaxes(2, 3)
     first = np.concatenate([pixels, level], axis=2), bias
-    for number, layer in enumerate([first, *layers[1:-1], _shuffled(last, channels)], start=1):
+    for number, layer in enumerate([first, *layers[1:-1], shuffled(last, channels)], start=1):
         _set(network, f"conv{number}", layer)
     colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
     use = Use(takes_sigma=True, levels=(0.0, 75 / 255), colours=colours)
@@ -145,7 +141,7 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
     scale = 4 if len(steps) == 2 else round(grown**0.5)
     variant = "full" if filters == 256 else "baseline"
     _check_enough(arrays.values(), (2 * blocks + 1) * 9 * filters**2)
-    network = EDSR(scale, variant=variant, channels=channels, blocks=blocks, filters=filters)
+    network = edsr.EDSR(scale, variant=variant, channels=channels, blocks=blocks, filters=filters)
     names = {"head": "head.0", "body_conv": f"body.{blocks}", "tail": "tail.1"}
     for block in range(blocks):
         names[f"block{block + 1}_conv1"] = f"body.{block}.body.0"
@@ -155,23 +151,14 @@ def _edsr(arrays: Arrays) -> tuple[keras.Model, Card]:
     for name, theirs in names.items():
         kernel, bias = _torch_layer(arrays, theirs)
         layer = (kernel, bias / 255)
-        _set(network, name, _shuffled(layer, filters) if name.startswith("upsample") else layer)
+        _set(network, name, shuffled(layer, filters) if name.startswith("upsample") else layer)
     shape: dict[str, Argument] = {"channels": channels, "blocks": blocks, "filters": filters}
     return network, Card("EDSR", {"scale": scale, "variant": variant, **shape}, Use(scale=scale))
 
 
-def _shuffled(layer: Layer, filters: int) -> Layer:
-    """Reorder outputs from PyTorch's PixelShuffle (channel, row, column) to (row, column, channel).
-
-    The last axis of kernel and bias counts them.
-    """
-    kernel, bias = (shuffled_last(array, filters) for array in layer)
-    return kernel, bias
-
-
 def _dphsir(arrays: Arrays) -> tuple[keras.Model, Card]:
     """GRUNet without batch normalisation and with a noise map, DPHSIR's `grunet.pth`."""
-    network = DPHSIR()
+    network = dphsir.DPHSIR()
     for name, theirs in _grunet_names().items():
         weight = arrays[f"{theirs}.weight"]
         if theirs.endswith("deconv"):  # transposed, stride 1: a convolution with flipped kernels
@@ -195,14 +182,7 @@ def _grunet_names() -> dict[str, str]:
     return names
 
 
-def _sequence(path: Path) -> list[Layer]:
-    """Return the convolutions of a DnCNN file in their order, batch normalisation merged."""
-    if path.suffix == ".mat":
-        return _matconvnet(path)
-    return _torch_sequence(read_tensors(path))
-
-
-def _torch_sequence(arrays: Arrays) -> list[Layer]:
+def _sequence(arrays: Arrays) -> list[Layer]:
     """Return the convolutions of a PyTorch file that are numbered in their order."""
     names = [name.removesuffix(".weight") for name in arrays if name.endswith(".weight")]
     if any(arrays[f"{name}.weight"].ndim != 4 for name in names):
@@ -223,7 +203,7 @@ def _mat(path: Path) -> dict[str, Any]:
 
 def _matconvnet(path: Path) -> list[Layer]:
     """Return the convolutions of a MatConvNet network."""
-    if path.is_file() and h5py.is_hdf5(path):  # version 7.3
+    if h5py.is_hdf5(path):  # version 7.3
         with open_hdf5(path) as file:
             places = read_array(child(child(file, "net"), "layers"), "O")
             layers = [_hdf5_layer(file, referred(file, at)) for at in places.ravel()]

@@ -2,61 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import TypeAlias, TypedDict, Unpack
+from functools import cache, partial
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from asykeras.configured import ConfiguredLayer
 from asykeras.resize import mirror_border
-from asykeras.types import Tensor
+from asykeras.types import LayerOptions, Shape, Tensor
 from zoo.networks.building import one_of
 from zoo.tiling.field import Fields, Placed, Tiled
-
-Shape = tuple[int | None, ...]
-Config: TypeAlias = dict[str, int | float | str | Sequence[float] | None]
 
 # Up to so many the bands are scanned without a loop, by the same steps.
 FEW_BANDS = 4
 
 
-class LayerOptions(TypedDict, total=False):
-    """What every layer of Keras takes."""
-
-    name: str
-    dtype: str | keras.DTypePolicy
-    trainable: bool
-
-
-def convolution(
-    filters: int,
-    size: int,
-    name: str,
-    *,
-    padding: str = "same",
-    activation: str | None = None,
-    use_bias: bool = True,
-    kernel: str | keras.Initializer = "he_normal",
-    bias: str | keras.Initializer = "zeros",
-    dtype: str | None = None,
-) -> keras.layers.Layer:
-    """Return a convolution whose channels are last, whatever keras.json says."""
-    return keras.layers.Conv2D(
-        filters,
-        size,
-        padding=padding,
-        data_format="channels_last",
-        activation=activation,
-        use_bias=use_bias,
-        kernel_initializer=kernel,
-        bias_initializer=bias,
-        name=name,
-        dtype=dtype,
-    )
+# A zero-padded convolution whose channels are last, whatever keras.json says.
+convolution = partial(
+    keras.layers.Conv2D, padding="same", data_format="channels_last", kernel_initializer="he_normal"
+)
 
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class Affine(keras.Layer, Tiled):
+class Affine(ConfiguredLayer, Tiled):
     """Multiply by a number and add a constant to every channel. `(B, H, W, C)` -> the same.
 
     In place of `keras.layers.Rescaling`, which needs TensorFlow on every backend.
@@ -85,13 +54,9 @@ class Affine(keras.Layer, Tiled):
         """Return the shape unchanged."""
         return tuple(input_shape)
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class QuasiRecurrentUnit(keras.Layer, Tiled):
+class QuasiRecurrentUnit(ConfiguredLayer, Tiled):
     """A convolution whose output says, band after band, what to keep and what to replace.
 
     z = tanh(conv_z(x)),  f = sigmoid(conv_f(x)),  h_t = f_t h_(t-1) + (1 - f_t) z_t,  h_0 = 0
@@ -113,11 +78,8 @@ class QuasiRecurrentUnit(keras.Layer, Tiled):
     Raises:
         ValueError: for an unknown direction or an even kernel size.
 
-    To import weights of the authors' PyTorch code: the gates follow one another as there (z, f or
-    z, f forward, f backward). A `Conv3d` weight (out, in, D, H, W) becomes
-    `weight.transpose(2, 3, 4, 1, 0)`; a `ConvTranspose3d` weight (in, out, D, H, W) becomes
-    `weight[:, :, ::-1, ::-1, ::-1].transpose(2, 3, 4, 0, 1)`. Theirs are transposed in the decoder
-    blocks (`Up_conv2` ... `Up_conv5` = `decoder1` ... `decoder4`) and in the tail (`Conv`).
+    The gates follow one another as in the authors' PyTorch code (z, f or z, f forward, f backward),
+    whose weights `zoo.networks.importers` reads.
 
     Reference: Wei et al., TNNLS 2021, arXiv:2003.04547.
     """
@@ -170,17 +132,6 @@ class QuasiRecurrentUnit(keras.Layer, Tiled):
         batch, bands, *size, _ = input_shape
         strided = [None if length is None else -(-length // self.stride) for length in size]
         return (batch, bands, *strided, self.filters)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "stride": self.stride,
-            "direction": self.direction,
-            "use_bias": self.use_bias,
-        }
 
     def tiling_fields(self, inputs: Sequence[Fields]) -> Fields:
         """Return the fields of the output: both sides are padded alike."""
@@ -246,16 +197,13 @@ class EnlargeAligned(keras.Layer, Placed):
         return EnlargePart(shrunk, name=self.name)
 
 
-class EnlargePart(keras.Layer):
+class EnlargePart(ConfiguredLayer):
     """`EnlargeAligned` on a part of the image: it interpolates as on the whole.
 
     Where a pixel of the doubled image lies between the old ones depends on its place in the whole.
 
     `[(B, bands, H, W, C), (B, 4)]` -> `(B, bands, 2 H, 2 W, C)`; the second is the place as
-    `zoo.tiling.placed.placed_network` takes it.
-
-    Args:
-        shrunk: How many times smaller than the image the input is.
+    `zoo.tiling.placed.placed_network` takes it. The input is `shrunk` times smaller than the image.
     """
 
     def __init__(self, shrunk: int, **options: Unpack[LayerOptions]) -> None:
@@ -274,13 +222,9 @@ class EnlargePart(keras.Layer):
         """Return the shape with height and width doubled."""
         return _doubled(input_shape[0])
 
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "shrunk": self.shrunk}
-
 
 @keras.saving.register_keras_serializable(package="asykeras")
-class MirrorToMultiple(keras.Layer, Tiled):
+class MirrorToMultiple(ConfiguredLayer, Tiled):
     """Mirror an image at its lower and right border until its size is a multiple of a number.
 
     The border pixel is repeated first, and mirroring goes on where the image is too small:
@@ -307,10 +251,6 @@ class MirrorToMultiple(keras.Layer, Tiled):
         batch, *size, channels = input_shape
         rounded = [None if length is None else self._round_up(length) for length in size]
         return (batch, *rounded, channels)
-
-    def get_config(self) -> Config:
-        """Return the arguments."""
-        return {**super().get_config(), "multiple": self.multiple}
 
     def _round_up(self, length: Tensor) -> Tensor:
         # Of positive numbers: ONNX rounds the quotient of negative ones towards zero.
@@ -428,16 +368,14 @@ def _doubled(shape: Shape) -> Shape:
 def _double_part(x: Tensor, axis: int, start: Tensor, whole: Tensor) -> Tensor:
     """Double an axis of (B, bands, H, W, C), whose first position is `start` of `whole`."""
     length = ops.shape(x)[axis]
-    column = [-1 if each in (0, axis) else 1 for each in range(5)]
-    first, last = (ops.take(x, [end], axis=axis) for end in (0, length - 1))
-    inner = ops.arange(length - 1, dtype="int32")
-    before = ops.concatenate([first, ops.take(x, inner, axis=axis)], axis=axis)
-    after = ops.concatenate([ops.take(x, inner + 1, axis=axis), last], axis=axis)
+    place = ops.arange(length, dtype="int32")
+    before = ops.take(x, ops.maximum(place - 1, 0), axis=axis)
+    after = ops.take(x, ops.minimum(place + 1, length - 1), axis=axis)
     # Pixel 2k lies k / (2n - 1) before the old pixel k, pixel 2k + 1 as much after it, counted
     # from the other end.
     k = ops.expand_dims(start, 1) + ops.arange(length, dtype="float32")
     n = ops.expand_dims(whole, 1)
-    shape = [ops.shape(x)[0] if each == 0 else size for each, size in enumerate(column)]
+    shape = [ops.shape(x)[0], *(-1 if each == axis else 1 for each in range(1, 5))]
     even, odd = (
         ops.cast(ops.reshape(shift / (2 * n - 1), shape), x.dtype) for shift in (k, n - 1 - k)
     )

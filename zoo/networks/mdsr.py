@@ -2,15 +2,8 @@
 
 import keras
 
-from zoo.networks.building import one_of, with_weights
-from zoo.networks.edsr import (
-    MEANS,
-    residual_block,
-    residual_blocks,
-    shift,
-    uniform_convolution,
-    upsampler,
-)
+from zoo.networks import edsr
+from zoo.networks.building import OUTPUT_DTYPE, one_of, with_weights
 
 FILTERS = 64
 # Shared residual blocks of the published networks (Lim et al., Table 1).
@@ -62,33 +55,28 @@ def MDSR(
     CVPR Workshops 2017, arXiv:1707.02921.
     """
     one_of("variant", variant, VARIANTS)
-    one_of("channels", channels, MEANS)
+    one_of("channels", channels, edsr.MEANS)
     features = keras.Input((None, None, FILTERS), name="features")
-    body = keras.Model(features, residual_blocks(features, VARIANTS[variant]), name="body")
-    subtract_mean = shift(-1, channels, "subtract_mean")
-    head = uniform_convolution(channels, FILTERS, "head")
-    # The last layers compute in float32 under every policy: images in half precision show steps.
-    tail = uniform_convolution(FILTERS, channels, "tail", dtype="float32")
-    add_mean = shift(+1, channels, "add_mean")
+    body = keras.Model(features, edsr.residual_blocks(features, VARIANTS[variant]), name="body")
+    subtract_mean = edsr.shift(-1, channels, "subtract_mean")
+    head = edsr.uniform_convolution(channels, FILTERS, "head")
+    tail = edsr.uniform_convolution(FILTERS, channels, "tail", dtype=OUTPUT_DTYPE)
+    add_mean = edsr.shift(+1, channels, "add_mean")
 
     images, restored = {}, {}
     for scale in SCALES:
         key = f"x{scale}"
         images[key] = keras.Input((None, None, channels), name=key)
         x = head(subtract_mean(images[key]))
-        x = residual_block(x, f"{key}_block1", size=5)
-        x = residual_block(x, f"{key}_block2", size=5)
-        x = upsampler(body(x), scale, f"{key}_upsample")
+        x = edsr.residual_block(x, f"{key}_block1", size=5)
+        x = edsr.residual_block(x, f"{key}_block2", size=5)
+        x = edsr.upsampler(body(x), scale, f"{key}_upsample")
         restored[key] = add_mean(tail(x))
     return with_weights(keras.Model(images, restored, name=name or f"mdsr_{variant}"), weights)
 
 
 def at_scale(model: keras.Model, scale: int) -> keras.Model:
-    """Return the part of an MDSR that enlarges by one scale; it shares the variables.
-
-    Args:
-        model: What `MDSR` returned.
-        scale: 2, 3 or 4.
+    """Return the part of an MDSR that enlarges by 2, 3 or 4; it shares the variables.
 
     Returns:
         Functional model `(None, None, None, channels)` -> the same, `scale` times larger.

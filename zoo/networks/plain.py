@@ -13,13 +13,7 @@ def plain(network: keras.Model) -> keras.Model:
 
     `Affine`, `MirrorToMultiple` of 2 and `CropTo` become operations of Keras that compute the same
     to the bit; all other layers are shared with the network. GRUNet's recurrent units have no such
-    form and stay as they are (see `has_own_layers`).
-
-    Args:
-        network: Functional model of a builder of the zoo.
-
-    Returns:
-        Functional model with the same inputs, outputs and variables.
+    form and stay as they are (see `has_own_layers`). Inputs, outputs and variables are the same.
 
     Example:
         >>> plain(zoo.load("edsr-baseline-x2")).save("edsr.keras")  # opened by Keras alone
@@ -30,11 +24,7 @@ def plain(network: keras.Model) -> keras.Model:
 
 
 def has_own_layers(network: keras.Model) -> bool:
-    """Return whether a network has layers that Keras knows only after `import zoo`.
-
-    Args:
-        network: Functional model.
-    """
+    """Return whether a network has layers that Keras knows only after `import zoo`."""
     kinds = {type(layer) for layer in network.layers}
     return any(kind.__module__.split(".")[0] == __name__.split(".")[0] for kind in kinds)
 

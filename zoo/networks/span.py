@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from asykeras.types import Tensor
-from zoo.networks.building import one_of, whole_number, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, whole_number, with_weights
 from zoo.networks.edsr import MEANS
 from zoo.networks.layers import convolution
 
@@ -91,8 +91,7 @@ def SPAN(
     last = _convolution(channels, "body_conv")(x)
     x = layers.Concatenate(name="gathered")([head, last, blocks[0], inner[-1]])
     x = _convolution(channels, "fusion", size=1)(x)
-    # The last layer computes in float32 under every policy: images in half precision show steps.
-    x = _convolution(image_channels * scale**2, "tail", gain=0.03, bias=GREY, dtype="float32")(x)
+    x = _convolution(image_channels * scale**2, "tail", gain=0.03, bias=GREY, dtype=OUTPUT_DTYPE)(x)
     restored = ops.depth_to_space(x, scale, data_format="channels_last") if scale > 1 else x
     model = keras.Model(image, restored, name=name or f"span_{channels}_x{scale}")
     return with_weights(model, weights)
@@ -110,17 +109,9 @@ def _block(x: Tensor, name: str) -> tuple[Tensor, Tensor]:
 
 
 def _convolution(
-    filters: int,
-    name: str,
-    size: int = 3,
-    gain: float = 1.0,
-    bias: float = 0.0,
-    activation: str | None = None,
-    dtype: str | None = None,
+    filters: int, name: str, size: int = 3, gain: float = 1.0, bias: float = 0.0, **options: str
 ) -> keras.layers.Layer:
     """Return a zero-padded convolution whose kernel begins with N(0, gain^2 / fan_in)."""
     kernel = keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal")
-    begin = keras.initializers.Constant(bias)
-    return convolution(
-        filters, size, name, activation=activation, kernel=kernel, bias=begin, dtype=dtype
-    )
+    begin = {"kernel_initializer": kernel, "bias_initializer": keras.initializers.Constant(bias)}
+    return convolution(filters, size, name=name, **begin, **options)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.networks.building import one_of, with_weights
+from zoo.networks.building import OUTPUT_DTYPE, one_of, with_weights
 from zoo.networks.layers import convolution
 
 # Kernel sizes of the three layers; all have the widths 64 and 32 (Dong et al., Sec. 4.3).
@@ -64,10 +64,9 @@ def SRCNN(
 
     image = keras.Input((None, None, channels), name="image")
     x = _border_repeater(channels, border)(image) if padding == "edge" else image
-    x = convolution(64, first, "patch_extraction", padding="valid", activation="relu")(x)
-    x = convolution(32, second, "mapping", padding="valid", activation="relu")(x)
-    # The last layer computes in float32 under every policy: an image in half precision shows steps.
-    last = convolution(channels, third, "reconstruction", padding="valid", dtype="float32")
+    x = convolution(64, first, name="patch_extraction", padding="valid", activation="relu")(x)
+    x = convolution(32, second, name="mapping", padding="valid", activation="relu")(x)
+    last = convolution(channels, third, name="reconstruction", padding="valid", dtype=OUTPUT_DTYPE)
     name = name or f"srcnn_{variant.replace('-', '')}_x{scale}"
     return with_weights(keras.Model(image, last(x), name=name), weights)
 

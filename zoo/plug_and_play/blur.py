@@ -25,6 +25,8 @@ class Blur(Task):
     cut the result.
     """
 
+    scale = 1
+
     def __init__(self, kernel: ArrayLike) -> None:
         super().__init__()
         self.kernel = checked("kernel", kernel, "rows, columns")
@@ -42,9 +44,11 @@ class Blur(Task):
         return self._filtered(measurement, -1)
 
     def solve(self, residual: Tensor, rho: Tensor) -> Tensor:
-        """Divide by |K|^2 + rho."""
-        real, imaginary = self._spectrum(residual.shape)
-        power = real**2 + imaginary**2
+        """Divide by the mean of |K|^2 over the frequencies that fall together, plus rho."""
+        _, height, width, _ = residual.shape
+        s = self.scale
+        real, imaginary = self._spectrum((1, s * height, s * width))
+        power = (real**2 + imaginary**2).reshape(s, height, s, width).mean(axis=(0, 2))
         return filtered(residual, 1 / (power + rho), ops.zeros_like(power))
 
     def start(self, measurement: Tensor) -> Tensor:
@@ -52,16 +56,15 @@ class Blur(Task):
         return measurement
 
     def picture_shape(self, measurement: Shape) -> Shape:
-        """Return the same, which the kernel must fit into."""
-        self._check_size(measurement[1:3])
-        return measurement
-
-    def _check_size(self, size: Shape) -> None:
+        """Return the shape s times larger, which the kernel must fit into."""
+        batch, *sides, bands = measurement
+        size = tuple(self.scale * side for side in sides)
         if any(k > n for k, n in zip(self.kernel.shape, size, strict=True)):
             raise ValueError(
-                f"kernel must not be larger than the picture of {tuple(size)}. Received: "
+                f"kernel must not be larger than the picture of {size}. Received: "
                 f"kernel.shape={self.kernel.shape}"
             )
+        return (batch, *size, bands)
 
     def _filtered(self, picture: Tensor, sign: int) -> Tensor:
         real, imaginary = self._spectrum(picture.shape)
@@ -105,26 +108,12 @@ class SuperResolution(Blur):
         """Put zeros between, and blur with the turned kernel."""
         return super().adjoint(self._with_zeros(measurement))
 
-    def solve(self, residual: Tensor, rho: Tensor) -> Tensor:
-        """Divide by the mean of |K|^2 over the frequencies that fall together, plus rho."""
-        _, height, width, _ = residual.shape
-        s = self.scale
-        real, imaginary = self._spectrum((1, s * height, s * width))
-        power = (real**2 + imaginary**2).reshape(s, height, s, width).mean(axis=(0, 2))
-        return filtered(residual, 1 / (power + rho), ops.zeros_like(power))
-
     def start(self, measurement: Tensor) -> Tensor:
         """Return the picture enlarged with bicubic interpolation, its first pixel in place."""
         large = bicubic_resize(measurement, self.scale)
         # Its pixels lie (s - 1) / 2 further to the right and below than here.
         shift = (self.scale - 1) // 2
         return ops.roll(large, (-shift, -shift), axis=(1, 2)) if shift else large
-
-    def picture_shape(self, measurement: Shape) -> Shape:
-        """Return the shape s times larger."""
-        batch, height, width, bands = measurement
-        self._check_size((self.scale * height, self.scale * width))
-        return (batch, self.scale * height, self.scale * width, bands)
 
     def _with_zeros(self, measurement: Tensor) -> Tensor:
         _, height, width, bands = measurement.shape
@@ -222,8 +211,6 @@ def pad_borders(
     Returns:
         The larger measurement, and the slices that cut the result to its former size.
     """
-    margins = [2 * side for side in kernel.shape]
-    pairs = [(margin, margin) for margin in margins]
-    padded = np.pad(measurement, [(0, 0), *pairs, (0, 0)], mode="symmetric")
-    inner = tuple(slice(margin, -margin) for margin in margins)
-    return padded, (slice(None), *inner, slice(None))
+    rows, columns = (2 * side for side in kernel.shape)
+    padded = np.pad(measurement, [(0,), (rows,), (columns,), (0,)], mode="symmetric")
+    return padded, (slice(None), slice(rows, -rows), slice(columns, -columns), slice(None))

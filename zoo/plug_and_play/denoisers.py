@@ -104,20 +104,14 @@ def _joined(parts: list[Tensor], firsts: list[int], starts: list[int]) -> Tensor
 
 
 def turned(denoiser: Denoiser, turn: Tensor) -> Tensor:
-    """Return a denoiser that sees its pictures turned and mirrored, one of eight ways.
-
-    Args:
-        denoiser: Of pictures of any size.
-        turn: 0 to 7, a scalar.
-    """
+    """Return a denoiser that sees its pictures turned and mirrored, one of eight ways (0 to 7)."""
 
     # Not by `ops.rot90`, whose half turn is wrong on TensorFlow in Keras 3.15.1.
     def mirrored(pictures: Tensor) -> Tensor:
         flips = [partial(ops.flip, axis=axis) for axis in (1, 2, (1, 2))]
         return ops.switch(turn % 4, [lambda each: each, *flips], pictures)
 
-    def transposed(pictures: Tensor) -> Tensor:
-        return ops.swapaxes(pictures, 1, 2)
+    transposed = partial(ops.swapaxes, axis1=1, axis2=2)
 
     def run(pictures: Tensor, sigma: Tensor) -> Tensor:
         seen = mirrored(pictures)

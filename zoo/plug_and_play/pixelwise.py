@@ -42,9 +42,8 @@ class Inpainting(Task):
     def __init__(self, mask: ArrayLike) -> None:
         super().__init__()
         array = np.asarray(mask)
-        array = checked(
-            "mask", array[..., None] if array.ndim == 2 else array, "height, width, bands"
-        )
+        array = array[..., None] if array.ndim == 2 else array
+        array = checked("mask", array, "height, width, bands")
         if array.min() < 0 or array.max() > 1:
             raise ValueError(
                 f"mask must be in [0, 1]. Received: values from {array.min():g} to {array.max():g}"

@@ -217,12 +217,7 @@ class _Loop(keras.Model):
     """
 
     def __init__(
-        self,
-        task: Task,
-        denoiser: Denoiser,
-        method: str,
-        augment: bool,
-        tolerance: float,
+        self, task: Task, denoiser: Denoiser, method: str, augment: bool, tolerance: float
     ) -> None:
         super().__init__(name="plug_and_play", dtype="float32")
         self.task = task

@@ -114,11 +114,7 @@ def conjugate_gradients(
 ) -> Tensor:
     """Return x with operator(x) = target, for a symmetric positive definite operator.
 
-    Args:
-        operator: Function of a tensor of the target's shape.
-        target: Right-hand side.
-        iterations: At most.
-        tolerance: Norm of the residual at which to stop, relative to the target's.
+    The residual whose norm stops the iterations is taken relative to the target.
 
     Reference: Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems",
     J. Res. Nat. Bur. Stand. 49, 1952.
@@ -140,17 +136,7 @@ def conjugate_gradients(
 
 
 def checked(name: str, values: Tensor, axes: str, shape: Shape | None = None) -> np.ndarray:
-    """Return values as a finite float32 array.
-
-    Args:
-        name: What messages call them.
-        values: Of any kind of array or tensor.
-        axes: Names of the axes that they must have, with commas.
-        shape: That they must have, None for any.
-
-    Raises:
-        ValueError: if they are not; in one sentence with the name.
-    """
+    """Return values as a finite float32 array of some axes, named with commas, and of a shape."""
     array = np.asarray(ops.convert_to_numpy(values), np.float32)
     received = f"Received: {name}.shape={array.shape}"
     if shape is not None and array.shape != shape:

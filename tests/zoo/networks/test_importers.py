@@ -337,7 +337,7 @@ def test_a_network_that_lies_elsewhere_is_refused(at, tmp_path):
 
 def test_a_network_that_its_file_cannot_hold_is_not_built(tmp_path, monkeypatch):
     many = [(np.ones((1, 1, 1, 1), "f4"), np.ones(1, "f4"))] * 10**6
-    monkeypatch.setattr(importers, "_sequence", lambda path: many)
+    monkeypatch.setattr(importers, "_sequence", lambda arrays: many)
     monkeypatch.setattr(importers, "read_tensors", lambda path: edsr_state(2) | wide)
     wide = {"head.0.weight": np.ones((10**5, 3, 1, 1), "f4")}
     wide["tail.0.0.weight"] = np.ones((4 * 10**5, 1, 1, 1), "f4")
