@@ -19,7 +19,7 @@ from keras.ops import convert_to_numpy
 from asykeras.curves import SRGB
 from zoo.app.command import UsageError, Work, command
 from zoo.machine.files import make_folder
-from zoo.pictures.images import find_images, read_image, to_channels
+from zoo.pictures.images import ImageError, find_images, read_image, to_channels
 from zoo.store.npy import write_npy
 
 MATERIALS = (3, 10)  # least and most in one cube
@@ -27,6 +27,7 @@ SOFTNESS = 0.3  # distance over which one material becomes another, in mean dist
 BUMPS = (1, 4)  # least and most in one curve
 WIDTHS = (0.04, 0.4)  # of a bump, in parts of the range of bands
 ROUNDS = 8  # of clustering
+LEAST = 8  # pixels of a side, half of which must be more than there are materials
 BRIGHT = 0.998  # quantile of the values that becomes white
 EXPONENTS = (0.6, 1.0)  # of the values at last: cubes of sensors are more or less dark
 
@@ -106,7 +107,7 @@ def make(options: argparse.Namespace) -> None:
 
     Raises:
         UsageError: for numbers that make no cube.
-        ImageError: if an image cannot be read.
+        ImageError: if an image cannot be read, or has a side of less than `LEAST` pixels.
     """
     for name, least in (("count", 1), ("bands", 2), ("side", 16)):
         if (value := getattr(options, name)) < least:
@@ -116,7 +117,11 @@ def make(options: argparse.Namespace) -> None:
     order = rng.permutation(len(paths))
     make_folder(options.out)
     for number in range(options.count):
-        image = to_channels(read_image(paths[order[number % len(paths)]]), "rgb")
+        path = paths[order[number % len(paths)]]
+        image = to_channels(read_image(path), "rgb")
+        if min(image.shape[:2]) < LEAST:
+            height, width, _ = image.shape
+            raise ImageError(f"{path} is too small for a cube: {width} x {height} pixels")
         cube = spread(part(image, options.side, rng), options.bands, rng)
         write_npy(options.out / f"{number:04}.npy", cube)
 

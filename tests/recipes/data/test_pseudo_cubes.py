@@ -82,3 +82,11 @@ def test_numbers_that_make_no_cube_are_refused(tmp_path, capsys, option, least):
     expected = f"--{option} must be {least} or more. Received: {least - 1}"
     assert expected in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("width", "height", "code"), [(30, 7, 1), (8, 8, 0)])
+def test_an_image_that_is_too_small_is_named(tmp_path, capsys, width, height, code):
+    Image.new("RGB", (width, height)).save(tmp_path / "dot.png")
+    assert pseudo_cubes.main([str(tmp_path), "--out", str(tmp_path / "out")]) == code
+    told = f"dot.png is too small for a cube: {width} x {height} pixels"
+    assert (told in capsys.readouterr().err) == bool(code)
