@@ -135,12 +135,7 @@ def summary(columns: Columns) -> str:
     )
 
 
-def draw(
-    page: plots.Figure,
-    images: dict[str, np.ndarray],
-    columns: Columns,
-    note: str,
-) -> None:
+def draw(page: plots.Figure, images: dict[str, np.ndarray], columns: Columns, note: str) -> None:
     """Draw the page: two test images, the weights of one label, and the bars of all."""
     page.suptitle(note, fontsize=plots.TEXT + 1)
     *rows, bottom = page.subfigures(len(REGIONS) + 1, 1, squeeze=False).ravel()

@@ -95,11 +95,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
         if qualities
         else _degradation(settings),
         channels="rgb" if channels == 3 else "grey",
-        card=Card(
-            "DnCNN",
-            {**shape, "batch_norm": False},
-            _use(settings, channels),
-        ),
+        card=Card("DnCNN", {**shape, "batch_norm": False}, _use(settings, channels)),
         publish=publish,
         task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
         artefacts=Artefacts(*qualities, settings.jpeg_encoder)

@@ -15,14 +15,7 @@ import zoo
 from asykeras.degradations import BicubicDownscale
 from recipes.training.enlarger import enlarger
 from recipes.training.run import Recipe, command
-from recipes.training.settings import (
-    PLAIN,
-    Descent,
-    Objective,
-    Samples,
-    Settings,
-    option,
-)
+from recipes.training.settings import PLAIN, Descent, Objective, Samples, Settings, option
 
 
 @dataclass(frozen=True)
@@ -54,11 +47,7 @@ def recipe(settings: EdsrSettings) -> Recipe:
     """
     degradation = partial(BicubicDownscale, settings.scale, quantize=True)
     return enlarger(
-        zoo.EDSR,
-        settings.scale,
-        degradation,
-        settings.samples.patch,
-        variant=settings.variant,
+        zoo.EDSR, settings.scale, degradation, settings.samples.patch, variant=settings.variant
     )
 
 

@@ -20,14 +20,7 @@ from asykeras.degradations import BicubicDownscale
 from asykeras.photo import PhotoDownscale
 from recipes.training.enlarger import enlarger
 from recipes.training.run import Recipe, command
-from recipes.training.settings import (
-    PLAIN,
-    Descent,
-    Objective,
-    Samples,
-    Settings,
-    option,
-)
+from recipes.training.settings import PLAIN, Descent, Objective, Samples, Settings, option
 
 
 @dataclass(frozen=True)

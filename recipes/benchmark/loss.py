@@ -71,11 +71,7 @@ def benchmark_loss(rounds: int) -> None:
             (16, 96, 96, 3),
             20,
         ),
-        "SRCNN 9-5-5, (16,96,96,1)": (
-            lambda: zoo.SRCNN(3, padding="edge"),
-            (16, 96, 96, 1),
-            2,
-        ),
+        "SRCNN 9-5-5, (16,96,96,1)": (lambda: zoo.SRCNN(3, padding="edge"), (16, 96, 96, 1), 2),
     }
     mse, mae = keras.losses.MeanSquaredError(), keras.losses.MeanAbsoluteError()
     pairs: dict[str, tuple[keras.losses.Loss, keras.losses.Loss]] = {

@@ -63,10 +63,7 @@ def main() -> None:
     ready = zoo.open_network(network, scale=scale)
     sigma = SIGMA if len(network.inputs) == 2 else None
     serve(
-        {
-            "run": lambda: engine(inputs),
-            "restore": lambda: zoo.restore(ready, picture, sigma=sigma),
-        }
+        {"run": lambda: engine(inputs), "restore": lambda: zoo.restore(ready, picture, sigma=sigma)}
     )
 
 

@@ -25,13 +25,7 @@ from recipes.data.jpeg import Artefacts
 from recipes.data.patches import Patches
 from recipes.data.sources import Channels, open_images, open_pairs
 from recipes.training.batches import Batches, batches
-from recipes.training.checkpoints import (
-    identity,
-    load_newest,
-    open_workdir,
-    steps_there,
-    versions,
-)
+from recipes.training.checkpoints import identity, load_newest, open_workdir, steps_there, versions
 from recipes.training.composed import composed, merge
 from recipes.training.curves import draw_curves
 from recipes.training.devices import (
