@@ -51,13 +51,9 @@ class DncnnSettings(Settings):
 
 # As the authors' code trained what they released: 50 epochs of 1,600 batches, a tenth of the rate
 # from the 31st. (Their paper names SGD from 0.1 to 0.0001 instead.)
-PUBLISHED = PLAIN | {
-    "learning_rate": 1e-3,
-    "milestones": "48000:0.1",
-    "batch": 128,
-    "patch": 40,
-    "steps": 80_000,
-}
+PUBLISHED = dict(
+    PLAIN, learning_rate=1e-3, milestones="48000:0.1", batch=128, patch=40, steps=80_000
+)
 
 
 def recipe(settings: DncnnSettings) -> Recipe:

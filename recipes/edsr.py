@@ -30,13 +30,9 @@ class EdsrSettings(Settings):
 
 
 # As published, on DIV2K; x3 and x4 start from x2 (--init), with patches of 144 and 192.
-PUBLISHED = PLAIN | {
-    "learning_rate": 1e-4,
-    "milestones": "200000:0.5",
-    "batch": 16,
-    "patch": 96,
-    "steps": 300_000,
-}
+PUBLISHED = dict(
+    PLAIN, learning_rate=1e-4, milestones="200000:0.5", batch=16, patch=96, steps=300_000
+)
 
 
 def recipe(settings: EdsrSettings) -> Recipe:

@@ -37,13 +37,8 @@ class SpanSettings(Settings):
 
 
 # As the authors' options for x4, on DIV2K and Flickr2K; x2 with patches of 128.
-PUBLISHED = PLAIN | {
-    "learning_rate": 5e-4,
-    "milestones": "200000:0.5,400000:0.5,600000:0.5,800000:0.5",
-    "batch": 64,
-    "patch": 256,
-    "steps": 1_000_000,
-}
+MILESTONES = "200000:0.5,400000:0.5,600000:0.5,800000:0.5"
+PUBLISHED = dict(PLAIN, learning_rate=5e-4, milestones=MILESTONES, batch=64, patch=256, steps=10**6)
 
 
 def recipe(settings: SpanSettings) -> Recipe:

@@ -53,11 +53,7 @@ class Devices:
 
 @contextmanager
 def open_devices(machines: Machines, batch: int) -> Iterator[Devices]:
-    """Choose the devices for the block; join the other processes.
-
-    Args:
-        machines: What is asked for.
-        batch: Patches per step, over all devices and hosts.
+    """Choose the devices for the block, which share the batch; join the other processes.
 
     Raises:
         TrainingError: if there are fewer devices than asked for, the batch does not divide by
@@ -95,10 +91,8 @@ def _open_jax(machines: Machines, batch: int) -> Devices:
         # Else two programs may run at once, and their collectives meet in another order elsewhere.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
         keras.distribution.initialize(machines.coordinator, machines.processes, machines.process_id)
-        names = keras.distribution.list_devices()
-    else:
-        names = _chosen(keras.distribution.list_devices(), machines.devices)
-    _check_batch(batch, len(names))
+    wanted = "all" if machines.processes > 1 else machines.devices
+    names = _chosen(keras.distribution.list_devices(), wanted, batch)
     data_parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
     keras.distribution.set_distribution(data_parallel)
     share = batch // machines.processes
@@ -111,10 +105,8 @@ def _open_tensorflow(machines: Machines, batch: int) -> Devices:
 
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     there = [device.name for device in tf.config.list_logical_devices(kind)]
-    names = _chosen(there, machines.devices)
-    _check_batch(batch, len(names))
-    strategy = tf.distribute.MirroredStrategy(names)
-    return Devices(len(names), (0, batch), True, strategy)
+    names = _chosen(there, machines.devices, batch)
+    return Devices(len(names), (0, batch), True, tf.distribute.MirroredStrategy(names))
 
 
 def accelerated() -> bool:
@@ -178,19 +170,17 @@ def alone() -> Iterator[None]:
         keras.distribution.set_distribution(chosen)
 
 
-def _chosen(names: Sequence[str], wanted: str) -> Sequence[str]:
-    if wanted == "all":
-        return names
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise TrainingError(f"--devices must be a number or all. Received: {wanted!r}")
-    if int(wanted) > len(names):
-        raise TrainingError(f"--devices {wanted} asks for more than the {len(names)} there are")
-    return names[: int(wanted)]
-
-
-def _check_batch(batch: int, count: int) -> None:
-    if batch % count:
-        raise TrainingError(f"--batch must be a multiple of the {count} devices. Received: {batch}")
+def _chosen(names: Sequence[str], wanted: str, batch: int) -> Sequence[str]:
+    if wanted != "all":
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise TrainingError(f"--devices must be a number or all. Received: {wanted!r}")
+        if int(wanted) > len(names):
+            raise TrainingError(f"--devices {wanted} asks for more than the {len(names)} there are")
+        names = names[: int(wanted)]
+    if batch % len(names):
+        said = f"--batch must be a multiple of the {len(names)} devices"
+        raise TrainingError(f"{said}. Received: {batch}")
+    return names
 
 
 def own_part(values: Tensor, replicas: int) -> Tensor:

@@ -9,7 +9,7 @@ import csv
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,31 +39,30 @@ class Stopped(RuntimeError):
         self.code = 128 + number  # as a shell reports a process that a signal ended
 
 
-class Signals:
-    """Notes SIGTERM, SIGHUP and SIGINT instead of dying of them; a second one kills as ever."""
+@contextmanager
+def caught_signals() -> Iterator[list[int]]:
+    """Note SIGTERM, SIGHUP and SIGINT in the block instead of dying of them.
 
-    def __init__(self) -> None:
-        self.received = 0
+    A second one kills as ever.
+    """
+    received: list[int] = []
 
-    @contextmanager
-    def caught(self) -> Iterator["Signals"]:
-        """Catch the signals in the block, where this is the main thread."""
-        names = ("SIGTERM", "SIGINT", "SIGHUP")
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        numbers = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
-        try:
-            before = {number: signal.signal(number, self._note) for number in numbers}
-        except ValueError:  # not the main thread: who runs the thread handles signals
-            before = {}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         signal.signal(number, signal.SIG_DFL)
+
+    names = ("SIGTERM", "SIGINT", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    numbers = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    try:
+        before = {number: signal.signal(number, note) for number in numbers}
+    except ValueError:  # not the main thread: who runs the thread handles signals
+        before = {}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass
@@ -73,14 +72,14 @@ class Report:
     settings: Settings
     workdir: Path
     writes: bool
-    validate: Callable[[], tuple[float, list[np.ndarray]]] | None
+    validate: Callable[[], tuple[float, list[np.ndarray]]] | None = None
     board: "SummaryWriter | None" = None
 
 
 class Progress(keras.callbacks.Callback):
     """One line that counts the steps, and the end of a run: by a signal, or not finite."""
 
-    def __init__(self, report: Report, step: int, signals: Signals):
+    def __init__(self, report: Report, step: int, signals: Sequence[int]):
         super().__init__()
         self.report, self.signals = report, signals
         self.settings = report.settings
@@ -93,9 +92,9 @@ class Progress(keras.callbacks.Callback):
         self.step += self.model.steps_per_execution
         logs = logs or {}
         loss = check_loss(logs, self.step)
-        if self.signals.received:
+        if self.signals:
             self._save()
-            raise Stopped(self.step, self.signals.received)
+            raise Stopped(self.step, self.signals[-1])
         now = time.monotonic()
         shows = self.report.writes and not self.settings.run.quiet and sys.stdout.isatty()
         if shows and now - self.shown > 0.5:
