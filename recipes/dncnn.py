@@ -57,11 +57,7 @@ PUBLISHED = dict(
 
 
 def recipe(settings: DncnnSettings) -> Recipe:
-    """Return how DnCNN is trained.
-
-    Raises:
-        TrainingError: for qualities that are none.
-    """
+    """Return how DnCNN is trained; TrainingError for qualities that are none."""
     channels = VARIANTS[settings.variant][1]
     high = settings.sigma / 255
     blind = settings.sigma_min >= 0

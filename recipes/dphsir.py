@@ -47,11 +47,7 @@ PUBLISHED = dict(
 
 
 def recipe(settings: DphsirSettings) -> Recipe:
-    """Return how GRUNet is trained.
-
-    Raises:
-        ValueError: for fewer bands than 1.
-    """
+    """Return how GRUNet is trained; ValueError for fewer bands than 1."""
     if settings.bands < 1:
         raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
     cubes = Windows(settings.bands, settings.bands_axis, settings.variable)

@@ -36,11 +36,7 @@ PUBLISHED = dict(
 
 
 def recipe(settings: EdsrSettings) -> Recipe:
-    """Return how EDSR is trained.
-
-    Raises:
-        TrainingError: if the patch is not a multiple of the scale.
-    """
+    """Return how EDSR is trained; TrainingError if the patch is not a multiple of the scale."""
     degradation = partial(BicubicDownscale, settings.scale, quantize=True)
     return enlarger(
         zoo.EDSR, settings.scale, degradation, settings.samples.patch, variant=settings.variant

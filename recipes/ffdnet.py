@@ -44,11 +44,7 @@ PUBLISHED = dict(
 
 
 def recipe(settings: FfdnetSettings) -> Recipe:
-    """Return how FFDNet is trained.
-
-    Raises:
-        TrainingError: for another number of channels than 1 or 3.
-    """
+    """Return how FFDNet is trained; TrainingError for another number of channels than 1 or 3."""
     if settings.channels not in SIZES:
         raise TrainingError(f"--channels must be 1 or 3. Received: {settings.channels}")
     high = settings.sigma / 255

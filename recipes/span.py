@@ -42,11 +42,7 @@ PUBLISHED = dict(PLAIN, learning_rate=5e-4, milestones=MILESTONES, batch=64, pat
 
 
 def recipe(settings: SpanSettings) -> Recipe:
-    """Return how SPAN is trained.
-
-    Raises:
-        TrainingError: if the patch is not a multiple of the scale.
-    """
+    """Return how SPAN is trained; TrainingError if the patch is not a multiple of the scale."""
     degradation: partial[keras.layers.Layer] = (
         partial(PhotoDownscale, settings.scale, seed=settings.start.seed)
         if settings.photo

@@ -64,12 +64,7 @@ class Cells:
 
 
 def benchmark_pictures(weights: Sequence[str], cells: Cells) -> None:
-    """Print a table of the speed and memory of weights: published names, files or work folders.
-
-    Raises:
-        WeightsError: if a weight cannot be found.
-        WorkerError: if a cell fails.
-    """
+    """Print a table of the speed and memory of weights: published names, files or work folders."""
     uses = {weight: find(weight).card.use for weight in weights}
     runners = cells.runners()
     print(HEADER)

@@ -22,10 +22,6 @@ def benchmark_plug(rounds: int, denoisers: Sequence[str] = ()) -> None:
     """Print seconds per iteration, their ratio and the largest memory.
 
     Denoisers are published weights that take turns instead; the others are compared with the first.
-
-    Raises:
-        WeightsError: for a name that is none.
-        WorkerError: if a side fails.
     """
     for name in denoisers:
         published_card(name)  # before anything is measured

@@ -54,12 +54,7 @@ where it is more than a few percent."""
 
 
 def benchmark_restore(networks: Sequence[str], precisions: Sequence[str], rounds: int) -> None:
-    """Print the speed and memory of networks of `CASES` on each engine that is installed.
-
-    Raises:
-        ValueError: on another backend than TensorFlow.
-        WorkerError: if a side fails.
-    """
+    """Print the speed and memory of networks of `CASES` on each engine that is installed."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"restore needs the TensorFlow backend: not {keras.backend.backend()}")
     print(HEADER)

@@ -50,12 +50,7 @@ class Way:
 
 
 def benchmark_train(recipes: Sequence[str], precisions: Sequence[str], way: Way) -> None:
-    """Print speed and memory of recipes of `CASES` in `"float32"`, `"bfloat16"` or both.
-
-    Raises:
-        ValueError: on another backend than TensorFlow.
-        WorkerError: if a side fails.
-    """
+    """Print speed and memory of recipes of `CASES` in `"float32"`, `"bfloat16"` or both."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"train needs the TensorFlow backend. Received: {keras.backend.backend()}")
     if not has_torch():

@@ -5,7 +5,7 @@ Run by `recipes.benchmark.train`: python -m recipes.benchmark.train_keras RECIPE
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from unittest import mock
 
@@ -41,7 +41,7 @@ class Timed(Progress):
         self.left, self.timed, self.begun_timed = FIRST, 0, 0.0
         self.memory: Iterator[Tensor] | None = None
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] = {}) -> None:
         """Count the steps of a turn."""
         super().on_train_batch_end(batch, logs)
         self.left -= 1

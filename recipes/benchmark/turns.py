@@ -51,11 +51,7 @@ class Worker:
         )
 
     def ask(self, request: str) -> float:
-        """Return the number that the process answers.
-
-        Raises:
-            WorkerError: if the process has ended.
-        """
+        """Return the number that the process answers; WorkerError if the process has ended."""
         try:
             print(request, file=self.process.stdin, flush=True)
             return float(self.process.stdout.readline())  # type: ignore[union-attr]
@@ -137,17 +133,11 @@ def take_turns(
 
 @dataclass(frozen=True)
 class Turns:
-    """What was measured of sides that took turns.
+    """What was measured of sides that took turns."""
 
-    Attributes:
-        times: Seconds per step of each side, one number per round.
-        peaks: Largest memory of each process in GiB.
-        others: Share of the machine that other processes had meanwhile.
-    """
-
-    times: dict[str, np.ndarray]
-    peaks: dict[str, float]
-    others: float
+    times: dict[str, np.ndarray]  # seconds per step of each side, one number per round
+    peaks: dict[str, float]  # largest memory of each process in GiB
+    others: float  # share of the machine that other processes had meanwhile
 
 
 def compare(workers: dict[str, Worker], sides: dict[str, tuple[str, str]], rounds: int) -> Turns:

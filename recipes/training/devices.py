@@ -32,23 +32,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Devices:
-    """The devices of this process, and its part of the work.
+    """The devices of this process, and its part of the work."""
 
-    Attributes:
-        replicas: Parts into which each replica of TensorFlow cuts the batch; 1 on JAX.
-        rows: First row of a global batch that this process feeds, and the one after its last.
-        writes: Whether this process writes checkpoints and log: the first one does.
-        strategy: Strategy of TensorFlow, or nothing.
-    """
-
-    replicas: int
-    rows: tuple[int, int]
-    writes: bool
+    replicas: int  # parts into which each replica of TensorFlow cuts the batch; 1 on JAX
+    rows: tuple[
+        int, int
+    ]  # first row of a batch that this process feeds, and the one after its last
+    writes: bool  # this process writes checkpoints and log: the first one does
     strategy: "tf.distribute.Strategy | None"
 
     def scope(self) -> AbstractContextManager[None]:
         """Return the context in which model and optimizer have to be made."""
         return self.strategy.scope() if self.strategy else nullcontext()
+
+    def act_as_one(self, network: keras.Model, rule: keras.optimizers.Optimizer) -> None:
+        """Let replicas take the statistics and clip the gradient of the whole batch."""
+        if self.replicas == 1:
+            return
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+        if rule.global_clipnorm:
+            _clip_over_replicas(rule, self.replicas)
 
 
 @contextmanager
@@ -111,12 +116,7 @@ def _open_tensorflow(machines: Machines, batch: int) -> Devices:
 
 def accelerated() -> bool:
     """Return whether a GPU or TPU is there."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf  # only on the TensorFlow backend
-
-        return any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
-    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
+    return bool(_accelerators())
 
 
 def jit(replicas: int = 1) -> str | bool:
@@ -200,21 +200,12 @@ def own_part(values: Tensor, replicas: int) -> Tensor:
     return values[first : first + share]
 
 
-def synchronize_statistics(network: keras.Model) -> None:
-    """Let batch normalisation take its statistics over the whole batch, as one device does."""
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
-
-
-def clip_over_replicas(optimizer: keras.optimizers.Optimizer, norm: float, replicas: int) -> None:
-    """Let an optimizer of TensorFlow clip the gradient of the whole batch.
-
-    Keras clips what each replica has before it adds them up, which is another gradient.
-    """
+def _clip_over_replicas(optimizer: keras.optimizers.Optimizer, replicas: int) -> None:
+    """Clip the gradient of the whole batch; Keras clips what each replica has, which is another."""
     import tensorflow as tf  # only on the TensorFlow backend
 
-    apply = optimizer.apply
+    apply, norm = optimizer.apply, optimizer.global_clipnorm
+    optimizer.global_clipnorm = None
 
     def apply_clipped(
         gradients: list[Tensor], variables: list[keras.Variable] | None = None

@@ -76,7 +76,11 @@ def resident(patches: Patches, way: str) -> list[Resident]:
     """
     if way == "host":
         return []
-    hindrance = _hindrance(patches)
+    largest, hindrance = max(len(pixels) for pixels, _ in patches.sources), ""
+    if patches.artefacts:
+        hindrance = "the artefacts of JPEG are made by the host"
+    elif largest >= LARGEST:
+        hindrance = f"of one kind there can be {LARGEST - 1} pixels. Received: {largest}"
     if way == "device" and hindrance:
         raise TrainingError(f"--cut device cannot be had: {hindrance}")
     if way == "auto" and (hindrance or _size(patches) > MOST or not accelerated()):
@@ -91,13 +95,3 @@ def describe(patches: Patches) -> str:
 
 def _size(patches: Patches) -> int:
     return sum(pixels.nbytes for pixels, _ in patches.sources)
-
-
-def _hindrance(patches: Patches) -> str:
-    """Return why the device cannot cut the patches, or nothing."""
-    if patches.artefacts:
-        return "the artefacts of JPEG are made by the host"
-    largest = max(len(pixels) for pixels, _ in patches.sources)
-    if largest >= LARGEST:
-        return f"of one kind there can be {LARGEST - 1} pixels. Received: {largest}"
-    return ""

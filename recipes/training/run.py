@@ -29,16 +29,7 @@ from recipes.training.batches import Batches, batches
 from recipes.training.checkpoints import identity, load_newest, open_workdir, steps_there, versions
 from recipes.training.composed import composed, merge
 from recipes.training.curves import draw_curves
-from recipes.training.devices import (
-    Devices,
-    accelerated,
-    alone,
-    clip_over_replicas,
-    hardware,
-    jit,
-    open_devices,
-    synchronize_statistics,
-)
+from recipes.training.devices import Devices, accelerated, alone, hardware, jit, open_devices
 from recipes.training.initial import TRAINED, start_from
 from recipes.training.objective import make_loss, schedule
 from recipes.training.optimizers import optimizer
@@ -75,37 +66,22 @@ PICTURES = 4  # validation images that TensorBoard shows
 
 @dataclass(frozen=True)
 class Recipe:
-    """What distinguishes one recipe from another.
+    """What distinguishes one recipe from another."""
 
-    Attributes:
-        build: Makes the network as it is trained.
-        degradation: Makes the layer from clean images in [0, 1] to the network's input.
-        channels: What the images are made into: see `recipes.data.sources.open_images`.
-        card: The beginning of the card of the network that is published.
-        publish: From the trained network to a new one, the one that is published.
-        task: For validation.
-        context: See `Restorer`.
-        prepare: From degraded images, where they come in pairs, to the network's input.
-        ratio: How much larger than those the clean images are; 0: pairs are of no use.
-        artefacts: Of JPEG to remove, instead of `degradation`.
-        slow_layers: See `recipes.training.optimizers.LayerwiseSGD`.
-        trained: Arguments of the builder that differ between `build` and what is published.
-        composed: Whether kernels are trained as several: see `recipes.training.composed`.
-    """
-
-    build: Callable[[], keras.Model]
-    degradation: Callable[[], keras.layers.Layer]
-    channels: Channels
-    card: Card
-    publish: Callable[[keras.Model], keras.Model]
-    task: Task
-    context: int = 0
-    prepare: Callable[[Tensor], Tensor] | None = None
-    ratio: int = 1
-    artefacts: Artefacts | None = None
-    slow_layers: tuple[str, ...] = ()
+    build: Callable[[], keras.Model]  # makes the network as it is trained
+    degradation: Callable[[], keras.layers.Layer]  # from clean images in [0, 1] to its input
+    channels: Channels  # what the images are made into: see `recipes.data.sources.open_images`
+    card: Card  # the beginning of the card of the network that is published
+    publish: Callable[[keras.Model], keras.Model]  # from the trained network to that one, a new one
+    task: Task  # for validation
+    context: int = 0  # see `Restorer`
+    prepare: Callable[[Tensor], Tensor] | None = None  # as `degradation`, for the images of pairs
+    ratio: int = 1  # how much larger than those the clean images are; 0: pairs are of no use
+    artefacts: Artefacts | None = None  # of JPEG to remove, instead of `degradation`
+    slow_layers: tuple[str, ...] = ()  # see `recipes.training.optimizers.LayerwiseSGD`
+    # arguments of the builder that differ between `build` and what is published
     trained: dict[str, Argument] = field(default_factory=dict)
-    composed: bool = False
+    composed: bool = False  # kernels are trained as several: see `recipes.training.composed`
 
 
 def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.Model]:
@@ -306,16 +282,10 @@ def _fitted(
 
 def _patches(settings: Settings, recipe: Recipe, devices: Devices) -> Patches:
     """Decode the training images and say what they are."""
-    samples, run = settings.samples, settings.run
+    samples, run, seed = settings.samples, settings.run, settings.start.seed
     images, degraded = _images(samples, run, recipe)
     patches = Patches.of(
-        images,
-        samples.patch,
-        samples.batch,
-        settings.start.seed,
-        degraded=degraded,
-        rows=devices.rows,
-        artefacts=recipe.artefacts,
+        images, samples.patch, samples.batch, seed, degraded, devices.rows, recipe.artefacts
     )
     if degraded and patches.ratio != recipe.ratio:
         raise TrainingError(
@@ -370,12 +340,8 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
             _label_noise(settings),
             getattr(getattr(loss, "weighting", None), "counter", None),
         )
-        several, descent = devices.replicas > 1, settings.descent
-        rule = optimizer(replace(descent, clip=0.0) if several else descent, recipe.slow_layers)
-        if several:
-            synchronize_statistics(network)
-            if descent.clip:
-                clip_over_replicas(rule, descent.clip, devices.replicas)
+        rule = optimizer(settings.descent, recipe.slow_layers)
+        devices.act_as_one(network, rule)
         model.compile(
             optimizer=rule,
             loss=loss,

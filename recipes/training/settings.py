@@ -11,7 +11,6 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Self, TypeAlias, TypeVar
 
 LOSSES = ("mse", "mae", "asy_mse", "asy_mae")
-PRESETS = ("ours", "published")
 OPTIMIZERS = ("adam", "sgd", "lion", "lamb", "muon")
 CUTS = ("auto", "host", "device")
 
@@ -197,7 +196,7 @@ def add_options(parser: argparse.ArgumentParser, settings: Settings) -> None:
                 help=f"{text} (default: {default!r})",
             )
     text = "defaults of the other options (default: 'ours')"
-    parser.add_argument("--preset", choices=PRESETS, default="ours", help=text)
+    parser.add_argument("--preset", choices=("ours", "published"), default="ours", help=text)
 
 
 def chosen(kind: type[S], published: Mapping[str, Value], options: argparse.Namespace) -> S:
