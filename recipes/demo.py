@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -57,19 +58,14 @@ class DemoError(RuntimeError):
 
 
 def run(out: Path, steps: int, quiet: bool = False) -> None:
-    """Run the demo and put its results into the folder `out`.
-
-    Args:
-        out: Folder; made if need be.
-        steps: Steps of each of the two trainings.
-        quiet: Print nothing.
+    """Run the demo and put its results into the folder `out`, which is made if need be.
 
     Raises:
         DemoError: if the folder holds something else, or the exported network differs.
         ImportError: if matplotlib is missing.
     """
     begun = time.monotonic()
-    say = _silent if quiet else print
+    say: Callable[[str], None] = (lambda line: None) if quiet else print
     if steps < 1:
         raise DemoError(f"--steps must be at least 1. Received: {steps}")
     page = plots.page(10.5, 10.4)  # fails now and not after the training without matplotlib
@@ -135,12 +131,7 @@ def summary(columns: Columns) -> str:
     )
 
 
-def draw(
-    page: plots.Figure,
-    images: dict[str, np.ndarray],
-    columns: Columns,
-    note: str,
-) -> None:
+def draw(page: plots.Figure, images: dict[str, np.ndarray], columns: Columns, note: str) -> None:
     """Draw the page: two test images, the weights of one label, and the bars of all."""
     page.suptitle(note, fontsize=plots.TEXT + 1)
     *rows, bottom = page.subfigures(len(REGIONS) + 1, 1, squeeze=False).ravel()
@@ -187,10 +178,6 @@ def _check_folder(out: Path) -> None:
         raise DemoError(f"the folder {out} cannot be used: {error.strerror}") from None
     if strange and not (out / RECORD).is_file():
         raise DemoError(f"{out} holds something that no demo wrote: {strange[0]}")
-
-
-def _silent(line: str) -> None:
-    """Print nothing."""
 
 
 @command

@@ -51,21 +51,13 @@ class DncnnSettings(Settings):
 
 # As the authors' code trained what they released: 50 epochs of 1,600 batches, a tenth of the rate
 # from the 31st. (Their paper names SGD from 0.1 to 0.0001 instead.)
-PUBLISHED = PLAIN | {
-    "learning_rate": 1e-3,
-    "milestones": "48000:0.1",
-    "batch": 128,
-    "patch": 40,
-    "steps": 80_000,
-}
+PUBLISHED = dict(
+    PLAIN, learning_rate=1e-3, milestones="48000:0.1", batch=128, patch=40, steps=80_000
+)
 
 
 def recipe(settings: DncnnSettings) -> Recipe:
-    """Return how DnCNN is trained.
-
-    Raises:
-        TrainingError: for qualities that are none.
-    """
+    """Return how DnCNN is trained; TrainingError for qualities that are none."""
     channels = VARIANTS[settings.variant][1]
     high = settings.sigma / 255
     blind = settings.sigma_min >= 0
@@ -95,11 +87,7 @@ def recipe(settings: DncnnSettings) -> Recipe:
         if qualities
         else _degradation(settings),
         channels="rgb" if channels == 3 else "grey",
-        card=Card(
-            "DnCNN",
-            {**shape, "batch_norm": False},
-            _use(settings, channels),
-        ),
+        card=Card("DnCNN", {**shape, "batch_norm": False}, _use(settings, channels)),
         publish=publish,
         task=Deblocking(qualities[0]) if qualities else Denoising(25 / 255 if blind else high),
         artefacts=Artefacts(*qualities, settings.jpeg_encoder)

@@ -40,21 +40,14 @@ class DphsirSettings(Settings):
 
 # How the published denoiser with a noise map was trained is not documented. This is the schedule of
 # its authors' other denoisers (80 epochs of 50,000 patches), in one stage with noise of any level.
-PUBLISHED = PLAIN | {
-    "learning_rate": 1e-4,
-    "milestones": "140625:0.5,187500:0.1,218750:0.05",
-    "batch": 16,
-    "patch": 64,
-    "steps": 250_000,
-}
+MILESTONES = "140625:0.5,187500:0.1,218750:0.05"
+PUBLISHED = dict(
+    PLAIN, learning_rate=1e-4, milestones=MILESTONES, batch=16, patch=64, steps=250_000
+)
 
 
 def recipe(settings: DphsirSettings) -> Recipe:
-    """Return how GRUNet is trained.
-
-    Raises:
-        ValueError: for fewer bands than 1.
-    """
+    """Return how GRUNet is trained; ValueError for fewer bands than 1."""
     if settings.bands < 1:
         raise ValueError(f"--bands must be 1 or more. Received: {settings.bands}")
     cubes = Windows(settings.bands, settings.bands_axis, settings.variable)

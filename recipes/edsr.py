@@ -15,14 +15,7 @@ import zoo
 from asykeras.degradations import BicubicDownscale
 from recipes.training.enlarger import enlarger
 from recipes.training.run import Recipe, command
-from recipes.training.settings import (
-    PLAIN,
-    Descent,
-    Objective,
-    Samples,
-    Settings,
-    option,
-)
+from recipes.training.settings import PLAIN, Descent, Objective, Samples, Settings, option
 
 
 @dataclass(frozen=True)
@@ -37,28 +30,16 @@ class EdsrSettings(Settings):
 
 
 # As published, on DIV2K; x3 and x4 start from x2 (--init), with patches of 144 and 192.
-PUBLISHED = PLAIN | {
-    "learning_rate": 1e-4,
-    "milestones": "200000:0.5",
-    "batch": 16,
-    "patch": 96,
-    "steps": 300_000,
-}
+PUBLISHED = dict(
+    PLAIN, learning_rate=1e-4, milestones="200000:0.5", batch=16, patch=96, steps=300_000
+)
 
 
 def recipe(settings: EdsrSettings) -> Recipe:
-    """Return how EDSR is trained.
-
-    Raises:
-        TrainingError: if the patch is not a multiple of the scale.
-    """
+    """Return how EDSR is trained; TrainingError if the patch is not a multiple of the scale."""
     degradation = partial(BicubicDownscale, settings.scale, quantize=True)
     return enlarger(
-        zoo.EDSR,
-        settings.scale,
-        degradation,
-        settings.samples.patch,
-        variant=settings.variant,
+        zoo.EDSR, settings.scale, degradation, settings.samples.patch, variant=settings.variant
     )
 
 

@@ -68,12 +68,15 @@ def tabulate(options: argparse.Namespace) -> None:
     """Print the table of each folder, and write them all to a file if that is asked for."""
     text, task = "", parse(options.task)
     for folder in options.data:
-        paths = find_images(folder, _remark)
+        paths = find_images(
+            folder, lambda text: print(f"evaluate: {printable(text)}", file=sys.stderr)
+        )
         images = [read_image(path) for path in paths]
         columns: Columns = {}
         for name in options.weights:
             network = None if name in BASELINES else name
-            columns[_label(name)] = list(evaluate(network, images, task))
+            label = Path(name).name.removesuffix(SUFFIX)
+            columns[label] = list(evaluate(network, images, task))
         names = [printable(path.stem) for path in paths]
         print(f"\n{Path(folder).name}, {len(paths)} images\n\n{table(names, columns)}")
         rows = csv_text(names, columns, Path(folder).name)
@@ -81,14 +84,6 @@ def tabulate(options: argparse.Namespace) -> None:
     print(f"\n{task.protocol()}")
     if options.csv:
         write_atomically(options.csv, text.encode())
-
-
-def _remark(text: str) -> None:
-    print(f"evaluate: {printable(text)}", file=sys.stderr)
-
-
-def _label(weights: str) -> str:
-    return Path(weights.rstrip("/")).name.removesuffix(SUFFIX)
 
 
 if __name__ == "__main__":

@@ -37,21 +37,14 @@ class FfdnetSettings(Settings):
 # The rates, the batch, the patch (70 for grey) and 8,000 batches an epoch are published; how many
 # epochs each rate lasted depended on the loss. Theirs had batch normalisation until the last rate,
 # which this network leaves out.
-PUBLISHED = PLAIN | {
-    "learning_rate": 1e-3,
-    "milestones": "400000:0.1,600000:0.001",
-    "batch": 128,
-    "patch": 50,
-    "steps": 640_000,
-}
+MILESTONES = "400000:0.1,600000:0.001"
+PUBLISHED = dict(
+    PLAIN, learning_rate=1e-3, milestones=MILESTONES, batch=128, patch=50, steps=640_000
+)
 
 
 def recipe(settings: FfdnetSettings) -> Recipe:
-    """Return how FFDNet is trained.
-
-    Raises:
-        TrainingError: for another number of channels than 1 or 3.
-    """
+    """Return how FFDNet is trained; TrainingError for another number of channels than 1 or 3."""
     if settings.channels not in SIZES:
         raise TrainingError(f"--channels must be 1 or 3. Received: {settings.channels}")
     high = settings.sigma / 255

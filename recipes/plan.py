@@ -27,21 +27,13 @@ ALL = (*BSD_T91, "photos")
 
 @dataclass(frozen=True)
 class Row:
-    """One weight.
-
-    Attributes:
-        name: Of the weight.
-        recipe: Module in `recipes`.
-        options: Words of its command line, apart from folders and the machine.
-        images: Folders of training images, below the folder of all data.
-        gpu: Whether a CPU would take days.
-    """
+    """One weight."""
 
     name: str
-    recipe: str
-    options: str
-    images: tuple[str, ...]
-    gpu: bool = True
+    recipe: str  # module in `recipes`
+    options: str  # words of its command line, apart from folders and the machine
+    images: tuple[str, ...]  # folders of training images, below the folder of all data
+    gpu: bool = True  # a CPU would take days
 
 
 _BLIND = "--sigma 55 --sigma-min 0 --patch 50 --batch 64"
@@ -89,17 +81,11 @@ _KEPT = "steps batch patch optimizer learning_rate every seed precision".split()
 
 @dataclass(frozen=True)
 class State:
-    """How far a row is.
-
-    Attributes:
-        text: In words.
-        again: Words of the command line with which it goes on; `None`: there is nothing to do.
-        settings: Of the run that goes on, which its continuation shares; empty: those of the row.
-    """
+    """How far a row is."""
 
     text: str
-    again: tuple[str, ...] | None
-    settings: Mapping[str, object]
+    again: tuple[str, ...] | None  # words of the command line to go on; None: nothing is to be done
+    settings: Mapping[str, object]  # of the run that goes on; empty: those of the row
 
 
 def state(row: Row, runs: Path) -> State:

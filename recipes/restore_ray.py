@@ -118,8 +118,7 @@ def _restored(waiting: list[str], orders: Orders, options: argparse.Namespace) -
     with _running(ray, options.address, orders, options.workers):
         longest = min(LONGEST_BLOCK, -(-len(waiting) // (4 * options.workers)))
         rows = ray.data.from_items(
-            [{"name": name} for name in waiting],
-            override_num_blocks=-(-len(waiting) // longest),
+            [{"name": name} for name in waiting], override_num_blocks=-(-len(waiting) // longest)
         )
         done = rows.map(
             Worker,

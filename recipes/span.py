@@ -20,14 +20,7 @@ from asykeras.degradations import BicubicDownscale
 from asykeras.photo import PhotoDownscale
 from recipes.training.enlarger import enlarger
 from recipes.training.run import Recipe, command
-from recipes.training.settings import (
-    PLAIN,
-    Descent,
-    Objective,
-    Samples,
-    Settings,
-    option,
-)
+from recipes.training.settings import PLAIN, Descent, Objective, Samples, Settings, option
 
 
 @dataclass(frozen=True)
@@ -44,21 +37,12 @@ class SpanSettings(Settings):
 
 
 # As the authors' options for x4, on DIV2K and Flickr2K; x2 with patches of 128.
-PUBLISHED = PLAIN | {
-    "learning_rate": 5e-4,
-    "milestones": "200000:0.5,400000:0.5,600000:0.5,800000:0.5",
-    "batch": 64,
-    "patch": 256,
-    "steps": 1_000_000,
-}
+MILESTONES = "200000:0.5,400000:0.5,600000:0.5,800000:0.5"
+PUBLISHED = dict(PLAIN, learning_rate=5e-4, milestones=MILESTONES, batch=64, patch=256, steps=10**6)
 
 
 def recipe(settings: SpanSettings) -> Recipe:
-    """Return how SPAN is trained.
-
-    Raises:
-        TrainingError: if the patch is not a multiple of the scale.
-    """
+    """Return how SPAN is trained; TrainingError if the patch is not a multiple of the scale."""
     degradation: partial[keras.layers.Layer] = (
         partial(PhotoDownscale, settings.scale, seed=settings.start.seed)
         if settings.photo

@@ -38,14 +38,8 @@ class SrcnnSettings(Settings):
 # As published: 33 x 33 pixels into the network (patches of 49, 57 and 65 at x2, x3 and x4), the sum
 # of squares of the 17 x 17 pixels of 9-5-5 halved, at a rate of 0.0001. On the mean of squares that
 # is a rate of 0.0001 * 17 * 17 / 2. Differs: He's initial weights instead of a deviation of 0.001.
-PUBLISHED = PLAIN | {
-    "optimizer": "sgd",
-    "learning_rate": 1e-4 * 17 * 17 / 2,
-    "slow_layers": "reconstruction",
-    "batch": 128,
-    "patch": 57,
-    "steps": 15_000_000,
-}
+RULE = PLAIN | {"optimizer": "sgd", "slow_layers": "reconstruction"}
+PUBLISHED = dict(RULE, learning_rate=1e-4 * 17 * 17 / 2, batch=128, patch=57, steps=15_000_000)
 
 
 def recipe(settings: SrcnnSettings) -> Recipe:

@@ -27,49 +27,47 @@ SAMPLES = ["zoo/samples/test", "zoo/samples/train"]
 def describe(parser: argparse.ArgumentParser) -> Work:
     """Add a subcommand for each question, with the options that it has; return what measures."""
     commands = parser.add_subparsers(dest="what", required=True)
-    rounds_of = {
-        "train": 6,
-        "restore": 6,
-        "plug": 6,
-        "loss": 30,
-        "data": 0,
-        "gru": 30,
-        "import": 30,
-        "ray": 3,
-        "noise": 0,
-        "sensor": 0,
-        "denoise": 0,
-    }
-    for name, rounds in rounds_of.items():
+
+    def add(name: str, work: Work, rounds: int = 0) -> argparse.ArgumentParser:
         command = commands.add_parser(name)
+        command.set_defaults(work=work)
         if rounds:
             text = f"turns of each side (default: {rounds})"
             command.add_argument("--rounds", type=int, default=rounds, help=text)
-        if name in ("train", "data"):
-            text = "folder of training images (default: the samples)"
-            command.add_argument("--data", default="zoo/samples/train", help=text)
+        return command
+
+    train = add("train", _train, 6)
+    restore = add("restore", _restore, 6)
+    plug = add("plug", lambda given: benchmark_plug(given.rounds, given.denoiser), 6)
+    add("loss", lambda given: benchmark_loss(given.rounds), 30)
+    data = add("data", lambda given: benchmark_data(given.data, given.steps))
+    add("gru", lambda given: benchmark_gru(given.rounds), 30)
+    add("import", lambda given: benchmark_import(given.rounds), 30)
+    add("ray", lambda given: benchmark_ray(given.rounds), 3)
+    noise = add("noise", lambda given: benchmark_noise(given.data))
+    sensor = add("sensor", lambda given: benchmark_sensor(given.data, given.side))
+    denoise = add("denoise", lambda given: benchmark_denoise(given.data, given.weights, given.side))
+    text = "folder of training images (default: the samples)"
+    for each in (train, data):
+        each.add_argument("--data", default="zoo/samples/train", help=text)
     text = "of the square that is restored in the middle of each (default: 256)"
-    for name in ("sensor", "denoise"):
-        command = commands.choices[name]
-        command.add_argument("--data", required=True, help="folder of test images")
-        command.add_argument("--side", type=int, default=256, help=text)
+    for each in (sensor, denoise):
+        each.add_argument("--data", required=True, help="folder of test images")
+        each.add_argument("--side", type=int, default=256, help=text)
     text = "published denoisers, for grey or for colour"
-    command.add_argument("--weights", nargs="+", metavar="NAME", required=True, help=text)
+    denoise.add_argument("--weights", nargs="+", metavar="NAME", required=True, help=text)
     text = "published denoisers that take turns instead of DnCNN-S here and in PyTorch"
-    add_to_plug = commands.choices["plug"].add_argument
-    add_to_plug("--denoiser", nargs="+", metavar="NAME", default=[], help=text)
-    data, train = commands.choices["data"], commands.choices["train"]
+    plug.add_argument("--denoiser", nargs="+", metavar="NAME", default=[], help=text)
     data.add_argument("--steps", type=int, default=200, help="steps of training (default: 200)")
-    restore = commands.choices["restore"]
-    for command, cases in ((train, list(TRAINED)), (restore, list(RESTORED))):
-        command.add_argument("--network", choices=cases, nargs="+", default=cases)
-        command.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
+    for each, cases in ((train, list(TRAINED)), (restore, list(RESTORED))):
+        each.add_argument("--network", choices=cases, nargs="+", default=cases)
+        each.add_argument("--precision", choices=PRECISIONS, nargs="+", default=PRECISIONS)
     text = "restore whole pictures by these weights instead: names, files or work folders"
     restore.add_argument("--weights", nargs="+", metavar="NAME", help=text)
     text = "of the restored pictures (default: 12 100)"
     restore.add_argument("--megapixels", type=float, nargs="+", default=[12.0, 100.0], help=text)
     text = "folder of clean pictures for the estimator of noise (default: the samples)"
-    commands.choices["noise"].add_argument("--data", nargs="+", default=SAMPLES, help=text)
+    noise.add_argument("--data", nargs="+", default=SAMPLES, help=text)
     text = "what restores the pictures (default: all)"
     restore.add_argument("--engines", choices=ENGINES, nargs="+", default=list(ENGINES), help=text)
     text = "after which a picture is cut off (default: 120)"
@@ -84,32 +82,20 @@ def describe(parser: argparse.ArgumentParser) -> Work:
 def measure(options: argparse.Namespace) -> None:
     """Print the figures that are asked for."""
     print(f"keras {keras.__version__} on {keras.backend.backend()}")
-    if options.what == "train":
-        way = Way(options.data, options.rounds, options.compile, options.one_thread)
-        benchmark_train(options.network, options.precision, way)
-    elif options.what == "denoise":
-        benchmark_denoise(options.data, options.weights, options.side)
-    elif options.what == "restore" and options.weights:
-        cells = Cells(options.megapixels, options.engines, options.precision, options.seconds)
-        benchmark_pictures(options.weights, cells)
-    elif options.what == "restore":
-        benchmark_restore(options.network, options.precision, options.rounds)
-    elif options.what == "noise":
-        benchmark_noise(options.data)
-    elif options.what == "sensor":
-        benchmark_sensor(options.data, options.side)
-    elif options.what == "plug":
-        benchmark_plug(options.rounds, options.denoiser)
-    elif options.what == "data":
-        benchmark_data(options.data, options.steps)
+    options.work(options)
+
+
+def _train(given: argparse.Namespace) -> None:
+    way = Way(given.data, given.rounds, given.compile, given.one_thread)
+    benchmark_train(given.network, given.precision, way)
+
+
+def _restore(given: argparse.Namespace) -> None:
+    if given.weights:
+        cells = Cells(given.megapixels, given.engines, given.precision, given.seconds)
+        benchmark_pictures(given.weights, cells)
     else:
-        without_data = {
-            "loss": benchmark_loss,
-            "gru": benchmark_gru,
-            "import": benchmark_import,
-            "ray": benchmark_ray,
-        }
-        without_data[options.what](options.rounds)
+        benchmark_restore(given.network, given.precision, given.rounds)
 
 
 main = command(describe, module="recipes.benchmark")

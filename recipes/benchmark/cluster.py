@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
@@ -39,8 +40,8 @@ def benchmark_ray(rounds: int) -> None:
     for name, rates in found.items():
         print(f"{name:30} {median(rates):6.2f} pictures/s  ({_range(rates)})")
     command_alone, one, two = found.values()
-    print(f"2 workers over 1: {_range(_ratios(two, one))}")
-    print(f"2 workers over the command: {_range(_ratios(two, command_alone))}")
+    print(f"2 workers over 1: {_range(np.divide(two, one))}")
+    print(f"2 workers over the command: {_range(np.divide(two, command_alone))}")
 
 
 def _write(folder: Path) -> None:
@@ -59,9 +60,5 @@ def _rate(folder: Path) -> float:
     return (len(times) - 1) / (times[-1] - times[0])
 
 
-def _ratios(first: list[float], second: list[float]) -> list[float]:
-    return [a / b for a, b in zip(first, second, strict=True)]
-
-
-def _range(values: list[float]) -> str:
+def _range(values: Iterable[float]) -> str:
     return ", ".join(f"{value:.2f}" for value in values)

@@ -32,12 +32,9 @@ Denoiser = Callable[[np.ndarray], np.ndarray]
 
 
 def benchmark_denoise(data: str, weights: Sequence[str], side: int) -> None:
-    """Print the mean PSNR of each method at each level, in dB.
+    """Print the mean PSNR of each method at each level, in dB, for a folder of clean images.
 
-    Args:
-        data: Folder of clean images.
-        weights: Names of denoisers, all grey or all for colour.
-        side: Of the square in the middle of each image that is denoised, in pixels.
+    Of each image the middle of `side` by `side` pixels is denoised.
 
     Raises:
         ValueError: if some are for grey pictures and some for colour.
@@ -80,10 +77,6 @@ def _of_weight(name: str, images: Sequence[np.ndarray], task: Denoising) -> str:
 def tuned_means(images: Sequence[np.ndarray], sigma: float) -> Denoiser:
     """Return non-local means with the settings that are best on some images.
 
-    Args:
-        images: uint8, grey or RGB.
-        sigma: Deviation of the noise in image units.
-
     Raises:
         ImportError: if scikit-image is not installed.
     """
@@ -96,13 +89,7 @@ def tuned_means(images: Sequence[np.ndarray], sigma: float) -> Denoiser:
 
 
 def denoiser(method: Method, sigma: float, settings: Settings) -> Denoiser:
-    """Return a classical method for noise of a level, as a function of one picture.
-
-    Args:
-        method: Of `classical("denoise")`.
-        sigma: Deviation of the noise in image units.
-        settings: Of the method.
-    """
+    """Return a method of `classical("denoise")` for a level, as a function of one picture."""
     options = Options(noise=sigma)
 
     def denoise(noisy: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """What the recurrence over the bands costs in GRUNet, and the memory of the whole network."""
 
-import resource
 from functools import partial
 from unittest import mock
 
@@ -10,6 +9,7 @@ import numpy as np
 import zoo
 from asykeras.types import Tensor
 from recipes.benchmark.ratios import quartiles, ratio, seconds
+from recipes.benchmark.turns import peak_memory
 from zoo.networks import layers
 
 rng = np.random.default_rng(0)
@@ -28,10 +28,9 @@ def benchmark_gru(rounds: int) -> None:
             without()  # traced here, with the gates and activations but no loop over the bands
         turns = max(3, rounds // (10 if size > 64 else 1))
         share = 1 - 1 / ratio(whole, without, turns)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(
             f"GRUNet, (1,{size},{size},{bands}): recurrence {quartiles(share)} of the time, "
-            f"{seconds(whole):.2f} s, peak of the process so far {peak:.1f} GiB",
+            f"{seconds(whole):.2f} s, peak of the process so far {peak_memory():.1f} GiB",
             flush=True,
         )
 

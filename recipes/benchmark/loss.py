@@ -6,32 +6,13 @@ import keras
 import numpy as np
 
 import zoo
-from asykeras import (
-    PQ,
-    PU21,
-    SRGB,
-    Anscombe,
-    AsyMAE,
-    AsymmetricLoss,
-    AsyMSE,
-    Gamma,
-    Log,
-    MuLaw,
-    Power,
-    Quartile,
-    Reciprocal,
-    Reinhard,
-    Slope,
-    Window,
-)
+from asykeras import AsyMAE, AsymmetricLoss, AsyMSE, Power, Quartile, Reciprocal, Slope
 from asykeras.types import Tensor
 from recipes.benchmark.ratios import quartiles, ratio
 from recipes.training.devices import jit
+from recipes.training.weightings import curve_of
 
-CURVES = (
-    *(SRGB(), MuLaw(), Gamma(), Log(), Reinhard(), PQ(100), PU21(100)),
-    *(Anscombe(0.02, read_noise=0.01), Window(0.5, width=0.5)),
-)
+CURVES = "srgb mulaw gamma log reinhard pq:100 pu21:100 anscombe:5.1,2.55 window:0.5,0.5".split()
 
 rng = np.random.default_rng(0)
 
@@ -71,11 +52,7 @@ def benchmark_loss(rounds: int) -> None:
             (16, 96, 96, 3),
             20,
         ),
-        "SRCNN 9-5-5, (16,96,96,1)": (
-            lambda: zoo.SRCNN(3, padding="edge"),
-            (16, 96, 96, 1),
-            2,
-        ),
+        "SRCNN 9-5-5, (16,96,96,1)": (lambda: zoo.SRCNN(3, padding="edge"), (16, 96, 96, 1), 2),
     }
     mse, mae = keras.losses.MeanSquaredError(), keras.losses.MeanAbsoluteError()
     pairs: dict[str, tuple[keras.losses.Loss, keras.losses.Loss]] = {
@@ -84,15 +61,12 @@ def benchmark_loss(rounds: int) -> None:
         "AsyMSE(Quartile, images) / MSE": (AsyMSE(Quartile(), apply_to="images"), mse),
         "Power(1) of the label / MSE": (AsyMSE(Power()), mse),
         **{
-            f"{weighting!r} of the prediction / MSE": (
-                AsyMSE(weighting, reference="prediction"),
-                mse,
-            )
-            for weighting in (Reciprocal(), Power(), Power(2), Slope(SRGB()))
+            f"{each!r} of the prediction / MSE": (AsyMSE(each, reference="prediction"), mse)
+            for each in (Reciprocal(), Power(), Power(2), Slope(curve_of("srgb")))
         },
         **{
             f"after {type(curve).__name__} / MSE": (AsymmetricLoss("mse", None, domain=curve), mse)
-            for curve in CURVES
+            for curve in map(curve_of, CURVES)
         },
         "MSE / MSE (the noise of the machine)": (keras.losses.MeanSquaredError(), mse),
     }

@@ -34,9 +34,7 @@ def benchmark_noise(folders: Sequence[str], levels: Sequence[float] = LEVELS) ->
 def found(images: Iterable[np.ndarray], level: float) -> Iterator[tuple[float, float]]:
     """Yield the grey levels found in each image with noise, in floating point and in 8 bit.
 
-    Args:
-        images: Clean, uint8.
-        level: Of the noise, in grey levels; the noise of an image is drawn from its number.
+    The noise of an image is drawn from its number.
     """
     for number, image in enumerate(images):
         noise = np.random.default_rng(number).normal(0, level, image.shape)

@@ -7,6 +7,7 @@ finished after N seconds; then `share 0`, what was finished, and `memory 0`, in 
 
 import argparse
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -26,12 +27,9 @@ class Enough(Exception):
 
 
 class Cell:
-    """What is restored, and what was measured.
+    """A picture file that is restored, beside which the result is written, and what was measured.
 
-    Args:
-        network: What `open_network` returned.
-        source: Picture file; the result is written beside it.
-        idle: Memory of the process before the network was opened, in GiB.
+    Idle is the memory of the process before the network was opened, in GiB.
     """
 
     def __init__(self, network: Network, source: Path, idle: float) -> None:
@@ -52,7 +50,7 @@ class Cell:
             if share < 1 and time.perf_counter() - begun > seconds:
                 raise Enough
 
-        try:
+        with suppress(Enough):
             restore_file(
                 Job(self.source, target),
                 lambda colour: self.network,
@@ -60,8 +58,6 @@ class Cell:
                 megapixels=float("inf"),
                 advance=advance,
             )
-        except Enough:
-            pass
         took = time.perf_counter() - begun
         self.memory = _status("VmHWM") - self.idle
         target.unlink(missing_ok=True)
@@ -70,10 +66,8 @@ class Cell:
 
 def _forget_peak() -> None:
     """Let the kernel count the largest memory from now on; where it does not, all counts."""
-    try:
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def _status(field: str) -> float:

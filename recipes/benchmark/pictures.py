@@ -41,19 +41,12 @@ memory is the largest until then. others: share of all cores that other processe
 
 @dataclass(frozen=True)
 class Cells:
-    """What is measured of each weight.
+    """What is measured of each weight."""
 
-    Attributes:
-        megapixels: Of the output.
-        engines: Keys of `ENGINES`.
-        precisions: `"float32"`, `"bfloat16"` or both; ONNX Runtime has the first alone.
-        seconds: Limit of a cell, without the start of its process.
-    """
-
-    megapixels: Sequence[float]
-    engines: Sequence[str]
-    precisions: Sequence[str]
-    seconds: int
+    megapixels: Sequence[float]  # of the output
+    engines: Sequence[str]  # of `ENGINES`
+    precisions: Sequence[str]  # float32, bfloat16 or both; ONNX Runtime has the first alone
+    seconds: int  # limit of a cell, without the start of its process
 
     def __post_init__(self) -> None:
         """Refuse pictures and limits that are nothing."""
@@ -71,16 +64,7 @@ class Cells:
 
 
 def benchmark_pictures(weights: Sequence[str], cells: Cells) -> None:
-    """Print a table of the speed and memory of weights.
-
-    Args:
-        weights: Published names, files or work folders.
-        cells: What is measured of each.
-
-    Raises:
-        WeightsError: if a weight cannot be found.
-        WorkerError: if a cell fails.
-    """
+    """Print a table of the speed and memory of weights: published names, files or work folders."""
     uses = {weight: find(weight).card.use for weight in weights}
     runners = cells.runners()
     print(HEADER)

@@ -16,26 +16,18 @@ from zoo.store.weight import published_card
 
 ITERATIONS = 4  # of a run
 SIDE, BANDS = 256, 3
-PIECE = 0.7  # seconds of a turn, roughly
 
 
 def benchmark_plug(rounds: int, denoisers: Sequence[str] = ()) -> None:
     """Print seconds per iteration, their ratio and the largest memory.
 
-    Args:
-        rounds: Turns of each side.
-        denoisers: Published weights that take turns instead; the others are compared with the
-            first.
-
-    Raises:
-        WeightsError: for a name that is none.
-        WorkerError: if a side fails.
+    Denoisers are published weights that take turns instead; the others are compared with the first.
     """
     for name in denoisers:
         published_card(name)  # before anything is measured
     workers = {name: Worker("recipes.benchmark.plug_zoo", [name]) for name in denoisers}
     workers = workers or _with_pytorch()
-    found = compare(workers, {name: (name, "run") for name in workers}, rounds, PIECE)
+    found = compare(workers, {name: (name, "run") for name in workers}, rounds)
     times = found.times
     network = "" if denoisers else " with DnCNN-S"
     print(f"deblurring by ADMM{network}, {SIDE} x {SIDE} x {BANDS}, float32")

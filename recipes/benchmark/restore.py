@@ -14,22 +14,14 @@ import numpy as np
 from recipes.benchmark.ratios import quartiles
 from recipes.benchmark.turns import Turns, Worker, compare
 
-PIECE = 0.7  # seconds of a turn, roughly
-
 
 @dataclass(frozen=True)
 class Case:
-    """A network, and the pixels of the tile that it gets.
+    """A network, and the pixels of the tile that it gets."""
 
-    Attributes:
-        name: For the table.
-        side: Of the tile, in pixels of the network's input.
-        scale: Output pixels per input pixel, a side.
-    """
-
-    name: str
-    side: int
-    scale: int = 1
+    name: str  # for the table
+    side: int  # of the tile, in pixels of the network's input
+    scale: int = 1  # output pixels per input pixel, a side
 
 
 CASES = {
@@ -62,17 +54,7 @@ where it is more than a few percent."""
 
 
 def benchmark_restore(networks: Sequence[str], precisions: Sequence[str], rounds: int) -> None:
-    """Print the speed and memory of each network on each engine that is installed.
-
-    Args:
-        networks: Keys of `CASES`.
-        precisions: `"float32"`, `"bfloat16"` or both.
-        rounds: Turns of each side.
-
-    Raises:
-        ValueError: on another backend than TensorFlow.
-        WorkerError: if a side fails.
-    """
+    """Print the speed and memory of networks of `CASES` on each engine that is installed."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"restore needs the TensorFlow backend: not {keras.backend.backend()}")
     print(HEADER)
@@ -92,7 +74,7 @@ def row(network: str, precision: str, rounds: int) -> str:
             words += [] if side == "torch" else ["--engine", side]
             workers[side] = Worker(f"recipes.benchmark.{module}", words)
     sides = {name: (name, "run") for name in workers} | {"restore": ("keras", "restore")}
-    return line(case, precision, compare(workers, sides, rounds, PIECE))
+    return line(case, precision, compare(workers, sides, rounds))
 
 
 def line(case: Case, precision: str, found: Turns) -> str:

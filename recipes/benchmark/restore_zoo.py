@@ -53,20 +53,15 @@ def main() -> None:
     network, engine = build(options.network, options.precision, options.engine)
     channels = network.inputs[0].shape[-1] or 3
     values = np.random.default_rng(0).random((1, options.side, options.side, channels), np.float32)
-    inputs = [values]
-    if len(network.inputs) == 2:
-        inputs.append(np.full((1, 1), SIGMA, np.float32))
+    sigma = SIGMA if len(network.inputs) == 2 else None
+    inputs = [values] if sigma is None else [values, np.full((1, 1), sigma, np.float32)]
     enlarged = options.network == "srcnn"
     small = options.side // 2 if enlarged else options.side
     picture = np.round(values[0, :small, :small] * 255).astype(np.uint8)
     scale = 2 if enlarged else growth(network)
     ready = zoo.open_network(network, scale=scale)
-    sigma = SIGMA if len(network.inputs) == 2 else None
     serve(
-        {
-            "run": lambda: engine(inputs),
-            "restore": lambda: zoo.restore(ready, picture, sigma=sigma),
-        }
+        {"run": lambda: engine(inputs), "restore": lambda: zoo.restore(ready, picture, sigma=sigma)}
     )
 
 

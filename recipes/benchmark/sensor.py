@@ -22,11 +22,9 @@ MEDIAN = 0.6745  # of the absolute value of normal numbers
 
 
 def benchmark_sensor(data: str, side: int) -> None:
-    """Print the PSNR of either way at each light level, mean over the images.
+    """Print the PSNR of either way at each light level, mean over the images of a folder.
 
-    Args:
-        data: Folder of images, taken as if their values were linear light.
-        side: Of the square in their middle that is restored, in pixels.
+    Their values are taken as if they were linear light. Of each the middle is restored.
     """
     images = [to_channels(read_image(path), "rgb") / 255.0 for path in find_images(data)]
     crops = [middle(image, side) for image in images]

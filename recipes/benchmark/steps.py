@@ -13,75 +13,55 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from recipes import dncnn, edsr
 from recipes.benchmark.train import has_torch
 from recipes.training.devices import accelerated
 from recipes.training.run import Recipe, print_profile, step_rate
-from recipes.training.settings import Settings, Value
+from recipes.training.settings import Settings
 from zoo.app.command import Work, command
 from zoo.machine.parts import temporary_folder
 
 WARM = 5  # steps of PyTorch before time is taken
 
 
-Made: TypeAlias = tuple[Settings, Recipe]
+# What makes the recipe of a step, and its settings.
+CASES: dict[str, tuple[Callable[..., Recipe], Settings]] = {
+    "dncnn": (dncnn.recipe, dncnn.DncnnSettings.of(variant="S", sigma=25.0, batch=128, patch=40)),
+    "edsr": (edsr.recipe, edsr.EdsrSettings.of(scale=2, batch=32, patch=96)),
+}
 
 
-def _dncnn(**changes: Value) -> Made:
-    settings = dncnn.DncnnSettings.of(variant="S", sigma=25.0, **changes)
-    return settings, dncnn.recipe(settings)
-
-
-def _edsr(**changes: Value) -> Made:
-    settings = edsr.EdsrSettings.of(scale=2, **changes)
-    return settings, edsr.recipe(settings)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A step: what makes its settings, and the size of its batch."""
-
-    name: str
-    make: Callable[..., Made]
-    batch: int
-    patch: int
-
-
-CASES = (Case("dncnn", _dncnn, 128, 40), Case("edsr", _edsr, 32, 96))
-
-
-def ours(case: Case, options: argparse.Namespace) -> None:
+def ours(name: str, options: argparse.Namespace) -> None:
     """Print our steps per second, and where the time goes if the device cuts."""
-    batch, call = options.batch or case.batch, options.call
-    common = {"data": options.data, "quiet": True, "batch": batch, "patch": case.patch}
-    calls = {"steps_per_execution": call, "every": call, "steps": call}
+    recipe, settings = CASES[name]
+    call, batch = options.call, options.batch or settings.samples.batch
+    settings = settings.having(data=options.data, quiet=True, batch=batch)
+    settings = settings.having(steps_per_execution=call, every=call, steps=call)
     for cut in ("host", "device"):
         with temporary_folder() as folder:
-            given = {**common, **calls, "cut": cut, "workdir": str(folder)}
-            speed = step_rate(*case.make(**given), options.seconds)
+            given = settings.having(cut=cut, workdir=str(folder))
+            speed = step_rate(given, recipe(given), options.seconds)
             print(
-                f"{case.name}: cut by the {cut} {speed.rate:.1f} steps/s "
+                f"{name}: cut by the {cut} {speed.rate:.1f} steps/s "
                 f"({1e3 / speed.rate:.2f} ms), {speed.compiling:.1f} s of compiling",
                 flush=True,
             )
             if cut == "device" and options.profile:
-                print_profile(*case.make(**given, profile=options.profile))
+                print_profile(given.having(profile=options.profile), recipe(given))
 
 
-def pytorch(case: Case, options: argparse.Namespace) -> None:
+def pytorch(name: str, options: argparse.Namespace) -> None:
     """Print PyTorch's steps per second."""
     import torch
 
     from recipes.benchmark.train_torch import Step
 
-    gpu = torch.cuda.is_available()
+    samples, gpu = CASES[name][1].samples, torch.cuda.is_available()
     torch.set_default_device("cuda" if gpu else "cpu")
     for compiled in (False, True) if options.compile else (False,):
         begun = time.monotonic()
-        step = Step(case.name, options.batch or case.batch, case.patch, gpu, compiled)
+        step = Step(name, options.batch or samples.batch, samples.patch, gpu, compiled)
         for _ in range(WARM):
             step()
         compiling, begun, taken = time.monotonic() - begun, time.monotonic(), 0
@@ -92,7 +72,7 @@ def pytorch(case: Case, options: argparse.Namespace) -> None:
         rate = taken / (time.monotonic() - begun)
         kind = "compiled" if compiled else "eager"
         print(
-            f"{case.name}: PyTorch {torch.__version__} {kind} {rate:.1f} steps/s "
+            f"{name}: PyTorch {torch.__version__} {kind} {rate:.1f} steps/s "
             f"({1e3 / rate:.2f} ms), {compiling:.1f} s of compiling",
             flush=True,
         )
@@ -114,12 +94,12 @@ def main(parser: argparse.ArgumentParser) -> Work:
 def measure(options: argparse.Namespace) -> None:
     """Print all."""
     if options.torch:
-        for case in CASES:
-            pytorch(case, options)
+        for name in CASES:
+            pytorch(name, options)
         return
     print(f"bfloat16: {accelerated()}", flush=True)
-    for case in CASES:
-        ours(case, options)
+    for name in CASES:
+        ours(name, options)
     if has_torch():
         words = ["--torch", *sys.argv[1:]]
         subprocess.run([sys.executable, "-m", "recipes.benchmark.steps", *words], check=False)

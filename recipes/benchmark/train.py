@@ -16,8 +16,6 @@ import numpy as np
 from recipes.benchmark.ratios import quartiles
 from recipes.benchmark.turns import ONE_THREAD, Turns, Worker, compare
 
-PIECE = 0.7  # seconds of a turn, roughly
-
 
 @dataclass(frozen=True)
 class Case:
@@ -43,33 +41,16 @@ CASES = {
 
 @dataclass(frozen=True)
 class Way:
-    """How it is measured.
+    """How it is measured."""
 
-    Attributes:
-        data: Folder of training images.
-        rounds: Turns of each side.
-        compiled: Whether torch.compile compiles PyTorch's networks.
-        one_thread: See `turns.ONE_THREAD`.
-    """
-
-    data: str
-    rounds: int = 6
-    compiled: bool = False
-    one_thread: bool = False
+    data: str  # folder of training images
+    rounds: int = 6  # turns of each side
+    compiled: bool = False  # PyTorch's networks by torch.compile
+    one_thread: bool = False  # see `turns.ONE_THREAD`
 
 
 def benchmark_train(recipes: Sequence[str], precisions: Sequence[str], way: Way) -> None:
-    """Print speed and memory of the recipes.
-
-    Args:
-        recipes: Keys of `CASES`.
-        precisions: `"float32"`, `"bfloat16"` or both.
-        way: How it is measured.
-
-    Raises:
-        ValueError: on another backend than TensorFlow.
-        WorkerError: if a side fails.
-    """
+    """Print speed and memory of recipes of `CASES` in `"float32"`, `"bfloat16"` or both."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"train needs the TensorFlow backend. Received: {keras.backend.backend()}")
     if not has_torch():
@@ -100,7 +81,7 @@ def measure(case: Case, precision: str, way: Way) -> Turns:
     if has_torch():
         workers["torch"] = worker("train_torch", *["--compile"] * way.compiled)
         sides["torch"] = ("torch", "step")
-    return compare(workers, sides, way.rounds, PIECE)
+    return compare(workers, sides, way.rounds)
 
 
 HEADER = (

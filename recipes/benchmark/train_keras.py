@@ -5,7 +5,8 @@ Run by `recipes.benchmark.train`: python -m recipes.benchmark.train_keras RECIPE
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from unittest import mock
 
 from asykeras.types import Tensor
@@ -14,7 +15,7 @@ from recipes.data.patches import Patches
 from recipes.training import run as training
 from recipes.training.batches import Batches, batches
 from recipes.training.devices import Devices
-from recipes.training.progress import Progress, Report, Signals
+from recipes.training.progress import Progress, Report
 from zoo.machine.parts import temporary_folder
 
 FIRST = 2  # steps before the first request is read: the first one traces the step
@@ -35,12 +36,12 @@ class Timed(Progress):
 
     patches: Patches
 
-    def __init__(self, report: Report, step: int, signals: Signals):
+    def __init__(self, report: Report, step: int, signals: Sequence[int]):
         super().__init__(report, step, signals)
         self.left, self.timed, self.begun_timed = FIRST, 0, 0.0
         self.memory: Iterator[Tensor] | None = None
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] = {}) -> None:
         """Count the steps of a turn."""
         super().on_train_batch_end(batch, logs)
         self.left -= 1
@@ -86,11 +87,9 @@ def main() -> None:
         with (
             mock.patch.object(training, "Progress", Timed),
             mock.patch.object(training, "batches", remembered),
+            suppress(Finished),
         ):
-            try:
-                sys.exit(recipe.main(options))
-            except Finished:
-                pass
+            sys.exit(recipe.main(options))
 
 
 if __name__ == "__main__":

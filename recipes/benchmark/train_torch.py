@@ -144,13 +144,9 @@ class Unit(nn.Module):
         super().__init__()
         self.direction = direction
         self.gates = 3 if direction == "both" else 2
+        outputs, steps = self.gates * filters, (1, stride, stride)
         self.convolution = nn.Conv3d(
-            inputs,
-            self.gates * filters,
-            size,
-            stride=(1, stride, stride),
-            padding=size // 2,
-            bias=bias,
+            inputs, outputs, size, stride=steps, padding=size // 2, bias=bias
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -244,22 +240,12 @@ NETWORKS = {"srcnn": srcnn, "edsr": edsr, "dncnn": dncnn, "dphsir": GRUNet}
 
 
 class Step:
-    """A training step from a batch in memory.
-
-    Args:
-        recipe: Name of the recipe.
-        batch: Patches per step.
-        patch: Side of the clean patch in pixels.
-        bfloat16: Whether autocast computes in bfloat16.
-        compiled: Whether torch.compile compiles the network.
-    """
+    """A training step of a recipe from a batch in memory."""
 
     def __init__(self, recipe: str, batch: int, patch: int, bfloat16: bool, compiled: bool):
         torch.manual_seed(0)
-        network = NETWORKS[recipe]()
-        layout = torch.channels_last_3d if recipe == "dphsir" else torch.channels_last
-        network = network.to(memory_format=layout)
-        self.layout = layout
+        self.layout = torch.channels_last_3d if recipe == "dphsir" else torch.channels_last
+        network = NETWORKS[recipe]().to(memory_format=self.layout)
         self.parameters = list(network.parameters())
         self.average = torch.optim.swa_utils.AveragedModel(
             network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999)
@@ -284,9 +270,8 @@ class Step:
             restored = self.network(degraded)
         if self.recipe == "srcnn":
             clean = clean[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
-        loss = (functional.l1_loss if self.recipe == "edsr" else functional.mse_loss)(
-            restored, clean
-        )
+        error = functional.l1_loss if self.recipe == "edsr" else functional.mse_loss
+        loss = error(restored, clean)
         self.adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)

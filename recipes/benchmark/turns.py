@@ -18,6 +18,7 @@ import numpy as np
 
 from asykeras.types import Tensor
 
+PIECE = 0.7  # seconds of a turn, roughly
 # One thread, and its processor time: what a step costs also while others use the machine.
 ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -34,15 +35,10 @@ class WorkerError(RuntimeError):
 class Worker:
     """A module that is run in a process of its own and answers requests, line by line.
 
-    Args:
-        module: Name for `python -m`.
-        arguments: Words for its command line.
-        environment: Variables that it gets besides those of this process.
+    The environment is what it gets besides the variables of this process.
     """
 
-    def __init__(
-        self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
-    ):
+    def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] = {}):
         self.module = module
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
@@ -51,15 +47,11 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **environment},
         )
 
     def ask(self, request: str) -> float:
-        """Return the number that the process answers.
-
-        Raises:
-            WorkerError: if the process has ended.
-        """
+        """Return the number that the process answers; WorkerError if the process has ended."""
         try:
             print(request, file=self.process.stdin, flush=True)
             return float(self.process.stdout.readline())  # type: ignore[union-attr]
@@ -102,11 +94,7 @@ def peak_memory() -> float:
 
 
 def serve(work: Mapping[str, Callable[[], Tensor]]) -> None:
-    """Answer requests until they end: the seconds of so many calls, or the `peak` of memory.
-
-    Args:
-        work: Word of a request -> what it calls.
-    """
+    """Answer requests until they end: seconds of so many calls by a word, or `peak` of memory."""
     for word, number in requests():
         if word == "peak":
             answer(peak_memory())
@@ -123,10 +111,8 @@ def take_turns(
 ) -> dict[str, np.ndarray]:
     """Return the seconds per step of each side, one number per round.
 
-    Args:
-        sides: Name of a side -> its process, and the word that asks for steps.
-        rounds: Turns of each side.
-        piece: Seconds that a turn should last; it has at least one step.
+    A side is a process and the word that asks it for steps. A turn lasts about `piece` seconds, and
+    has at least one step.
     """
 
     def per_step(name: str, count: int) -> float:
@@ -147,29 +133,17 @@ def take_turns(
 
 @dataclass(frozen=True)
 class Turns:
-    """What was measured of sides that took turns.
+    """What was measured of sides that took turns."""
 
-    Attributes:
-        times: Seconds per step of each side, one number per round.
-        peaks: Largest memory of each process in GiB.
-        others: Share of the machine that other processes had meanwhile.
-    """
-
-    times: dict[str, np.ndarray]
-    peaks: dict[str, float]
-    others: float
+    times: dict[str, np.ndarray]  # seconds per step of each side, one number per round
+    peaks: dict[str, float]  # largest memory of each process in GiB
+    others: float  # share of the machine that other processes had meanwhile
 
 
-def compare(
-    workers: dict[str, Worker], sides: dict[str, tuple[str, str]], rounds: int, piece: float
-) -> Turns:
-    """Let sides take turns; their processes end afterwards.
+def compare(workers: dict[str, Worker], sides: dict[str, tuple[str, str]], rounds: int) -> Turns:
+    """Let sides take turns, each by the name of its process and the word that asks for steps.
 
-    Args:
-        workers: The processes by their names.
-        sides: Name of a side -> name of its process, and the word that asks for steps.
-        rounds: As in `take_turns`.
-        piece: As in `take_turns`.
+    The processes end afterwards.
 
     Raises:
         WorkerError: if a process fails.
@@ -179,7 +153,7 @@ def compare(
             each.ask("peak 0")  # answered when it is ready
         load = OthersLoad([each.process.pid for each in workers.values()])
         asked = {side: (workers[name], word) for side, (name, word) in sides.items()}
-        times = take_turns(asked, rounds, piece)
+        times = take_turns(asked, rounds, PIECE)
         others = load.share()
         return Turns(times, {name: each.ask("peak 0") for name, each in workers.items()}, others)
     finally:
@@ -188,14 +162,10 @@ def compare(
 
 
 class OthersLoad:
-    """Share of the machine that other processes use between two moments; NaN where unknown.
-
-    Args:
-        own: Process numbers that do not count as others.
-    """
+    """Share of the machine that other processes use between two moments; NaN where unknown."""
 
     def __init__(self, own: Sequence[int]):
-        self.own = own
+        self.own = own  # numbers of processes
         self.begun = self._state()
 
     def share(self) -> float:

@@ -17,14 +17,9 @@ Batches: TypeAlias = "keras.utils.PyDataset | tf.data.Dataset"
 def batches(
     patches: Patches, start: int, stop: int, devices: Devices, on_device: bool = False
 ) -> Batches:
-    """Return the batches of some steps.
+    """Return the batches of the steps `start` to `stop - 1`.
 
-    Args:
-        patches: Of which they are.
-        start: The first step.
-        stop: The one after the last.
-        devices: That compute them.
-        on_device: Return the places of the patches, which the device cuts.
+    With `on_device` they are the places of the patches, which the device cuts.
     """
     if keras.backend.backend() != "tensorflow":
         return Steps(patches, start, stop, on_device)

@@ -48,11 +48,7 @@ def versions() -> dict[str, str]:
 
 
 def open_workdir(settings: Settings, writes: bool = True) -> Path:
-    """Make the work folder, or check that it holds this very run.
-
-    Args:
-        settings: See `Settings`.
-        writes: False for the processes of several hosts that only read.
+    """Make the work folder, where this process `writes`, or check that it holds this very run.
 
     Raises:
         TrainingError: if it holds another run, holds this one without `--resume`, or cannot be
@@ -118,8 +114,22 @@ def save_checkpoint(model: keras.Model, workdir: Path, step: int, settings: Sett
         TrainingError: if the disk is full or the folder cannot be written; the checkpoints that
             were there are kept.
     """
+    path = workdir / FOLDER / f"step-{step:09d}{SUFFIX}"
+    # Images that lie on the device are variables of integers, which are not saved.
+    floats = [each for each in model.variables if "float" in each.dtype]
     try:
-        _write(model, workdir / FOLDER / f"step-{step:09d}{SUFFIX}", step, settings)
+        check_room(path.parent, file_size([*floats, *model.optimizer.variables]))
+        with replacing(path) as part, alone():  # Keras makes an optimizer of its own meanwhile
+            model.save_weights(part)
+            digest = sha256(part)
+        facts = {
+            "step": step,
+            "seed": settings.start.seed,
+            "sha256": digest,
+            "settings": identity(settings),
+            "versions": versions(),
+        }
+        write_atomically(json_beside(path), json.dumps(facts, indent=2).encode())
     except OSError as error:
         raise TrainingError(
             f"the checkpoint of step {step} cannot be written ({error.strerror}); the one before "
@@ -128,23 +138,6 @@ def save_checkpoint(model: keras.Model, workdir: Path, step: int, settings: Sett
     for old in newest_first(workdir)[KEPT:]:
         json_beside(old).unlink(missing_ok=True)
         old.unlink()
-
-
-def _write(model: keras.Model, path: Path, step: int, settings: Settings) -> None:
-    # Images that lie on the device are variables of integers, which are not saved.
-    floats = [each for each in model.variables if "float" in each.dtype]
-    check_room(path.parent, file_size([*floats, *model.optimizer.variables]))
-    with replacing(path) as part, alone():  # Keras makes an optimizer of its own meanwhile
-        model.save_weights(part)
-        digest = sha256(part)
-    facts = {
-        "step": step,
-        "seed": settings.start.seed,
-        "sha256": digest,
-        "settings": identity(settings),
-        "versions": versions(),
-    }
-    write_atomically(json_beside(path), json.dumps(facts, indent=2).encode())
 
 
 def load_newest(model: keras.Model, workdir: Path) -> int:
@@ -159,7 +152,8 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
     found = newest_first(workdir)
     for path in found:
         try:
-            step, facts = _step(path), _read_facts(path)
+            step = int(path.name.removeprefix("step-").removesuffix(SUFFIX))
+            facts = _read_facts(path)
             check_file(path)
             load_whole(model, path)
         except Exception as error:  # h5py and Keras raise many kinds for a damaged file
@@ -181,10 +175,6 @@ def load_newest(model: keras.Model, workdir: Path) -> int:
 
 def _say(line: str) -> None:
     print(printable(line), file=sys.stderr)
-
-
-def _step(path: Path) -> int:
-    return int(path.name.removeprefix("step-").removesuffix(SUFFIX))
 
 
 def _read_facts(path: Path) -> dict[str, Json]:

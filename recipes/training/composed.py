@@ -20,8 +20,7 @@ GAIN = 2  # the channels in between, as multiples of those of the image
 class ComposedConv2D(layers.Layer):
     """A zero-padded convolution whose kernel is a plain and a composed one.
 
-    Args:
-        plain: The convolution that it begins as, to the bit of the kernel's rounding.
+    It begins as a plain convolution, to the bit of the kernel's rounding.
     """
 
     def __init__(self, plain: layers.Conv2D):
@@ -60,11 +59,7 @@ class ComposedConv2D(layers.Layer):
 
 
 def composed(network: keras.Model) -> keras.Model:
-    """Return the network with each 3x3 convolution composed; it computes the same.
-
-    Args:
-        network: Functional model of layers and operations of Keras.
-    """
+    """Return a functional model with each 3x3 convolution composed; it computes the same."""
 
     def clone(layer: layers.Layer) -> layers.Layer:
         if isinstance(layer, layers.Conv2D) and max(layer.kernel_size) > 1:
@@ -80,12 +75,7 @@ def composed(network: keras.Model) -> keras.Model:
 
 
 def merge(network: keras.Model, plain: keras.Model) -> None:
-    """Give a plain network what a composed one has learned.
-
-    Args:
-        network: As `composed` made it.
-        plain: Of the same layers; its weights are replaced.
-    """
+    """Give a plain network of the same layers what one that `composed` made has learned."""
     for layer, target in zip(network.layers, plain.layers, strict=True):
         if isinstance(layer, ComposedConv2D):
             target.set_weights([layer.kernel(), layer.bias])

@@ -32,32 +32,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Devices:
-    """The devices of this process, and its part of the work.
+    """The devices of this process, and its part of the work."""
 
-    Attributes:
-        replicas: Parts into which each replica of TensorFlow cuts the batch; 1 on JAX.
-        rows: First row of a global batch that this process feeds, and the one after its last.
-        writes: Whether this process writes checkpoints and log: the first one does.
-        strategy: Strategy of TensorFlow, or nothing.
-    """
-
-    replicas: int
-    rows: tuple[int, int]
-    writes: bool
+    replicas: int  # parts into which each replica of TensorFlow cuts the batch; 1 on JAX
+    rows: tuple[
+        int, int
+    ]  # first row of a batch that this process feeds, and the one after its last
+    writes: bool  # this process writes checkpoints and log: the first one does
     strategy: "tf.distribute.Strategy | None"
 
     def scope(self) -> AbstractContextManager[None]:
         """Return the context in which model and optimizer have to be made."""
         return self.strategy.scope() if self.strategy else nullcontext()
 
+    def act_as_one(self, network: keras.Model, rule: keras.optimizers.Optimizer) -> None:
+        """Let replicas take the statistics and clip the gradient of the whole batch."""
+        if self.replicas == 1:
+            return
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+        if rule.global_clipnorm:
+            _clip_over_replicas(rule, self.replicas)
+
 
 @contextmanager
 def open_devices(machines: Machines, batch: int) -> Iterator[Devices]:
-    """Choose the devices for the block; join the other processes.
-
-    Args:
-        machines: What is asked for.
-        batch: Patches per step, over all devices and hosts.
+    """Choose the devices for the block, which share the batch; join the other processes.
 
     Raises:
         TrainingError: if there are fewer devices than asked for, the batch does not divide by
@@ -95,10 +96,8 @@ def _open_jax(machines: Machines, batch: int) -> Devices:
         # Else two programs may run at once, and their collectives meet in another order elsewhere.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
         keras.distribution.initialize(machines.coordinator, machines.processes, machines.process_id)
-        names = keras.distribution.list_devices()
-    else:
-        names = _chosen(keras.distribution.list_devices(), machines.devices)
-    _check_batch(batch, len(names))
+    wanted = "all" if machines.processes > 1 else machines.devices
+    names = _chosen(keras.distribution.list_devices(), wanted, batch)
     data_parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
     keras.distribution.set_distribution(data_parallel)
     share = batch // machines.processes
@@ -111,20 +110,13 @@ def _open_tensorflow(machines: Machines, batch: int) -> Devices:
 
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     there = [device.name for device in tf.config.list_logical_devices(kind)]
-    names = _chosen(there, machines.devices)
-    _check_batch(batch, len(names))
-    strategy = tf.distribute.MirroredStrategy(names)
-    return Devices(len(names), (0, batch), True, strategy)
+    names = _chosen(there, machines.devices, batch)
+    return Devices(len(names), (0, batch), True, tf.distribute.MirroredStrategy(names))
 
 
 def accelerated() -> bool:
     """Return whether a GPU or TPU is there."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf  # only on the TensorFlow backend
-
-        return any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
-    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
+    return bool(_accelerators())
 
 
 def jit(replicas: int = 1) -> str | bool:
@@ -178,19 +170,17 @@ def alone() -> Iterator[None]:
         keras.distribution.set_distribution(chosen)
 
 
-def _chosen(names: Sequence[str], wanted: str) -> Sequence[str]:
-    if wanted == "all":
-        return names
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise TrainingError(f"--devices must be a number or all. Received: {wanted!r}")
-    if int(wanted) > len(names):
-        raise TrainingError(f"--devices {wanted} asks for more than the {len(names)} there are")
-    return names[: int(wanted)]
-
-
-def _check_batch(batch: int, count: int) -> None:
-    if batch % count:
-        raise TrainingError(f"--batch must be a multiple of the {count} devices. Received: {batch}")
+def _chosen(names: Sequence[str], wanted: str, batch: int) -> Sequence[str]:
+    if wanted != "all":
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise TrainingError(f"--devices must be a number or all. Received: {wanted!r}")
+        if int(wanted) > len(names):
+            raise TrainingError(f"--devices {wanted} asks for more than the {len(names)} there are")
+        names = names[: int(wanted)]
+    if batch % len(names):
+        said = f"--batch must be a multiple of the {len(names)} devices"
+        raise TrainingError(f"{said}. Received: {batch}")
+    return names
 
 
 def own_part(values: Tensor, replicas: int) -> Tensor:
@@ -210,21 +200,12 @@ def own_part(values: Tensor, replicas: int) -> Tensor:
     return values[first : first + share]
 
 
-def synchronize_statistics(network: keras.Model) -> None:
-    """Let batch normalisation take its statistics over the whole batch, as one device does."""
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
-
-
-def clip_over_replicas(optimizer: keras.optimizers.Optimizer, norm: float, replicas: int) -> None:
-    """Let an optimizer of TensorFlow clip the gradient of the whole batch.
-
-    Keras clips what each replica has before it adds them up, which is another gradient.
-    """
+def _clip_over_replicas(optimizer: keras.optimizers.Optimizer, replicas: int) -> None:
+    """Clip the gradient of the whole batch; Keras clips what each replica has, which is another."""
     import tensorflow as tf  # only on the TensorFlow backend
 
-    apply = optimizer.apply
+    apply, norm = optimizer.apply, optimizer.global_clipnorm
+    optimizer.global_clipnorm = None
 
     def apply_clipped(
         gradients: list[Tensor], variables: list[keras.Variable] | None = None

@@ -21,23 +21,15 @@ def enlarger(
     photo: bool = False,
     **arguments: Argument,
 ) -> Recipe:
-    """Return how such a network is trained.
+    """Return how a network that a `builder` of the zoo makes of a scale and `arguments` is trained.
 
-    Args:
-        builder: Of the zoo.
-        scale: Upsampling factor.
-        degradation: See `Recipe`.
-        patch: Side of the clean patches.
-        composed: See `Recipe`.
-        photo: Whether the small images are photographs in JPEG.
-        arguments: Others of the builder.
+    With `photo` the small images are photographs in JPEG.
 
     Raises:
         TrainingError: if the patch is not a multiple of the scale.
     """
     if patch % scale:
         raise TrainingError(f"--patch must be a multiple of the scale {scale}. Received: {patch}")
-
     build = partial(builder, scale, **arguments)
     return Recipe(
         build=build,

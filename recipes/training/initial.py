@@ -20,15 +20,11 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
     """Load weights into a network; return one line that says what was taken.
 
     Of a network of another scale, those layers are taken that have the same shape. The second
-    upsampler of scale 4 starts as the one of scale 2, as in the authors' code.
-
-    Args:
-        network: Built network; unchanged if the weights are refused.
-        init: A name, a file or a work folder, of which the network as it is trained is taken.
-        card: Of the network.
+    upsampler of scale 4 starts as the one of scale 2, as in the authors' code. Of a work folder the
+    network as it is trained is taken.
 
     Raises:
-        WeightsError: if the weights cannot be found or do not fit.
+        WeightsError: if the weights cannot be found or do not fit; the network is unchanged then.
     """
     init = as_trained(init)
     scale = _other_scale(init, card)

@@ -39,12 +39,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
     files of the other. Under a mixed-precision policy the kernels read and write the activations in
     half precision and compute in float32 in between. Whatever they do not know (statistics over
     several devices, masks, other axes or ranks, inference) Keras' own layer computes.
-
-    `(B, H, W, C)` -> the same shape.
-
-    Example:
-        >>> layer = recipes.training.normalization.BatchNormalization(momentum=0.9, epsilon=1e-4)
-        >>> normalized = layer(activations, training=True)
     """
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor = None) -> Tensor:

@@ -19,10 +19,8 @@ Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 def make_loss(objective: Objective, labels: Labels = tuple) -> keras.losses.Loss:
     """Return the loss that is named.
 
-    Args:
-        objective: What is set.
-        labels: Gives the training labels, to weightings that count them. Without any, such a
-            weighting is replaced by one of the same range: enough to check the other settings.
+    `labels` gives the training labels to weightings that count them. Without it, such a weighting
+    is replaced by one of the same range: enough to check the other settings.
 
     Raises:
         ValueError: for names that are none, and for settings that do not go together.

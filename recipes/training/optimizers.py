@@ -28,12 +28,7 @@ def ema_momentum(descent: Descent) -> float:
 
 
 def optimizer(descent: Descent, slow_layers: Sequence[str] = ()) -> keras.optimizers.Optimizer:
-    """Return the optimizer, with its gradient clipping and the average of the weights.
-
-    Args:
-        descent: What is set.
-        slow_layers: See `LayerwiseSGD`.
-    """
+    """Return the optimizer, with its gradient clipping and the average of the weights."""
     shared = {
         "global_clipnorm": descent.clip or None,
         "use_ema": descent.ema > 0,
@@ -54,11 +49,7 @@ class LayerwiseSGD(keras.optimizers.SGD):
     """Gradient descent in which the kernels of some layers, and then all biases, learn slower.
 
     SRCNN was published so: the kernel of its last layer and every bias at a tenth of the rate.
-
-    Args:
-        *arguments: Those of `keras.optimizers.SGD`.
-        slow_layers: Names of the layers whose kernels learn slower. Empty: all learn alike.
-        **options: Those of `keras.optimizers.SGD`.
+    Without `slow_layers`, names of layers, all learn alike.
     """
 
     FACTOR = 0.1
@@ -70,8 +61,7 @@ class LayerwiseSGD(keras.optimizers.SGD):
     def build(self, variables: list[keras.Variable]) -> None:
         """Note which variables learn slower."""
         super().build(variables)
-        slow = [v for v in variables if self.slow_layers and self._is_slow(v)]
-        self.slow = [self._var_key(variable) for variable in slow]
+        self.slow = [self._var_key(v) for v in variables if self.slow_layers and self._is_slow(v)]
 
     def update_step(
         self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
@@ -93,10 +83,6 @@ class KernelMuon(keras.optimizers.Muon):
     image, which Muon is not for (https://kellerjordan.github.io/posts/muon). One rate fits both: an
     entry of a kernel moves by 0.2 of it, as Adam's do on average (Liu et al. 2025, arXiv
     2502.16982).
-
-    Args:
-        *arguments: Those of `keras.optimizers.Muon`.
-        **options: Those of `keras.optimizers.Muon`.
     """
 
     LEAST = 16

@@ -9,7 +9,7 @@ import csv
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,9 @@ from recipes.training.settings import Settings, TrainingError
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
 
-COLUMNS = ("step", "loss", "psnr", "validation_psnr", "images_per_second", "seconds")
+# The columns of training.csv and their formats.
+COLUMNS = {"step": "d", "loss": ".8f", "psnr": ".4f", "validation_psnr": ".4f"}
+COLUMNS |= {"images_per_second": ".1f", "seconds": ".1f"}
 
 
 class Stopped(RuntimeError):
@@ -39,31 +41,30 @@ class Stopped(RuntimeError):
         self.code = 128 + number  # as a shell reports a process that a signal ended
 
 
-class Signals:
-    """Notes SIGTERM, SIGHUP and SIGINT instead of dying of them; a second one kills as ever."""
+@contextmanager
+def caught_signals() -> Iterator[list[int]]:
+    """Note SIGTERM, SIGHUP and SIGINT in the block instead of dying of them.
 
-    def __init__(self) -> None:
-        self.received = 0
+    A second one kills as ever.
+    """
+    received: list[int] = []
 
-    @contextmanager
-    def caught(self) -> Iterator["Signals"]:
-        """Catch the signals in the block, where this is the main thread."""
-        names = ("SIGTERM", "SIGINT", "SIGHUP")
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        numbers = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
-        try:
-            before = {number: signal.signal(number, self._note) for number in numbers}
-        except ValueError:  # not the main thread: who runs the thread handles signals
-            before = {}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         signal.signal(number, signal.SIG_DFL)
+
+    names = ("SIGTERM", "SIGINT", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    numbers = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    try:
+        before = {number: signal.signal(number, note) for number in numbers}
+    except ValueError:  # not the main thread: who runs the thread handles signals
+        before = {}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass
@@ -73,14 +74,14 @@ class Report:
     settings: Settings
     workdir: Path
     writes: bool
-    validate: Callable[[], tuple[float, list[np.ndarray]]] | None
+    validate: Callable[[], tuple[float, list[np.ndarray]]] | None = None
     board: "SummaryWriter | None" = None
 
 
 class Progress(keras.callbacks.Callback):
     """One line that counts the steps, and the end of a run: by a signal, or not finite."""
 
-    def __init__(self, report: Report, step: int, signals: Signals):
+    def __init__(self, report: Report, step: int, signals: Sequence[int]):
         super().__init__()
         self.report, self.signals = report, signals
         self.settings = report.settings
@@ -88,25 +89,21 @@ class Progress(keras.callbacks.Callback):
         self.step = self.first = step
         self.begun = self.shown = time.monotonic()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] = {}) -> None:
         """Count, look for signals, and show at most twice a second."""
         self.step += self.model.steps_per_execution
-        logs = logs or {}
         loss = check_loss(logs, self.step)
-        if self.signals.received:
-            self._save()
-            raise Stopped(self.step, self.signals.received)
+        if self.signals:
+            if hasattr(self.model, "jax_state_sync"):
+                self.model.jax_state_sync()  # on JAX the model has its weights of the epoch's start
+            if self.report.writes:
+                save_checkpoint(self.model, self.report.workdir, self.step, self.settings)
+            raise Stopped(self.step, self.signals[-1])
         now = time.monotonic()
         shows = self.report.writes and not self.settings.run.quiet and sys.stdout.isatty()
         if shows and now - self.shown > 0.5:
             self.shown = now
             self._show(loss, float(logs.get("psnr", float("nan"))), now)
-
-    def _save(self) -> None:
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()  # on JAX the model has its weights of the epoch's start
-        if self.report.writes:
-            save_checkpoint(self.model, self.report.workdir, self.step, self.settings)
 
     def _show(self, loss: float, psnr: float, now: float) -> None:
         rate = (self.step - self.first) / (now - self.begun)
@@ -126,11 +123,11 @@ class Pieces(keras.callbacks.Callback):
         self.report, self.settings, self.step = report, report.settings, step
         self.begun = self.piece = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] = {}) -> None:
         """Save first, so that a kill during the validation costs nothing."""
         every = self.settings.descent.every
         first, self.step = self.step, (self.step // every + 1) * every
-        check_loss(logs or {}, self.step)  # what `Progress` saw may be of the call before
+        check_loss(logs, self.step)  # what `Progress` saw may be of the call before
         images = (self.step - first) * self.settings.samples.batch
         speed = images / (time.monotonic() - self.piece)
         if self.report.writes:
@@ -138,8 +135,8 @@ class Pieces(keras.callbacks.Callback):
         psnr, restored = self.report.validate() if self.report.validate else (float("nan"), [])
         row = {
             "step": self.step,
-            "loss": float((logs or {})["loss"]),
-            "psnr": float((logs or {}).get("psnr", float("nan"))),
+            "loss": float(logs["loss"]),
+            "psnr": float(logs.get("psnr", float("nan"))),
             "validation_psnr": psnr,
             "images_per_second": speed,
             "seconds": time.monotonic() - self.begun,
@@ -152,11 +149,7 @@ class Pieces(keras.callbacks.Callback):
 
 
 def check_loss(logs: Mapping[str, float], step: int) -> float:
-    """Return the loss of some steps.
-
-    Raises:
-        TrainingError: if it is not finite.
-    """
+    """Return the loss of some steps; TrainingError if it is not finite."""
     loss = float(logs.get("loss", 0.0))
     if not np.isfinite(loss):
         raise TrainingError(
@@ -172,8 +165,7 @@ def log(report: Report, row: dict[str, float], restored: list[np.ndarray]) -> No
     Raises:
         TrainingError: if the line cannot be written.
     """
-    shape = {"loss": ".8f", "seconds": ".1f", "images_per_second": ".1f", "step": "d"}
-    text = [format(row[column], shape.get(column, ".4f")) for column in COLUMNS]
+    text = [format(row[column], shape) for column, shape in COLUMNS.items()]
     path = report.workdir / "training.csv"
     try:
         new = not path.exists()
@@ -182,7 +174,12 @@ def log(report: Report, row: dict[str, float], restored: list[np.ndarray]) -> No
     except OSError as error:
         raise TrainingError(f"{path} cannot be written: {error.strerror}") from None
     if report.board:
-        _tell(report.board, row, restored)
+        for name, value in row.items():
+            if name != "step" and np.isfinite(value):
+                report.board.add_scalar(name, value, row["step"])
+        for number, image in enumerate(restored):
+            report.board.add_image(f"validation/{number}", image, row["step"], dataformats="HWC")
+        report.board.flush()
     if not report.settings.run.quiet:
         psnr = row["validation_psnr"]
         shown = "" if np.isnan(psnr) else f"  validation {psnr:.3f} dB"
@@ -192,15 +189,6 @@ def log(report: Report, row: dict[str, float], restored: list[np.ndarray]) -> No
             f"{row['seconds']:.0f} s"
         )
         print(f"\r{line:<78}", flush=True)
-
-
-def _tell(board: "SummaryWriter", row: dict[str, float], restored: list[np.ndarray]) -> None:
-    for name, value in row.items():
-        if name != "step" and np.isfinite(value):
-            board.add_scalar(name, value, row["step"])
-    for number, image in enumerate(restored):
-        board.add_image(f"validation/{number}", image, row["step"], dataformats="HWC")
-    board.flush()
 
 
 def open_board(workdir: Path) -> "SummaryWriter":

@@ -5,7 +5,6 @@ a whole step of EDSR on an H100. Here a batch crosses as three numbers a patch; 
 are one gather in the compiled step, with the bytes of `Patches.numpy_batch`.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
@@ -28,18 +27,10 @@ LARGEST = 2**31  # pixels that the numbers of a batch can tell apart
 class Resident(keras.layers.Layer):
     """Cuts square patches out of images that lie on the device.
 
-    Its weights are the images, which are neither trained nor saved.
+    Its weights are the images, which are neither trained nor saved: one pair of `Patches.sources`.
 
     Int32 `(B, 3)`, as `Patches.numpy_places` returns them -> `(B, size, size, C)` of the images'
     own type.
-
-    Args:
-        pixels: `(all pixels, C)`, uint8 or uint16, the images one after the other.
-        size: Side of a patch.
-
-    Example:
-        >>> (pixels, size), = patches.sources
-        >>> Resident(pixels, size)(patches.numpy_places(step))
     """
 
     def __init__(self, pixels: np.ndarray, size: int):
@@ -78,39 +69,29 @@ class Resident(keras.layers.Layer):
 def resident(patches: Patches, way: str) -> list[Resident]:
     """Return what cuts the patches on the device; nothing where the host is to cut them.
 
-    Args:
-        patches: What is cut.
-        way: `"device"`, `"host"`, or `"auto"`: on a GPU or TPU, images that take at most `MOST`.
+    The way `"auto"` takes a GPU or TPU for images that take at most `MOST`.
 
     Raises:
         TrainingError: if the device is asked for and cannot cut these.
     """
     if way == "host":
         return []
-    hindrance = _hindrance(patches)
+    largest, hindrance = max(len(pixels) for pixels, _ in patches.sources), ""
+    if patches.artefacts:
+        hindrance = "the artefacts of JPEG are made by the host"
+    elif largest >= LARGEST:
+        hindrance = f"of one kind there can be {LARGEST - 1} pixels. Received: {largest}"
     if way == "device" and hindrance:
         raise TrainingError(f"--cut device cannot be had: {hindrance}")
-    size = sum(pixels.nbytes for pixels, _ in patches.sources)
-    if way == "auto" and (hindrance or size > MOST or not accelerated()):
+    if way == "auto" and (hindrance or _size(patches) > MOST or not accelerated()):
         return []
     return [Resident(pixels, side) for pixels, side in patches.sources]
 
 
-def describe(layers: Sequence[Resident]) -> str:
+def describe(patches: Patches) -> str:
     """Return one line: how much of the device's memory the images take."""
-    size = sum(int(np.prod(layer.pixels.shape)) * _bytes(layer) for layer in layers)
-    return f"{in_words(size)} of images on the device, which cuts the patches"
+    return f"{in_words(_size(patches))} of images on the device, which cuts the patches"
 
 
-def _bytes(layer: Resident) -> int:
-    return int(np.dtype(layer.pixels.dtype).itemsize)
-
-
-def _hindrance(patches: Patches) -> str:
-    """Return why the device cannot cut the patches, or nothing."""
-    if patches.artefacts:
-        return "the artefacts of JPEG are made by the host"
-    largest = max(len(pixels) for pixels, _ in patches.sources)
-    if largest >= LARGEST:
-        return f"of one kind there can be {LARGEST - 1} pixels. Received: {largest}"
-    return ""
+def _size(patches: Patches) -> int:
+    return sum(pixels.nbytes for pixels, _ in patches.sources)

@@ -33,30 +33,21 @@ class Restorer(keras.Model):
     The label is the clean patch itself, cut in the centre to the size of the output where the
     network uses up a border. A pair (clean, degraded) skips the degradation.
 
-    Args:
-        network: What is trained and published.
-        degradation: Layer from the clean image in [0, 1] to the network's input; none for pairs.
-        context: Pixels cut from every side of the degraded patch, so that what the degradation
-            does at the border of a patch is not learned.
-        prepare: From a degraded patch in [0, 1] of a pair to the network's input.
-        replicas: See `recipes.training.devices.own_part`.
-        images: What cuts the patches on the device; where there is none, the host does.
-        linear: Decode the patches from sRGB to linear light first.
-        label_noise: Layer that makes the labels noisy while training.
-        counter: Of a weighting that fades (`asykeras.Annealed`).
+    Of a degraded patch `context` pixels are cut from every side, so that what the degradation does
+    at the border of a patch is not learned.
     """
 
     def __init__(
         self,
         network: keras.Model,
-        degradation: keras.layers.Layer | None,
+        degradation: keras.layers.Layer | None,  # from clean images in [0, 1] to its input
         context: int = 0,
-        prepare: Callable[[Tensor], Tensor] | None = None,
+        prepare: Callable[[Tensor], Tensor] | None = None,  # the same from degraded ones of pairs
         replicas: int = 1,
-        images: Sequence[Resident] = (),
-        linear: bool = False,
-        label_noise: keras.layers.Layer | None = None,
-        counter: keras.layers.Layer | None = None,
+        images: Sequence[Resident] = (),  # what cuts the patches on the device
+        linear: bool = False,  # decode them from sRGB to linear light first
+        label_noise: keras.layers.Layer | None = None,  # makes the labels noisy while training
+        counter: keras.layers.Layer | None = None,  # of a weighting that fades: `asykeras.Annealed`
     ):
         super().__init__(name="restorer")
         self.network = network

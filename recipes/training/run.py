@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,29 +26,14 @@ from recipes.data.jpeg import Artefacts
 from recipes.data.patches import Patches
 from recipes.data.sources import Channels, open_images, open_pairs
 from recipes.training.batches import Batches, batches
-from recipes.training.checkpoints import (
-    identity,
-    load_newest,
-    open_workdir,
-    steps_there,
-    versions,
-)
+from recipes.training.checkpoints import identity, load_newest, open_workdir, steps_there, versions
 from recipes.training.composed import composed, merge
 from recipes.training.curves import draw_curves
-from recipes.training.devices import (
-    Devices,
-    accelerated,
-    alone,
-    clip_over_replicas,
-    hardware,
-    jit,
-    open_devices,
-    synchronize_statistics,
-)
+from recipes.training.devices import Devices, accelerated, alone, hardware, jit, open_devices
 from recipes.training.initial import TRAINED, start_from
 from recipes.training.objective import make_loss, schedule
 from recipes.training.optimizers import optimizer
-from recipes.training.progress import Pieces, Progress, Report, Signals, Stopped, open_board
+from recipes.training.progress import Pieces, Progress, Report, Stopped, caught_signals, open_board
 from recipes.training.resident import describe, resident
 from recipes.training.restorer import Restorer, linear_light, unit_range
 from recipes.training.settings import (
@@ -80,37 +66,22 @@ PICTURES = 4  # validation images that TensorBoard shows
 
 @dataclass(frozen=True)
 class Recipe:
-    """What distinguishes one recipe from another.
+    """What distinguishes one recipe from another."""
 
-    Attributes:
-        build: Makes the network as it is trained.
-        degradation: Makes the layer from clean images in [0, 1] to the network's input.
-        channels: What the images are made into: see `recipes.data.sources.open_images`.
-        card: The beginning of the card of the network that is published.
-        publish: From the trained network to a new one, the one that is published.
-        task: For validation.
-        context: See `Restorer`.
-        prepare: From degraded images, where they come in pairs, to the network's input.
-        ratio: How much larger than those the clean images are; 0: pairs are of no use.
-        artefacts: Of JPEG to remove, instead of `degradation`.
-        slow_layers: See `recipes.training.optimizers.LayerwiseSGD`.
-        trained: Arguments of the builder that differ between `build` and what is published.
-        composed: Whether kernels are trained as several: see `recipes.training.composed`.
-    """
-
-    build: Callable[[], keras.Model]
-    degradation: Callable[[], keras.layers.Layer]
-    channels: Channels
-    card: Card
-    publish: Callable[[keras.Model], keras.Model]
-    task: Task
-    context: int = 0
-    prepare: Callable[[Tensor], Tensor] | None = None
-    ratio: int = 1
-    artefacts: Artefacts | None = None
-    slow_layers: tuple[str, ...] = ()
+    build: Callable[[], keras.Model]  # makes the network as it is trained
+    degradation: Callable[[], keras.layers.Layer]  # from clean images in [0, 1] to its input
+    channels: Channels  # what the images are made into: see `recipes.data.sources.open_images`
+    card: Card  # the beginning of the card of the network that is published
+    publish: Callable[[keras.Model], keras.Model]  # from the trained network to that one, a new one
+    task: Task  # for validation
+    context: int = 0  # see `Restorer`
+    prepare: Callable[[Tensor], Tensor] | None = None  # as `degradation`, for the images of pairs
+    ratio: int = 1  # how much larger than those the clean images are; 0: pairs are of no use
+    artefacts: Artefacts | None = None  # of JPEG to remove, instead of `degradation`
+    slow_layers: tuple[str, ...] = ()  # see `recipes.training.optimizers.LayerwiseSGD`
+    # arguments of the builder that differ between `build` and what is published
     trained: dict[str, Argument] = field(default_factory=dict)
-    composed: bool = False
+    composed: bool = False  # kernels are trained as several: see `recipes.training.composed`
 
 
 def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.Model]:
@@ -127,13 +98,7 @@ def rebuilt(build: Callable[[], keras.Model]) -> Callable[[keras.Model], keras.M
 def command(
     recipe: Callable[[S], Recipe], settings: type[S], published: Mapping[str, Value]
 ) -> Callable[..., int]:
-    """Return the `main` of a recipe: see `zoo.app.command.command`.
-
-    Args:
-        recipe: From the settings to the recipe.
-        settings: What the recipe can be told.
-        published: The settings that `--preset published` changes.
-    """
+    """Return the `main` of a recipe; `published` are the settings of its `--preset published`."""
 
     def describe(parser: argparse.ArgumentParser) -> commands.Work:
         add_options(parser, settings())
@@ -157,14 +122,7 @@ def command(
 
 
 def train(settings: Settings, recipe: Recipe) -> Path:
-    """Train a network and write it, with its card, into the work folder.
-
-    Args:
-        settings: See `Settings`.
-        recipe: See `Recipe`.
-
-    Returns:
-        Path of the weights file.
+    """Train a network and write it, with its card, into the work folder; return the file's path.
 
     Raises:
         TrainingError: if the work folder or the devices cannot be used, or the loss is not finite.
@@ -183,20 +141,19 @@ def train(settings: Settings, recipe: Recipe) -> Path:
             settings = _fitted(settings, recipe, devices, patches, images, started)
         model = compiled(settings, recipe, devices, patches)
         if model.images and not settings.run.quiet:
-            print(describe(model.images), flush=True)
+            print(describe(patches), flush=True)
         workdir = open_workdir(settings, devices.writes)
         step = load_newest(model, workdir) if settings.run.resume else 0
         step = step or settings.descent.first_step
         begun = time.monotonic()
-        report = Report(settings, workdir, devices.writes, None)
+        report = Report(settings, workdir, devices.writes)
         if images:
-            scoring = Validation(recipe, images)
-            report.validate = lambda: scoring.score(report, model)
+            report.validate = Validation(recipe, images, model, report).score
         if settings.run.tensorboard and devices.writes:
             report.board = open_board(workdir)
         try:
             if step < settings.descent.steps:
-                with Signals().caught() as signals:
+                with caught_signals() as signals:
                     fit(model, patches, report, devices, step, signals)
         finally:
             if report.board:
@@ -204,34 +161,28 @@ def train(settings: Settings, recipe: Recipe) -> Path:
         return _finish(model, recipe, report, time.monotonic() - begun)
 
 
-def print_profile(settings: Settings, recipe: Recipe) -> None:
-    """Print where the time of a step goes; the trace is left in the work folder.
-
-    Raises:
-        The errors of `train`.
-    """
+@contextmanager
+def _begun(settings: Settings, recipe: Recipe) -> Iterator[tuple[Restorer, Batches]]:
+    """Make a model and its batches for the block, in which what it learns is thrown away."""
     with open_devices(settings.machines, settings.samples.batch) as devices:
         settings = _settled(settings)
         _seed(settings.start.seed, recipe)
         patches = _patches(settings, recipe, devices)
         model = compiled(settings, recipe, devices, patches)
+        yield model, model_batches(model, patches, 0, ENDLESS, devices)
+
+
+def print_profile(settings: Settings, recipe: Recipe) -> None:
+    """Print where the time of a step goes; the trace is left in the work folder."""
+    with _begun(settings, recipe) as (model, endless):
         folder = Path(settings.run.workdir) / "profile"
-        steps = settings.run.profile
-        print(profile(model, model_batches(model, patches, 0, ENDLESS, devices), steps, folder))
+        print(profile(model, endless, settings.run.profile, folder))
 
 
 def step_rate(settings: Settings, recipe: Recipe, seconds: float) -> Speed:
-    """Return how fast the steps of a run are; what they learn is thrown away.
-
-    Raises:
-        The errors of `train`.
-    """
-    with open_devices(settings.machines, settings.samples.batch) as devices:
-        settings = _settled(settings)
-        _seed(settings.start.seed, recipe)
-        patches = _patches(settings, recipe, devices)
-        model = compiled(settings, recipe, devices, patches)
-        return measure(model, model_batches(model, patches, 0, ENDLESS, devices), seconds)
+    """Return how fast the steps of a run are."""
+    with _begun(settings, recipe) as (model, endless):
+        return measure(model, endless, seconds)
 
 
 def _validation(run: Run, channels: Channels) -> list[np.ndarray]:
@@ -260,21 +211,17 @@ def _settled(settings: Settings) -> Settings:
             "--steps must be a multiple of --every, and --every of --steps-per-execution. "
             f"Received: {settings.descent.steps}, {every}, {run.steps_per_execution}"
         )
-    _check_first(settings)
+    first = settings.descent.first_step
+    if not 0 <= first < settings.descent.steps or (first and not settings.start.init):
+        raise TrainingError(
+            "--first-step belongs to --init and lies below --steps. "
+            f"Received: {first} of {settings.descent.steps}, --init {settings.start.init!r}"
+        )
     if run.profile < 0:
         raise TrainingError(f"--profile must be a number of steps. Received: {run.profile}")
     if settings.start.precision != "auto":
         return settings
     return settings.having(precision="bfloat16" if accelerated() else "float32")
-
-
-def _check_first(settings: Settings) -> None:
-    first, steps = settings.descent.first_step, settings.descent.steps
-    if not 0 <= first < steps or (first and not settings.start.init):
-        raise TrainingError(
-            "--first-step belongs to --init and lies below --steps. "
-            f"Received: {first} of {steps}, --init {settings.start.init!r}"
-        )
 
 
 def _check_fit(settings: Settings) -> None:
@@ -313,7 +260,13 @@ def _fitted(
     building = time.monotonic() - begun
     seconds = 60 * settings.run.minutes
     speed = measure(model, model_batches(model, patches, 0, ENDLESS, devices), 0.02 * seconds)
-    between = _between(settings, recipe, model, images)
+    begun = time.monotonic()
+    with temporary_folder() as folder, alone():  # the checkpoint and the validation after a piece
+        model.save_weights(folder / NETWORK)
+    if images:
+        report = Report(settings, Path(settings.run.workdir), True)
+        Validation(recipe, images, model, report).score()
+    between = time.monotonic() - begun
     left = seconds - building - (time.monotonic() - started)
     steps = fitting_steps(left, speed, settings.descent.every, between)
     if not settings.run.quiet:
@@ -327,31 +280,12 @@ def _fitted(
     return settings.having(fit=False, minutes=0.0, steps=steps)
 
 
-def _between(
-    settings: Settings, recipe: Recipe, model: Restorer, images: Sequence[np.ndarray]
-) -> float:
-    """Return the seconds that the checkpoint and the validation after a piece take."""
-    begun = time.monotonic()
-    with temporary_folder() as folder, alone():
-        model.save_weights(folder / NETWORK)
-    if images:
-        report = Report(settings, Path(settings.run.workdir), True, None)
-        Validation(recipe, images).score(report, model)
-    return time.monotonic() - begun
-
-
 def _patches(settings: Settings, recipe: Recipe, devices: Devices) -> Patches:
     """Decode the training images and say what they are."""
-    samples, run = settings.samples, settings.run
+    samples, run, seed = settings.samples, settings.run, settings.start.seed
     images, degraded = _images(samples, run, recipe)
     patches = Patches.of(
-        images,
-        samples.patch,
-        samples.batch,
-        settings.start.seed,
-        degraded=degraded,
-        rows=devices.rows,
-        artefacts=recipe.artefacts,
+        images, samples.patch, samples.batch, seed, degraded, devices.rows, recipe.artefacts
     )
     if degraded and patches.ratio != recipe.ratio:
         raise TrainingError(
@@ -382,10 +316,6 @@ def _images(samples: Samples, run: Run, recipe: Recipe) -> tuple[ImageSet, Image
     return open_pairs(*sources, channels, memory=memory, scratch=scratch, quiet=quiet)
 
 
-def _symbol(batch: np.ndarray) -> keras.KerasTensor:
-    return keras.KerasTensor(batch.shape, batch.dtype.name)
-
-
 def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patches) -> Restorer:
     """Return the network behind its degradation, with its optimizer and its loss."""
     with devices.scope(), computing_in(settings.start.precision):
@@ -410,12 +340,8 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
             _label_noise(settings),
             getattr(getattr(loss, "weighting", None), "counter", None),
         )
-        several, descent = devices.replicas > 1, settings.descent
-        rule = optimizer(replace(descent, clip=0.0) if several else descent, recipe.slow_layers)
-        if several:
-            synchronize_statistics(network)
-            if descent.clip:
-                clip_over_replicas(rule, descent.clip, devices.replicas)
+        rule = optimizer(settings.descent, recipe.slow_layers)
+        devices.act_as_one(network, rule)
         model.compile(
             optimizer=rule,
             loss=loss,
@@ -423,7 +349,10 @@ def compiled(settings: Settings, recipe: Recipe, devices: Devices, patches: Patc
             jit_compile=jit(devices.replicas),
         )
         first = patches.numpy_places(0) if images else patches.numpy_batch(0)
-        model(keras.tree.map_structure(_symbol, first))
+        symbols = keras.tree.map_structure(
+            lambda part: keras.KerasTensor(part.shape, part.dtype.name), first
+        )
+        model(symbols)
         model.optimizer.build(model.trainable_variables)
         model.optimizer.iterations.assign(settings.descent.first_step)
     return model
@@ -459,7 +388,7 @@ def fit(
     report: Report,
     devices: Devices,
     start: int,
-    signals: Signals,
+    signals: Sequence[int],
 ) -> None:
     """Train from a step to the last; an epoch of Keras is a piece of `every` steps.
 
@@ -486,19 +415,14 @@ def fit(
 
     whole = -(-start // every) * every
     if start < whole:
-        trained = Trained()
-        run(start, whole, whole - start, trained)
-        model.network.set_weights(trained.weights)
+        trained: list[np.ndarray] = []  # at its end, before `fit` replaces them by their average
+        copy = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: trained.extend(model.network.get_weights())
+        )
+        run(start, whole, whole - start, copy)
+        model.network.set_weights(trained)
     if whole < steps and not (start < whole and model.stop_training):
         run(whole, steps, every)
-
-
-class Trained(keras.callbacks.Callback):
-    """Keeps the weights of an epoch's end, before `fit` replaces them by their average."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Copy the weights."""
-        self.weights = self.model.network.get_weights()
 
 
 def averaged(model: Restorer) -> list[np.ndarray]:
@@ -531,40 +455,35 @@ def averaged_network(recipe: Recipe, model: Restorer) -> keras.Model:
         return network
 
 
-def published(recipe: Recipe, model: Restorer) -> keras.Model:
-    """Return the published form of what is trained, with its averaged weights."""
-    network = averaged_network(recipe, model)
+def published(recipe: Recipe, trained: keras.Model) -> keras.Model:
+    """Return the published form of what `averaged_network` returned."""
     with alone(), computing_in("float32"):
-        return recipe.publish(network)
+        return recipe.publish(trained)
 
 
 class Validation:
-    """Scores the published form of what is trained, on images; its network is compiled once.
+    """Scores the published form of what is trained, on images; its network is compiled once."""
 
-    Args:
-        recipe: Of the run.
-        images: Originals, uint8, or windows of cubes, uint16.
-    """
+    def __init__(
+        self, recipe: Recipe, images: Sequence[np.ndarray], model: Restorer, report: Report
+    ) -> None:
+        self.recipe, self.images, self.model, self.report = recipe, images, model, report
+        self.scored: keras.Model | None = None
 
-    def __init__(self, recipe: Recipe, images: Sequence[np.ndarray]) -> None:
-        self.recipe, self.images = recipe, images
-        self.model: keras.Model | None = None
-
-    def score(self, report: Report, model: Restorer) -> tuple[float, list[np.ndarray]]:
+    def score(self) -> tuple[float, list[np.ndarray]]:
         """Return the mean PSNR in dB, and pictures for TensorBoard."""
-        trained = published(self.recipe, model)
-        if not report.writes:
+        trained = published(self.recipe, averaged_network(self.recipe, self.model))
+        if not self.report.writes:
             return float("nan"), []
         with alone():
-            if self.model is None:
-                self.model = trained
-                scale = self.recipe.task.scale
-                self.network = open_network(trained, scale=scale)
+            if self.scored is None:
+                self.scored = trained
+                self.network = open_network(trained, scale=self.recipe.task.scale)
             else:
-                self.model.set_weights(trained.get_weights())
+                self.scored.set_weights(trained.get_weights())
             found = list(evaluate(self.network, self.images, self.recipe.task))
         # of cubes the first bands
-        shown = [each.restored[..., :3] for each in found[:PICTURES]] if report.board else []
+        shown = [each.restored[..., :3] for each in found[:PICTURES]] if self.report.board else []
         pictures = [image if image.dtype == np.uint8 else to_uint8(image) for image in shown]
         return mean(found)["psnr"], pictures
 
@@ -579,8 +498,7 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
             f"{settings.run.minutes:g} minutes; go on with --resume"
         )
     trained = averaged_network(recipe, model)
-    with alone(), computing_in("float32"):
-        network = recipe.publish(trained)
+    network = published(recipe, trained)
     if report.writes:
         card = replace(recipe.card, training=description(settings, seconds))
         try:
@@ -595,13 +513,7 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
 
 
 def description(settings: Settings, seconds: float, init: str = "") -> dict[str, Json]:
-    """Return what a card says of the training.
-
-    Args:
-        settings: Of the run.
-        seconds: That it took.
-        init: What it started from, where that is not in the settings.
-    """
+    """Return what a card says of the training; `init`: its start, where no setting names it."""
     told = identity(settings)
     data = [str(told.pop(name)) for name in ("data", "degraded")]
     return {

@@ -11,14 +11,12 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Self, TypeAlias, TypeVar
 
 LOSSES = ("mse", "mae", "asy_mse", "asy_mae")
-PRESETS = ("ours", "published")
 OPTIMIZERS = ("adam", "sgd", "lion", "lamb", "muon")
 CUTS = ("auto", "host", "device")
 
 Value: TypeAlias = str | int | float | bool
 # What all published protocols have in common.
-PLAIN: dict[str, Value]
-PLAIN = {"schedule": "constant", "ema": 0.0, "clip": 0.0, "precision": "float32"}
+PLAIN: dict[str, Value] = dict(schedule="constant", ema=0.0, clip=0.0, precision="float32")
 V = TypeVar("V", bound=Value)
 S = TypeVar("S", bound="Settings")
 
@@ -181,9 +179,7 @@ class Settings(Subject):
 def add_options(parser: argparse.ArgumentParser, settings: Settings) -> None:
     """Add an option for every setting; `data` and `workdir` are required.
 
-    Args:
-        parser: Only what is given on the command line gets into what it returns.
-        settings: The defaults.
+    Only what is given on the command line gets into what the parser returns.
     """
     for item, default in settings.options():
         flag, text = "--" + item.name.replace("_", "-"), item.metadata["help"]
@@ -200,16 +196,10 @@ def add_options(parser: argparse.ArgumentParser, settings: Settings) -> None:
                 help=f"{text} (default: {default!r})",
             )
     text = "defaults of the other options (default: 'ours')"
-    parser.add_argument("--preset", choices=PRESETS, default="ours", help=text)
+    parser.add_argument("--preset", choices=("ours", "published"), default="ours", help=text)
 
 
 def chosen(kind: type[S], published: Mapping[str, Value], options: argparse.Namespace) -> S:
-    """Return the settings that a command line gives.
-
-    Args:
-        kind: Of the recipe.
-        published: The settings that `--preset published` changes.
-        options: What a parser with `add_options` returned.
-    """
+    """Return the settings that a command line gives, of a parser with `add_options`."""
     given = {name: value for name, value in vars(options).items() if name in kind().flat()}
     return kind.of(**({**published} if options.preset == "published" else {}) | given)

@@ -33,27 +33,10 @@ class Speed:
     rate: float
 
 
-class Watch(keras.callbacks.Callback):
-    """Notes when each call of the device has ended, and ends `fit` after enough of them."""
-
-    def __init__(self, enough: Enough):
-        super().__init__()
-        self.enough, self.ends = enough, [time.monotonic()]
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Wait for the device; the loss is there when the step is done."""
-        float((logs or {})["loss"])
-        self.ends.append(time.monotonic())
-        self.model.stop_training = self.enough(self.ends)
-
-
 def measure(model: keras.Model, batches: Batches, seconds: float) -> Speed:
-    """Train for some seconds after compiling; return how fast that was.
+    """Train for some seconds after compiling, on `ENDLESS` batches; return how fast that was.
 
-    Args:
-        model: Compiled model; it is of no use afterwards.
-        batches: `ENDLESS` of them.
-        seconds: To take the time for, and two calls of the device at least.
+    Two calls of the device at least are taken. The model is of no use afterwards.
     """
 
     def enough(ends: list[float]) -> bool:
@@ -67,19 +50,24 @@ def measure(model: keras.Model, batches: Batches, seconds: float) -> Speed:
 
 
 def _run(model: keras.Model, batches: Batches, enough: Enough) -> list[float]:
-    watch = Watch(enough)
+    """Train until it is enough; return when that began and when each call of the device ended."""
+    ends = [time.monotonic()]
+
+    def note(batch: int, logs: dict[str, float]) -> None:
+        float(logs["loss"])  # waits for the device: the loss is there when the step is done
+        ends.append(time.monotonic())
+        model.stop_training = enough(ends)
+
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=note)
     model.fit(batches, steps_per_epoch=ENDLESS, shuffle=False, callbacks=[watch], verbose=0)
-    return watch.ends
+    return ends
 
 
 def fitting_steps(seconds: float, speed: Speed, every: int, between: float) -> int:
     """Return how many steps end within some seconds, compiling and finishing included.
 
-    Args:
-        seconds: What is left.
-        speed: See `measure`.
-        every: What the number is a multiple of: the steps of a piece.
-        between: Seconds that the checkpoint and the validation after a piece take.
+    They are pieces of `every` steps, with `between` seconds for the checkpoint and the validation
+    after each.
 
     Raises:
         TrainingError: if not even one piece fits.
@@ -96,13 +84,10 @@ def fitting_steps(seconds: float, speed: Speed, every: int, between: float) -> i
 
 
 def profile(model: keras.Model, batches: Batches, steps: int, folder: Path) -> str:
-    """Trace some steps; return where the device's time went, one line per kernel.
+    """Trace some steps of `ENDLESS`; return where the device's time went, one line per kernel.
 
-    Args:
-        model: Compiled model; it is of no use afterwards.
-        batches: `ENDLESS` of them.
-        steps: Traced, rounded up to whole calls of the device.
-        folder: For the trace, which TensorBoard shows, too.
+    They are rounded up to whole calls of the device; the model is of no use afterwards. The folder
+    is for the trace, which TensorBoard shows, too.
     """
     calls = -(-steps // model.steps_per_execution)
     begin, end, read = _tracer()

@@ -17,51 +17,36 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from asykeras import (
-    PQ,
-    PU21,
-    SRGB,
-    Annealed,
-    Anscombe,
-    Curve,
-    Density,
-    Gamma,
-    Log,
-    MuLaw,
-    NoiseVariance,
-    Power,
-    Quartile,
-    Reciprocal,
-    Reinhard,
-    Slope,
-    Steps,
-    Window,
-)
+import asykeras
 from asykeras.types import LabelWeights
 
 WHITE = 255.0
 Labels = Callable[[], Iterable[np.ndarray]]  # makes the training labels, where they are asked for
 
-CURVES: dict[str, tuple[int, int, Callable[..., Curve]]] = {  # numbers, what makes it
-    "gamma": (0, 1, Gamma),
-    "srgb": (0, 0, SRGB),
-    "mulaw": (0, 1, MuLaw),
-    "log": (0, 1, Log),
-    "reinhard": (0, 0, Reinhard),
-    "pq": (0, 1, PQ),
-    "pu21": (0, 1, PU21),
-    "anscombe": (2, 2, lambda gain, read: Anscombe(gain / WHITE, read_noise=read / WHITE)),
-    "window": (2, 2, lambda centre, width: Window(centre, width=width)),
+CURVES: dict[str, tuple[int, int, Callable[..., asykeras.Curve]]] = {  # numbers, what makes it
+    "gamma": (0, 1, asykeras.Gamma),
+    "srgb": (0, 0, asykeras.SRGB),
+    "mulaw": (0, 1, asykeras.MuLaw),
+    "log": (0, 1, asykeras.Log),
+    "reinhard": (0, 0, asykeras.Reinhard),
+    "pq": (0, 1, asykeras.PQ),
+    "pu21": (0, 1, asykeras.PU21),
+    "anscombe": (2, 2, lambda gain, read: asykeras.Anscombe(gain / WHITE, read_noise=read / WHITE)),
+    "window": (2, 2, lambda centre, width: asykeras.Window(centre, width=width)),
 }
 WEIGHTINGS: dict[str, tuple[int, int, Callable[..., LabelWeights]]] = {
-    "reciprocal": (0, 1, Reciprocal),
-    "quartile": (0, 1, Quartile),
-    "power": (0, 2, lambda power=1.0, epsilon=0.05: Power(power, epsilon=epsilon)),
-    "noise": (2, 2, lambda gain, read: NoiseVariance(gain / WHITE, read_noise=read / WHITE)),
+    "reciprocal": (0, 1, asykeras.Reciprocal),
+    "quartile": (0, 1, asykeras.Quartile),
+    "power": (0, 2, lambda power=1.0, epsilon=0.05: asykeras.Power(power, epsilon=epsilon)),
+    "noise": (
+        2,
+        2,
+        lambda gain, read: asykeras.NoiseVariance(gain / WHITE, read_noise=read / WHITE),
+    ),
 }
 
 
-def curve_of(text: str) -> Curve:
+def curve_of(text: str) -> asykeras.Curve:
     """Return the curve that a text names.
 
     Raises:
@@ -97,19 +82,19 @@ def weighting_of(text: str, labels: Labels) -> LabelWeights:
         least, most, make = WEIGHTINGS[name]
         return make(*_numbers(text, rest, least, most))
     if name == "slope":
-        return Slope(curve_of(rest))
+        return asykeras.Slope(curve_of(rest))
     if name == "density":
-        return Density.from_labels(labels(), power=_numbers(text, rest, 1, 1)[0])
+        return asykeras.Density.from_labels(labels(), power=_numbers(text, rest, 1, 1)[0])
     if name == "steps":
         *ranges, last = rest.split(",")
         pairs = [_numbers(text, pair.replace("=", ","), 2, 2) for pair in ranges]
         values = [value for _, value in pairs] + _numbers(text, last, 1, 1)
-        return Steps([threshold for threshold, _ in pairs], values=values)
+        return asykeras.Steps([threshold for threshold, _ in pairs], values=values)
     if name == "annealed":
         steps, _, inner = rest.partition(":")
         if not steps.isdecimal():
             raise ValueError(f"--weighting annealed:STEPS:WEIGHTING. Received: {text!r}")
-        return Annealed(weighting_of(inner, labels), steps=int(steps))
+        return asykeras.Annealed(weighting_of(inner, labels), steps=int(steps))
     known = [*WEIGHTINGS, "slope", "density", "steps", "annealed"]
     raise ValueError(f"--weighting knows {', '.join(known)}. Received: {text!r}")
 
