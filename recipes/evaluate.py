@@ -9,8 +9,9 @@ first, with `x2-photo` the small images are blurred, noisy and in JPEG too. `sig
 added, and the restored image scored whole. `jpeg10`: the same with a JPEG file of that quality in
 between. In `sigma25-uniform` SSIM has the window of the paper's tables.
 `--weights` takes `bicubic`, `noisy` or `jpeg` (no network), names of published weights, work
-folders of recipes and `.weights.h5` files; `--data` any number of folders. `--csv FILE` writes the
-same rows. Lines of a table are images; the last is their mean.
+folders of recipes and `.weights.h5` files; `--data` any number of folders, or files of cubes for
+networks of any number of bands. `--csv FILE` writes the same rows. Lines of a table are images; the
+last is their mean.
 """
 
 import argparse
@@ -23,9 +24,9 @@ from pathlib import Path
 from zoo.app.command import Work, command
 from zoo.machine.failures import printable
 from zoo.machine.files import write_atomically
-from zoo.pictures.images import find_images, read_image
 from zoo.scoring.evaluate import Evaluation, evaluate, mean
 from zoo.scoring.tasks import METRICS, parse
+from zoo.scoring.verify import files_of, originals
 from zoo.store.weight import SUFFIX
 
 BASELINES = ("bicubic", "noisy", "jpeg")  # what stands for no network, by the task
@@ -68,18 +69,17 @@ def tabulate(options: argparse.Namespace) -> None:
     """Print the table of each folder, and write them all to a file if that is asked for."""
     text, task = "", parse(options.task)
     for folder in options.data:
-        paths = find_images(
-            folder, lambda text: print(f"evaluate: {printable(text)}", file=sys.stderr)
-        )
-        images = [read_image(path) for path in paths]
+        place = Path(folder)
+        paths = files_of(place, lambda text: print(f"evaluate: {printable(text)}", file=sys.stderr))
+        images = list(originals(place))
         columns: Columns = {}
         for name in options.weights:
             network = None if name in BASELINES else name
             label = Path(name).name.removesuffix(SUFFIX)
             columns[label] = list(evaluate(network, images, task))
         names = [printable(path.stem) for path in paths]
-        print(f"\n{Path(folder).name}, {len(paths)} images\n\n{table(names, columns)}")
-        rows = csv_text(names, columns, Path(folder).name)
+        print(f"\n{place.name}, {len(paths)} images\n\n{table(names, columns)}")
+        rows = csv_text(names, columns, place.name)
         text += rows if not text else rows.split("\n", 1)[1]
     print(f"\n{task.protocol()}")
     if options.csv:

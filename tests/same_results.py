@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import tifffile
@@ -122,8 +123,12 @@ def picture(path: Path, weight: str) -> Path:
 def run(command, words: list[str]) -> None:
     """Run a command of the project, whose words go nowhere but into an error."""
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = command(words)
+    with (
+        mock.patch.object(sys, "argv", ["asykeras", *words]),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        code = command()
     if code:
         raise SystemExit(f"asykeras {' '.join(words)}: {said.getvalue()}")
 

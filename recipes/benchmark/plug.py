@@ -24,6 +24,8 @@ def benchmark_plug(rounds: int, denoisers: Sequence[str] = ()) -> None:
     Denoisers are published weights that take turns instead; the others are compared with the first.
     """
     for name in denoisers:
+        if denoisers.count(name) > 1:
+            raise ValueError(f"--denoiser names {name} twice: it would take turns with itself")
         published_card(name)  # before anything is measured
     workers = {name: Worker("recipes.benchmark.plug_zoo", [name]) for name in denoisers}
     workers = workers or _with_pytorch()

@@ -22,7 +22,7 @@ FIRST = 2  # steps before the first request is read: the first one traces the st
 PREPARED = 5  # steps that tf.data may have prepared while the recipe stood still; not timed
 
 
-class Finished(Exception):
+class Finished(BaseException):  # which the command of a recipe does not take for an error
     """Nobody asks for steps any more."""
 
 

@@ -482,10 +482,14 @@ class Validation:
             else:
                 self.scored.set_weights(trained.get_weights())
             found = list(evaluate(self.network, self.images, self.recipe.task))
-        # of cubes the first bands
-        shown = [each.restored[..., :3] for each in found[:PICTURES]] if self.report.board else []
-        pictures = [image if image.dtype == np.uint8 else to_uint8(image) for image in shown]
-        return mean(found)["psnr"], pictures
+        shown = found[:PICTURES] if self.report.board else []
+        return mean(found)["psnr"], [_visible(each.restored) for each in shown]
+
+
+def _visible(image: np.ndarray) -> np.ndarray:
+    """Return a picture as TensorBoard takes it: of a cube the first three bands, or one of two."""
+    bands = image[..., : 3 if image.shape[-1] >= 3 else 1]
+    return bands if bands.dtype == np.uint8 else to_uint8(bands)
 
 
 def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> Path:

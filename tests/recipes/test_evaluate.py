@@ -53,6 +53,22 @@ def test_what_is_left_out_is_said_beside_the_table(folder, capsys):
     assert "\x1b" not in said.out
 
 
+def test_a_cube_is_scored_as_a_whole(tmp_path, capsys):
+    cube = rng.random((24, 25, 5))
+    np.save(tmp_path / "cube.npy", cube)
+    words = ["--weights", "noisy", "--task", "sigma25", "--csv", str(tmp_path / "scores.csv")]
+    assert evaluate.main([*words, "--data", str(tmp_path / "cube.npy")]) == 0
+    (row,) = csv.DictReader((tmp_path / "scores.csv").open())
+    assert (row["folder"], row["image"]) == ("cube.npy", "cube")
+    # clipping takes 4/3 E[max(n, 0)^3] of the squares of noise n away where labels are uniform
+    sigma = 25 / 255
+    wanted = sigma**2 - 8 / 3 / np.sqrt(2 * np.pi) * sigma**3
+    assert float(row["psnr"]) == pytest.approx(-10 * np.log10(wanted), abs=0.3)  # 3,000 values
+    (tmp_path / "no-cube.npy").write_bytes(b"nothing")
+    assert evaluate.main([*words, "--data", str(tmp_path / "no-cube.npy")]) == 1
+    assert "no-cube.npy" in capsys.readouterr().err
+
+
 def test_denoising_from_the_command_line(folder, capsys):
     assert evaluate.main(["--weights", "noisy", "--data", str(folder), "--task", "sigma25"]) == 0
     printed = capsys.readouterr().out

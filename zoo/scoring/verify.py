@@ -1,6 +1,6 @@
 """Recompute the numbers of a card from its weights and the images of the test sets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +73,9 @@ def originals(place: Path) -> Iterator[np.ndarray]:
     yield from map(read, files_of(place))
 
 
-def files_of(place: Path) -> list[Path]:
-    """Return the files of a test set; see `originals`."""
-    return [place] if place.is_file() else find_images(place)
+def files_of(place: Path, tell: Callable[[str], None] = lambda remark: None) -> list[Path]:
+    """Return the files of a test set; see `originals`, and for `tell` `find_images`."""
+    return [place] if place.is_file() else find_images(place, tell)
 
 
 def test_folder(name: str, data: str | None) -> Path | None:

@@ -259,6 +259,14 @@ def test_tensorboard_gets_scalars_and_validation_images(photos, tmp_path):
     assert (image.height, image.width) == (40, 50)
 
 
+@pytest.mark.parametrize(("bands", "shown"), [(1, 1), (2, 1), (3, 3), (31, 3)])
+def test_tensorboard_is_given_bands_that_make_a_picture(bands, shown):
+    cube = np.arange(4 * 5 * bands, dtype=np.float32).reshape(4, 5, bands) / (20 * bands)
+    picture = training._visible(cube)
+    assert (picture.shape, picture.dtype) == ((4, 5, shown), np.uint8)
+    np.testing.assert_allclose(picture, 255 * cube[..., :shown], atol=0.51)
+
+
 def test_tensorboard_that_is_not_installed_is_one_sentence(photos, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     assert srcnn.main([*command(photos, tmp_path / "run"), "--tensorboard"]) == 1
