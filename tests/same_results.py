@@ -107,8 +107,11 @@ def onnx(path: Path, image: np.ndarray) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    channels = session.get_inputs()[0].shape[-1]
-    return session.run(None, {"image": np.ascontiguousarray(image[..., :channels])})[0]
+    wanted = {each.name: each.shape for each in session.get_inputs()}
+    inputs = {"image": np.ascontiguousarray(image[..., : wanted["image"][-1]])}
+    if "sigma" in wanted:
+        inputs["sigma"] = np.float32([[SIGMA / 255]])
+    return session.run(None, inputs)[0]
 
 
 def picture(path: Path, weight: str) -> Path:
