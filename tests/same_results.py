@@ -57,7 +57,8 @@ def one(root: Path, weight: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         source = picture(work / "picture.tif", weight)
-        noise = ["--sigma", str(SIGMA)] if not weight.endswith(("x2", "x3", "x4")) else []
+        enlarges = {"x2", "x3", "x4"} & {*weight.split("-")}
+        noise = [] if enlarges else ["--sigma", str(SIGMA)]
         found = {}
         for engine in ENGINES:
             if engine != "keras" and weight.startswith("dphsir"):
