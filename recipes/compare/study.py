@@ -61,6 +61,15 @@ ON_LIGHT = {"linear": True}
 ON_SENSOR = Scoring(SENSOR, linear=True)
 SENSED = DENOISER | ON_LIGHT | {"noise_model": SENSOR}
 
+
+def _both_denoisers(task: str, settings: dict[str, Setting]) -> tuple[Part, Part]:
+    """Return a task for DnCNN without batch normalisation, and for DnCNN with it."""
+    return (
+        Part("dncnn", f"{task}-folded", ON_SENSOR, SENSED | settings | {"folded": True}),
+        Part("dncnn", task, ON_SENSOR, SENSED | settings),
+    )
+
+
 STUDIES = {
     study.name: study
     for study in (
@@ -80,7 +89,7 @@ STUDIES = {
         Study(
             "weightings-noisy-labels",
             "Noisy labels",
-            (Part("dncnn", "noise2noise", ON_SENSOR, SENSED | {"label_noise": SENSOR}),),
+            _both_denoisers("noise2noise", {"label_noise": SENSOR}),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
@@ -92,7 +101,7 @@ STUDIES = {
         Study(
             "weightings-poisson",
             "Noise of a sensor, clean labels",
-            (Part("dncnn", "poisson", ON_SENSOR, SENSED),),
+            _both_denoisers("poisson", {}),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),

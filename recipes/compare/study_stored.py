@@ -99,16 +99,16 @@ def read(study: Study, folder: Path) -> Runs:
 
 
 def _check(study: Study, folder: Path) -> None:
-    """Refuse the report of other parts or numbers of steps than those of the study."""
+    """Refuse a report that has no part of the study, or one with another number of steps."""
     text = (folder / "report.md").read_text()
-    for part in study.parts:
-        section = f"## {part.network} {part.task}\n\n"
-        if f"{section}{part.settings['steps']:,} steps, " not in text and (
-            f"{section}No seed is finished" not in text
-        ):
+    heads = {f"## {part.network} {part.task}\n\n": part for part in study.parts}
+    there = [head for head in heads if head in text]
+    for head in there or heads:
+        steps = f"{heads[head].settings['steps']:,} steps"
+        if f"{head}{steps}, " not in text and f"{head}No seed is finished" not in text:
             raise CompareError(
-                f"{folder} is no report of {study.name} with {part.settings['steps']:,} steps for "
-                f"{part.network} {part.task}; choose another --stored"
+                f"{folder} is no report of {study.name} with {steps} for "
+                f"{head[3:].strip()}; choose another --stored"
             )
 
 

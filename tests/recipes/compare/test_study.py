@@ -199,6 +199,14 @@ def test_a_study_goes_on_from_its_report(workdir, tmp_path):
         assert (again.parent / file).read_text() == (whole.parent / file).read_text()
 
 
+def test_a_study_that_got_another_part_keeps_its_runs(workdir, tmp_path):
+    study, folder = workdir
+    path = write(study_run.finished(study, jobs(), folder, Runs()), tmp_path / "report", [])
+    more = replace(study, parts=(replace(study.parts[0], task="x2-more"), *study.parts))
+    missing = study_run.missing_cells(more, read(more, path.parent))
+    assert [cell.task for cell in missing] == ["x2-more"] * 10
+
+
 def test_a_report_without_a_theory_needs_the_first_run_again(workdir, tmp_path):
     study, folder = workdir
     path = write(study_run.finished(study, jobs(), folder, Runs()), tmp_path / "report", [])
