@@ -25,6 +25,7 @@ from zoo.scoring.tasks import parse, unit_range
 TRAINED = "A trained network on these images"
 # What is made of networks, logs and pictures, which a report does not keep.
 OF_NETWORKS = ("Enlarged regions", "Weights", "Training", "Time per step")
+FIRST_TABLE = 2  # of the paper's comparisons
 NOT_ALIKE = "The tables above are of ten of these images, with Y in floating point."
 METRIC_LABEL = "PSNR in dB / SSIM / NRMSE"
 ABLATION_NOTES = """\
@@ -244,18 +245,26 @@ def _grey_level_figure(report: Report, task: str) -> str:
 
 def pictures(report: Report) -> str:
     """Return enlarged regions, and the weights of a label."""
-    task, name = report.tasks[0], next(iter(report.shown))
-    label = _luma(parse(task).reference(report.shown[name])) / 255
-    regions, weights = figures.regions(_versions(report, task)), figures.weight_maps(label, name)
-    small = figures.PHOTO_DPI
+    task = report.tasks[0]
+    regions = figures.regions(_versions(report, task))
     which = "" if report.shown is report.images else " Not test images: they may be published."
     return (
         "## Enlarged regions\n\nThe image that gains most and the one that gains least or loses "
         f"most, and in each the region in which the two networks differ most.{which}\n\n"
-        + report.figure(f"regions-{task}", regions, "enlarged regions", small)
-        + "\n## Weights\n\nWhat the forms of the loss give to the pixels of one label:\n\n"
-        + report.figure("weights", weights, "weight maps", small)
+        + report.figure(f"regions-{task}", regions, "enlarged regions", figures.PHOTO_DPI)
+        + f"\n## Weights\n\n{_weights(report, task)}"
     )
+
+
+def _weights(report: Report, task: str) -> str:
+    """Return the weights of a label, which are the same for every network: they are drawn once."""
+    if report.preset.table > FIRST_TABLE:
+        return f"They depend on the label alone: the report of Table {FIRST_TABLE} draws them.\n"
+    name = next(iter(report.shown))
+    label = _luma(parse(task).reference(report.shown[name])) / 255
+    chart = figures.weight_maps(label, name)
+    drawn = report.figure("weights", chart, "weight maps", figures.PHOTO_DPI)
+    return f"What the forms of the loss give to the pixels of one label:\n\n{drawn}"
 
 
 def _versions(report: Report, task: str) -> list[figures.Versions]:
