@@ -40,8 +40,9 @@ def bias_figure(found: Finished, part: Part) -> plots.Figure:
         _points(left, places, by_level, style, label)
         moved = found.shift(part, name, *shifts.BANDS["dark"]).mean()
         _points(right, np.array([moved]), [found.gains(part, name, "psnr_dark")], style, label)
-    x, y = zip(*found.runs.theory[part.task].moved, strict=True)
-    right.plot(x, y, color="#606060", label="MSE's answers, moved")
+    if part.task in found.runs.theory:
+        x, y = zip(*found.runs.theory[part.task].moved, strict=True)
+        right.plot(x, y, color="#606060", label="MSE's answers, moved")
     left.set_xlabel("grey level of the label after sRGB", fontsize=plots.TEXT)
     left.set_ylabel("brighter than MSE, in grey levels after sRGB", fontsize=plots.TEXT)
     right.set_xlabel("dark pixels brighter than MSE's, in grey levels", fontsize=plots.TEXT)

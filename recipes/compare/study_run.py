@@ -80,7 +80,8 @@ class Finished:
 
     def theory(self, part: Part, configuration: Configuration) -> np.ndarray | None:
         """Return the shift that the theory says, `(bins,)`, in grey levels; None: unknown."""
-        return self.runs.theory[part.task].shifts.get(configuration.name)
+        known = self.runs.theory.get(part.task)
+        return known.shifts.get(configuration.name) if known else None
 
 
 def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[Finished, Outcome]:

@@ -213,6 +213,9 @@ def test_a_report_without_a_theory_needs_the_first_run_again(workdir, tmp_path):
     (path.parent / "theory.csv").unlink()
     missing = study_run.missing_cells(study, read(study, path.parent))
     assert [cell.name for cell in missing] == ["srcnn-x2-mse-seed0"]
+    shutil.rmtree(folder / "cells")
+    found = study_run.finished(study, jobs(), folder, read(study, path.parent))
+    assert "/ -" not in write(found, tmp_path / "again", ["one"]).read_text()
 
 
 def test_a_report_of_other_runs_is_refused(workdir, tmp_path):
