@@ -4,7 +4,6 @@
 by grey level of the label (see `grey_levels`), and the number of pixels once for each image.
 """
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from recipes.compare.grey_levels import BINS
 from recipes.compare.plan import Cell
 from recipes.compare.records import KINDS, CellResult, Records
 from recipes.compare.results import Results
-from recipes.compare.tables import csv_text
+from recipes.compare.tables import csv_rows, csv_text
 
 SCORES, SUMS = "scores.csv", "grey-level-sums.csv"
 RUN = ("task", "configuration", "seed")
@@ -103,6 +102,5 @@ def _read_sums(results: Results, planned: dict[Run, Cell], path: Path) -> None:
 
 def _rows(path: Path) -> Iterator[tuple[Run, str, dict[str, str]]]:
     """Give run, image and line."""
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            yield (row["task"], row["configuration"], row["seed"]), row["image"], row
+    for row in csv_rows(path):
+        yield (row["task"], row["configuration"], row["seed"]), row["image"], row

@@ -42,12 +42,7 @@ class Finished:
 
     def seeds(self, part: Part) -> list[int]:
         """Return the seeds of which every configuration is finished."""
-        names = [configuration.name for configuration in self.study.configurations]
-        return [
-            seed
-            for seed in range(self.study.seeds)
-            if all((part.task, name, seed) in self.runs.scores for name in names)
-        ]
+        return self.runs.seeds(self.study, part)
 
     def scores(self, part: Part, name: str, key: Score) -> np.ndarray:
         """Return a score of each seed and image, `(seeds, images)`."""

@@ -5,8 +5,6 @@ level of the label, `theory.csv` the shifts that the theory says, and `moved.csv
 of MSE gain that are moved.
 """
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -16,8 +14,9 @@ import numpy as np
 from recipes.compare.cells import CompareError
 from recipes.compare.grey_levels import BINS
 from recipes.compare.light import Score, Sums
-from recipes.compare.study import Study
-from recipes.compare.tables import csv_text
+from recipes.compare.stored import RUN
+from recipes.compare.study import Part, Study
+from recipes.compare.tables import csv_rows, csv_text
 from zoo.machine.files import write_atomically
 
 SCORES: dict[Score, str] = {
@@ -29,7 +28,6 @@ SCORES: dict[Score, str] = {
     "psnr_light": "as learned",
 }
 SUMS: tuple[Sums, ...] = ("count", "squared", "signed")
-RUN = ("task", "configuration", "seed")
 Run: TypeAlias = tuple[str, str, int]  # as in `RUN`
 
 
@@ -51,6 +49,15 @@ class Runs:
     scores: dict[Run, dict[str, dict[Score, float]]] = field(default_factory=dict)  # of each image
     sums: dict[Run, dict[Sums, np.ndarray]] = field(default_factory=dict)  # over all, `(bins,)`
     theory: dict[str, Theory] = field(default_factory=dict)  # by task
+
+    def seeds(self, study: Study, part: Part) -> list[int]:
+        """Return the seeds of which every loss of a study is there."""
+        names = [configuration.name for configuration in study.configurations]
+        return [
+            seed
+            for seed in range(study.seeds)
+            if all((part.task, name, seed) in self.scores for name in names)
+        ]
 
 
 def write(runs: Runs, folder: Path) -> None:
@@ -114,27 +121,22 @@ def _check(study: Study, folder: Path) -> None:
 
 def _read(folder: Path) -> Runs:
     runs = Runs()
-    for row in _rows(folder / "scores.csv"):
+    for row in csv_rows(folder / "scores.csv"):
         scores: dict[Score, float] = {key: float(row[key]) for key in SCORES}
         runs.scores.setdefault(_run(row), {})[row["image"]] = scores
-    for row in _rows(folder / "grey-levels.csv"):
+    for row in csv_rows(folder / "grey-levels.csv"):
         sums = runs.sums.setdefault(_run(row), {key: np.zeros(BINS) for key in SUMS})
         for key in SUMS:
             sums[key][int(row["bin"])] = float(row[key])
     if (folder / "theory.csv").exists():  # older reports have none
-        for row in _rows(folder / "moved.csv"):
+        for row in csv_rows(folder / "moved.csv"):
             theory = runs.theory.setdefault(row["task"], Theory({}, []))
             theory.moved.append((float(row["shift"]), float(row["gain"])))
-        for row in _rows(folder / "theory.csv"):
+        for row in csv_rows(folder / "theory.csv"):
             shifts = runs.theory[row["task"]].shifts
             shift = shifts.setdefault(row["configuration"], np.zeros(BINS))
             shift[int(row["bin"])] = float(row["shift"])
     return runs
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="") as file:
-        yield from csv.DictReader(file)
 
 
 def _run(row: dict[str, str]) -> Run:
@@ -143,13 +145,11 @@ def _run(row: dict[str, str]) -> Run:
 
 def _whole(study: Study, runs: Runs) -> Runs:
     """Return the seeds of which every loss is there: a seed begins alike on one machine alone."""
-    names = [configuration.name for configuration in study.configurations]
     whole = [
-        (part.task, name, seed)
+        (part.task, configuration.name, seed)
         for part in study.parts
-        for seed in range(study.seeds)
-        if all((part.task, each, seed) in runs.scores for each in names)
-        for name in names
+        for seed in runs.seeds(study, part)
+        for configuration in study.configurations
     ]
     scores = {run: runs.scores[run] for run in whole}
     return Runs(scores, {run: runs.sums[run] for run in whole}, runs.theory)
