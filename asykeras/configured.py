@@ -44,8 +44,21 @@ class Configured:
 
 
 def _arguments(instance: Configured | ConfiguredLayer) -> Config:
-    named = inspect.getfullargspec(inspect.getattr_static(instance, "__init__"))
-    return {name: getattr(instance, name) for name in (*named.args[1:], *named.kwonlyargs)}
+    """Return the arguments of a constructor, and of those that it hands its keywords on to.
+
+    A class with a `get_config` of its own may keep some under other names, and adds them there.
+    """
+    found: Config = {}
+    for kind in type(instance).__mro__:
+        if "__init__" not in vars(kind) or not issubclass(kind, Configured | ConfiguredLayer):
+            continue
+        named = inspect.getfullargspec(vars(kind)["__init__"])
+        for name in (*named.args[1:], *named.kwonlyargs):
+            if "get_config" not in vars(kind) or hasattr(instance, name):
+                found[name] = getattr(instance, name)
+        if not named.varkw:
+            break
+    return found
 
 
 def positive(name: str, value: float) -> float:

@@ -65,9 +65,6 @@ class Weighting(Configured):
         ... class Bright(Weighting):
         ...     def weigh(self, grey):
         ...         return 0.5 + grey
-        ...
-        ...     def get_config(self):
-        ...         return {}
     """
 
     label_range: ClassVar[tuple[float, float] | None] = None

@@ -9,9 +9,9 @@ first, with `x2-photo` the small images are blurred, noisy and in JPEG too. `sig
 added, and the restored image scored whole. `jpeg10`: the same with a JPEG file of that quality in
 between. In `sigma25-uniform` SSIM has the window of the paper's tables.
 `--weights` takes `bicubic`, `noisy` or `jpeg` (no network), names of published weights, work
-folders of recipes and `.weights.h5` files; `--data` any number of folders, or files of cubes for
-networks of any number of bands. `--csv FILE` writes the same rows. Lines of a table are images; the
-last is their mean.
+folders of recipes and `.weights.h5` files; `--data` any number of folders, or files: an image, or
+a cube for networks of any number of bands. `--csv FILE` writes the same rows. Lines of a table are
+images; the last is their mean.
 """
 
 import argparse
@@ -24,9 +24,10 @@ from pathlib import Path
 from zoo.app.command import Work, command
 from zoo.machine.failures import printable
 from zoo.machine.files import write_atomically
+from zoo.pictures.images import find_images
 from zoo.scoring.evaluate import Evaluation, evaluate, mean
 from zoo.scoring.tasks import METRICS, parse
-from zoo.scoring.verify import files_of, originals
+from zoo.scoring.verify import read_original
 from zoo.store.weight import SUFFIX
 
 BASELINES = ("bicubic", "noisy", "jpeg")  # what stands for no network, by the task
@@ -70,8 +71,10 @@ def tabulate(options: argparse.Namespace) -> None:
     text, task = "", parse(options.task)
     for folder in options.data:
         place = Path(folder)
-        paths = files_of(place, lambda text: print(f"evaluate: {printable(text)}", file=sys.stderr))
-        images = list(originals(place))
+        paths = find_images(
+            place, lambda text: print(f"evaluate: {printable(text)}", file=sys.stderr)
+        )
+        images = [read_original(path) for path in paths]
         columns: Columns = {}
         for name in options.weights:
             network = None if name in BASELINES else name

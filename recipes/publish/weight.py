@@ -13,9 +13,10 @@ from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
 from zoo.pictures.errors import ImageError
+from zoo.pictures.images import find_images
 from zoo.restoring.network import Network, open_network
 from zoo.scoring.tasks import METRICS, Denoising, PhotoEnlargement, SuperResolution, parse
-from zoo.scoring.verify import files_of, measure, test_folder
+from zoo.scoring.verify import measure, test_folder
 from zoo.store.card import Test, Use, WeightsError
 from zoo.store.hdf5 import open_hdf5
 from zoo.store.weight import PUBLISHED, SUFFIX, find, json_beside, save_card
@@ -77,7 +78,7 @@ def _measured(test: Test, network: Network, data: str) -> Test:
     scores = measure(network, folder, test.task)
     psnr, ssim, rmse, nrmse = (round(scores[metric], 5) for metric in METRICS)
     measured = replace(test, psnr=psnr, ssim=ssim, rmse=rmse, nrmse=nrmse)
-    images, protocol = len(files_of(folder)), parse(test.task).protocol()
+    images, protocol = len(find_images(folder)), parse(test.task).protocol()
     return replace(measured, images=images, protocol=protocol)
 
 

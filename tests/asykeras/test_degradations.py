@@ -469,3 +469,22 @@ def test_set14_is_reproduced_in_float32(scale):
         clean = np.atleast_3d(np.asarray(Image.open(clean), "float32") / 255)[None]
         result = np.round(to_numpy(layer(clean))[0] * 255)
         np.testing.assert_array_equal(result, np.atleast_3d(np.asarray(Image.open(small))))
+
+
+class Flicker(GaussianNoise):
+    """A layer of a user, which hands the arguments of the noise on and keeps its own elsewhere."""
+
+    def __init__(self, depth, **options):
+        super().__init__(**options)
+        self._depth = depth
+
+    def get_config(self):
+        return {**super().get_config(), "depth": self._depth}
+
+
+def test_a_subclass_is_saved_with_what_it_hands_on():
+    layer = Flicker(3, sigma=0.1, return_sigma=True, seed=5, name="mine")
+    config = layer.get_config()
+    wanted = {"depth": 3, "sigma": 0.1, "return_sigma": True, "seed": 5, "name": "mine"}
+    assert {name: config[name] for name in wanted} == wanted
+    assert Flicker.from_config(config).get_config() == config

@@ -69,6 +69,14 @@ def test_a_cube_is_scored_as_a_whole(tmp_path, capsys):
     assert "no-cube.npy" in capsys.readouterr().err
 
 
+def test_one_image_is_a_test_set(folder, capsys):
+    words = ["--weights", "bicubic", "--task", "x2", "--data"]
+    assert evaluate.main([*words, str(folder)]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if "| colour |" in line)
+    assert evaluate.main([*words, str(folder / "colour.png")]) == 0
+    assert row in capsys.readouterr().out
+
+
 def test_denoising_from_the_command_line(folder, capsys):
     assert evaluate.main(["--weights", "noisy", "--data", str(folder), "--task", "sigma25"]) == 0
     printed = capsys.readouterr().out

@@ -1,6 +1,6 @@
 """Recompute the numbers of a card from its weights and the images of the test sets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +69,12 @@ def originals(place: Path) -> Iterator[np.ndarray]:
     Raises:
         ImageError: if there is none, or one cannot be read.
     """
-    read = read_cube if place.is_file() else read_image
-    yield from map(read, files_of(place))
+    yield from map(read_original, find_images(place))
 
 
-def files_of(place: Path, tell: Callable[[str], None] = lambda remark: None) -> list[Path]:
-    """Return the files of a test set; see `originals`, and for `tell` `find_images`."""
-    return [place] if place.is_file() else find_images(place, tell)
+def read_original(path: Path) -> np.ndarray:
+    """Read a picture of a test set: an image, or a cube."""
+    return read_cube(path) if _is_cube(path) else read_image(path)
 
 
 def test_folder(name: str, data: str | None) -> Path | None:
