@@ -121,7 +121,7 @@ def compare_losses(options: argparse.Namespace) -> Outcome:
         results = stored.read(plan(preset), folder)
         say(f"wrote {write(Report(preset, results, {}, {}, folder, options.window, '', ()))}")
         return Outcome()
-    workdir = Path(options.workdir or f"runs/compare/{options.preset or NETWORKS[options.network]}")
+    workdir = _workdir(options)
     data = _data_folder(options, workdir)
     images = read_tests(data / preset.test, preset.names)
     jobs = _jobs(preset, data, workdir, options.init or "")
@@ -139,11 +139,16 @@ def compare_losses(options: argparse.Namespace) -> Outcome:
 def study_weightings(options: argparse.Namespace) -> Outcome:
     """Study weightings."""
     say = _say(options.quiet)
-    found, outcome = run_study(options, say)
-    workdir = options.workdir or f"runs/compare/{options.preset}"
-    report = Path(options.report or f"{workdir}/report")
+    workdir = _workdir(options)
+    found, outcome = run_study(options, workdir, say)
+    report = Path(options.report or workdir / "report")
     say(f"wrote {write_study(found, report, outcome.left)}")
     return outcome
+
+
+def _workdir(options: argparse.Namespace) -> Path:
+    name = options.preset or NETWORKS[options.network]
+    return Path(options.workdir or f"runs/compare/{name}")
 
 
 def check_libraries() -> None:

@@ -79,7 +79,9 @@ class Finished:
         return known.shifts.get(configuration.name) if known else None
 
 
-def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[Finished, Outcome]:
+def run_study(
+    options: argparse.Namespace, workdir: Path, say: Callable[[str], None]
+) -> tuple[Finished, Outcome]:
     """Run what is missing of a study.
 
     Raises:
@@ -93,7 +95,6 @@ def run_study(options: argparse.Namespace, say: Callable[[str], None]) -> tuple[
     if not options.data:
         raise ValueError("--data must name the folder with the image folders. Received: none")
     study = shortened(STUDIES[options.preset], options.seeds, options.steps)
-    workdir = Path(options.workdir or f"runs/compare/{study.name}")
     kept = study_stored.read(study, Path(options.stored)) if options.stored else Runs()
     jobs = jobs_of(study, Path(options.data), workdir)
     missing = {cell.name: jobs[cell.name] for cell in missing_cells(study, kept)}
