@@ -9,6 +9,7 @@ the kind of the noise is not known.
 import numpy as np
 
 import zoo
+from asykeras import SRGB
 from asykeras.metrics import psnr
 from recipes.compare.light import sensor_noise
 from recipes.data.middle import middle
@@ -19,33 +20,46 @@ READ = 2 / 255  # deviation of the read noise
 HIGHEST = 75 / 255  # that the denoiser takes
 WEIGHT = "ffdnet-color"  # which `asykeras restore --noise-model` takes for colour
 MEDIAN = 0.6745  # of the absolute value of normal numbers
+CURVES = {"in linear light": None, "after sRGB": SRGB()}
 
 
 def benchmark_sensor(data: str, side: int) -> None:
     """Print the PSNR of either way at each light level, mean over the images of a folder.
 
-    Their values are taken as if they were linear light. Of each the middle is restored.
+    Their values are taken as if they were linear light; scored are that, and what is looked at. Of
+    each image the middle is restored.
     """
     images = [to_channels(read_image(path), "rgb") / 255.0 for path in find_images(data)]
     crops = [middle(image, side) for image in images]
     print(f"{WEIGHT}, {len(crops)} images, the middle {side} x {side} pixels, read noise 2/255")
-    print("| electrons of white | noisy | at its estimated level | stabilized | images ahead |")
-    print("|---|---|---|---|---|")
+    print("| electrons of white | scored | noisy | at its estimated level | stabilized | ahead |")
+    print("|---|---|---|---|---|---|")
     for electrons in ELECTRONS:
-        rows = np.array([_scores(crop, n, 1 / electrons) for n, crop in enumerate(crops)])
-        means = " | ".join(f"{mean:.2f}" for mean in rows.mean(axis=0))
-        ahead = int((rows[:, 2] > rows[:, 1]).sum())
-        print(f"| {electrons} | {means} | {ahead} of {len(rows)} |", flush=True)
+        scores = np.array([_scores(crop, n, 1 / electrons) for n, crop in enumerate(crops)])
+        for index, scored in enumerate(CURVES):
+            rows = scores[:, index]
+            means = " | ".join(f"{mean:.2f}" for mean in rows.mean(axis=0))
+            ahead = int((rows[:, 2] > rows[:, 1]).sum())
+            print(f"| {electrons} | {scored} | {means} | {ahead} of {len(rows)} |", flush=True)
 
 
-def _scores(clean: np.ndarray, number: int, gain: float) -> list[float]:
-    """Return the PSNR of a noisy image, of the denoiser as it is, and of the stabilized one."""
+def _scores(clean: np.ndarray, number: int, gain: float) -> list[list[float]]:
+    """Return the PSNR of a noisy image, of the denoiser as it is, and of the stabilized one.
+
+    A list for each of `CURVES`.
+    """
     noisy = sensor_noise(clean, number, gain, READ)
     level = min(estimated_level(noisy), HIGHEST)
     plain = zoo.restore(WEIGHT, noisy, sigma=level)
     stable = zoo.restore(zoo.stabilized(WEIGHT, gain=gain, read_noise=READ), noisy)
-    pictures = (np.clip(image, 0, 1)[None] for image in (noisy, plain, stable))
-    return [float(psnr(clean[None], image, data_format="channels_last")[0]) for image in pictures]
+    pictures = [np.clip(image, 0, 1)[None] for image in (noisy, plain, stable)]
+    return [
+        [
+            float(psnr(clean[None], picture, curve=curve, data_format="channels_last")[0])
+            for picture in pictures
+        ]
+        for curve in CURVES.values()
+    ]
 
 
 def estimated_level(noisy: np.ndarray) -> float:
