@@ -258,7 +258,8 @@ class NoiseVariance(Weighting):
     """Weigh by the inverse of the variance of Poisson-Gaussian noise, `M = 1 / (a y + s^2)`.
 
     Where the labels are noisy, these weights waste least of them (Gauss and Markov), if they are
-    read from the prediction. Read from the noisy label they bias it towards the dark.
+    read from the prediction. Read from the noisy label they bias it towards the dark. A label also
+    scatters about the prediction by the error of that, so add its square to `s^2`.
 
     Args:
         gain: a, the light of one electron in image units; > 0.
