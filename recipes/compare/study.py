@@ -59,14 +59,14 @@ MSE = _loss("mse", "MSE", "mse")
 PAPER = _loss("paper", "AsyMSE of the paper (Eq. 2)")
 ON_LIGHT = {"linear": True}
 ON_SENSOR = Scoring(SENSOR, linear=True)
-SENSED = DENOISER | ON_LIGHT | {"noise_model": SENSOR}
+SENSED = ON_LIGHT | {"noise_model": SENSOR}
 
 
-def _both_denoisers(task: str, settings: dict[str, Setting]) -> tuple[Part, Part]:
+def _both_denoisers(task: str, scoring: Scoring, settings: dict[str, Setting]) -> tuple[Part, Part]:
     """Return a task for DnCNN without batch normalisation, and for DnCNN with it."""
     return (
-        Part("dncnn", f"{task}-folded", ON_SENSOR, SENSED | settings | {"folded": True}),
-        Part("dncnn", task, ON_SENSOR, SENSED | settings),
+        Part("dncnn", f"{task}-folded", scoring, DENOISER | settings | {"folded": True}),
+        Part("dncnn", task, scoring, DENOISER | settings),
     )
 
 
@@ -89,7 +89,7 @@ STUDIES = {
         Study(
             "weightings-noisy-labels",
             "Noisy labels",
-            _both_denoisers("noise2noise", {"label_noise": SENSOR}),
+            _both_denoisers("noise2noise", ON_SENSOR, SENSED | {"label_noise": SENSOR}),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
@@ -101,7 +101,7 @@ STUDIES = {
         Study(
             "weightings-poisson",
             "Noise of a sensor, clean labels",
-            _both_denoisers("poisson", {}),
+            _both_denoisers("poisson", ON_SENSOR, SENSED),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
@@ -126,7 +126,7 @@ STUDIES = {
             "Photographs as they are",
             (
                 Part("srcnn", "x2", Scoring("x2"), SRCNN),
-                Part("dncnn", "sigma25", Scoring("sigma25"), DENOISER | {"sigma": 25.0}),
+                *_both_denoisers("sigma25", Scoring("sigma25"), {"sigma": 25.0}),
             ),
             (
                 MSE,
