@@ -13,7 +13,9 @@ from recipes.compare.presets import BFLOAT16, Setting
 
 SRCNN = {"scale": 2, "variant": "9-1-5", "steps": 2500, "batch": 32, "patch": 49}
 SRCNN |= {"learning_rate": 3e-3} | BFLOAT16
-DENOISER = {"depth": 7, "filters": 32, "steps": 4000, "batch": 32, "patch": 48} | BFLOAT16
+# DnCNN in the form that is published: with a bias in place of the batch normalisation.
+MERGED = {"depth": 7, "filters": 32, "folded": True}
+DENOISER = MERGED | {"steps": 4000, "batch": 32, "patch": 48} | BFLOAT16
 # At most 50 electrons, read with a deviation of 2 grey levels of 255.
 GAIN, READ = 5.1, 2.0
 SENSOR, VARIANCE, ANSCOMBE = (f"{of}:{GAIN:g},{READ:g}" for of in ("poisson", "noise", "anscombe"))
@@ -62,12 +64,9 @@ ON_SENSOR = Scoring(SENSOR, linear=True)
 SENSED = ON_LIGHT | {"noise_model": SENSOR}
 
 
-def _both_denoisers(task: str, scoring: Scoring, settings: dict[str, Setting]) -> tuple[Part, Part]:
-    """Return a task for DnCNN without batch normalisation, and for DnCNN with it."""
-    return (
-        Part("dncnn", f"{task}-folded", scoring, DENOISER | settings | {"folded": True}),
-        Part("dncnn", task, scoring, DENOISER | settings),
-    )
+def _denoiser(task: str, scoring: Scoring, settings: dict[str, Setting]) -> Part:
+    """Return a task for DnCNN in its merged form."""
+    return Part("dncnn", f"{task}-folded", scoring, DENOISER | settings)
 
 
 STUDIES = {
@@ -89,7 +88,7 @@ STUDIES = {
         Study(
             "weightings-noisy-labels",
             "Noisy labels",
-            _both_denoisers("noise2noise", ON_SENSOR, SENSED | {"label_noise": SENSOR}),
+            (_denoiser("noise2noise", ON_SENSOR, SENSED | {"label_noise": SENSOR}),),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
@@ -101,7 +100,7 @@ STUDIES = {
         Study(
             "weightings-poisson",
             "Noise of a sensor, clean labels",
-            _both_denoisers("poisson", ON_SENSOR, SENSED),
+            (_denoiser("poisson", ON_SENSOR, SENSED),),
             (
                 MSE,
                 _prediction("prediction_variance", "1 / variance", VARIANCE),
@@ -126,7 +125,7 @@ STUDIES = {
             "Photographs as they are",
             (
                 Part("srcnn", "x2", Scoring("x2"), SRCNN),
-                *_both_denoisers("sigma25", Scoring("sigma25"), {"sigma": 25.0}),
+                _denoiser("sigma25", Scoring("sigma25"), {"sigma": 25.0}),
             ),
             (
                 MSE,

@@ -87,6 +87,15 @@ def test_without_weights_the_image_remains():
     np.testing.assert_array_equal(run(model, image)[0], image)
 
 
+@pytest.mark.parametrize("filters", [32, 64])
+def test_training_begins_near_the_image(filters):
+    """The residual has then the size of noise: gamma is 0.025, the least of the authors'."""
+    model, image = DnCNN(variant="S", depth=7, filters=filters), images(40, 40, 1)
+    residual = image - keras.ops.convert_to_numpy(model(image, training=True))
+    assert 0 < residual.std() < 0.1
+    np.testing.assert_array_equal(model.get_layer("bn2").get_weights()[0], np.float32(0.025))
+
+
 def test_training_moves_the_statistics_by_a_tenth():
     model = DnCNN(variant="S", depth=3)
     values = run(keras.Model(model.input, model.get_layer("conv2").output), images(8, 8, 1))[0]
