@@ -257,7 +257,7 @@ def test_a_cube_is_scored_on_all_bands_in_its_own_depth(tmp_path):
     (tmp_path / "HSI").mkdir()
     np.save(tmp_path / "HSI/Scene.npy", cube)
     place = verify.test_folder("hsi/scene.npy", str(tmp_path))
-    assert verify.find_images(place) == [tmp_path / "HSI/Scene.npy"]
+    assert find_images(place) == [tmp_path / "HSI/Scene.npy"]
     image = keras.Input((None, None, None))
     network = open_network(keras.Model(image, keras.layers.Rescaling(0.5)(image)), scale=1)
     noise = np.random.default_rng([NOISE_SEED, 0]).normal(0, 30 / 255, cube.shape)
