@@ -96,6 +96,9 @@ def run_study(
         raise ValueError("--data must name the folder with the image folders. Received: none")
     study = shortened(STUDIES[options.preset], options.seeds, options.steps)
     kept = study_stored.read(study, Path(options.stored)) if options.stored else Runs()
+    if kept.left_out:
+        why = "of a task or loss that the study does not have, or of a seed that is not whole"
+        say(f"{kept.left_out} runs of {options.stored} are not taken: {why}")
     jobs = jobs_of(study, Path(options.data), workdir)
     missing = {cell.name: jobs[cell.name] for cell in missing_cells(study, kept)}
     if len(missing) < len(jobs):

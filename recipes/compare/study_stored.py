@@ -49,6 +49,7 @@ class Runs:
     scores: dict[Run, dict[str, dict[Score, float]]] = field(default_factory=dict)  # of each image
     sums: dict[Run, dict[Sums, np.ndarray]] = field(default_factory=dict)  # over all, `(bins,)`
     theory: dict[str, Theory] = field(default_factory=dict)  # by task
+    left_out: int = 0  # runs of a report that are not taken from it
 
     def seeds(self, study: Study, part: Part) -> list[int]:
         """Return the seeds of which every loss of a study is there."""
@@ -152,4 +153,5 @@ def _whole(study: Study, runs: Runs) -> Runs:
         for configuration in study.configurations
     ]
     scores = {run: runs.scores[run] for run in whole}
-    return Runs(scores, {run: runs.sums[run] for run in whole}, runs.theory)
+    sums = {run: runs.sums[run] for run in whole}
+    return Runs(scores, sums, runs.theory, left_out=len(runs.scores) - len(whole))

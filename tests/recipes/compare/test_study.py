@@ -188,6 +188,7 @@ def test_a_study_goes_on_from_its_report(workdir, tmp_path):
 
     kept = read(study, tmp_path / "half")
     assert {seed for _, _, seed in kept.scores} == {0, 1, 2}
+    assert kept.left_out == 1  # of seed 3
     assert [cell.name for cell in study_run.missing_cells(study, kept)] == [*texts]
     for name, text in texts.items():
         kept_aside[name].parent.mkdir(parents=True)
@@ -205,6 +206,8 @@ def test_a_study_that_got_another_part_keeps_its_runs(workdir, tmp_path):
     more = replace(study, parts=(replace(study.parts[0], task="x2-more"), *study.parts))
     missing = study_run.missing_cells(more, read(more, path.parent))
     assert [cell.task for cell in missing] == ["x2-more"] * 10
+    fewer = replace(study, configurations=study.configurations[:1])
+    assert read(fewer, path.parent).left_out == 5  # runs of the other loss
 
 
 def test_a_report_without_a_theory_needs_the_first_run_again(workdir, tmp_path):
