@@ -6,6 +6,7 @@ restored there, and scored after the curve of sRGB, as it would be looked at.
 """
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from zoo.restoring.stabilized import sensor_of
 BANDS = (0.0, 0.25), (0.25, 0.6), (0.6, 1.01)  # dark, middle, bright values of sRGB: from, below
 LEAST = 0.01  # part of a picture that a band must have to be scored there
 PEAK = 100.0  # cd/m^2 that white has for PU21, a plain display
+EXPOSURES = (1 / 8, 8)  # by which the light of a picture is multiplied that is made high in range
 STOPS, LAMP = 3, (0.6, 0.9)  # of the night, and the linear light from which a lamp stays as it is
 NOISE_SEED = 0
 
@@ -40,6 +42,12 @@ class Scoring:
     degradation: str  # `x2`, `sigma25` or `poisson:GAIN,READ`
     linear: bool = False  # whether all happens in linear light
     night: bool = False  # score night scenes: see `night`
+    exposed: bool = False  # score pictures at many exposures: see `exposed`
+
+    @property
+    def peak(self) -> float:
+        """The light that 1 stands for, in cd/m^2."""
+        return PEAK * (EXPOSURES[1] if self.exposed else 1)
 
 
 class LightRecord(TypedDict):
@@ -47,7 +55,7 @@ class LightRecord(TypedDict):
 
     psnr: float  # after sRGB
     psnr_light: float  # of what was learned
-    psnr_pu21: float  # white at 100 cd/m^2
+    psnr_pu21: float  # white of the photographs at 100 cd/m^2
     psnr_dark: float  # after sRGB, of the dark pixels; NaN where there are too few
     psnr_middle: float  # likewise
     psnr_bright: float
@@ -70,6 +78,8 @@ def read_scenes(folder: Path, names: Sequence[str], scoring: Scoring) -> dict[st
     if scoring.night:
         grey = {name: night(image) for name, image in grey.items()}
     values = {name: image / 255.0 for name, image in grey.items()}
+    if scoring.exposed:
+        return {name: exposed(decoded(image), name) for name, image in values.items()}
     return {name: decoded(image) for name, image in values.items()} if scoring.linear else values
 
 
@@ -95,6 +105,17 @@ def night(image: np.ndarray) -> np.ndarray:
     lamp = part * part * (3 - 2 * part)
     dark = light * (lamp + (1 - lamp) / 2**STOPS)
     return np.floor(encoded(dark) * 255 + 0.5).astype(np.uint8)
+
+
+def exposed(light: np.ndarray, name: str) -> np.ndarray:
+    """Return linear light at an exposure of 1/8 to 8, which follows from the name of the picture.
+
+    All exposures are equally likely, in stops. 1 is the white of the highest, so that the range of
+    many pictures is 64 times that of one; within a picture it stays that of a photograph.
+    """
+    low, high = np.log2(EXPOSURES)
+    stops = np.random.default_rng(zlib.crc32(name.encode())).uniform(low, high)
+    return np.asarray(light * 2.0 ** (stops - high))
 
 
 def degrade(label: np.ndarray, number: int, degradation: str) -> np.ndarray:
@@ -141,7 +162,8 @@ def record(label: np.ndarray, restored: np.ndarray, scoring: Scoring) -> LightRe
     dark, middle, bright = (_in_band(seen, shown, *band) for band in BANDS)
     bins = bins_of(seen)
     error = (restored - label).ravel()
-    pu21 = psnr(light[None], made[None], curve=PU21(PEAK), data_format="channels_last")
+    curve = PU21(scoring.peak)
+    pu21 = psnr(light[None], made[None], curve=curve, data_format="channels_last")
     return {
         "psnr": _psnr(seen, shown),
         "psnr_light": _psnr(label, restored),

@@ -60,6 +60,7 @@ def _prediction(name: str, label: str, weighting: str) -> Configuration:
 MSE = _loss("mse", "MSE", "mse")
 PAPER = _loss("paper", "AsyMSE of the paper (Eq. 2)")
 ON_LIGHT = {"linear": True}
+EXPOSED = Scoring("x2", linear=True, exposed=True)
 ON_SENSOR = Scoring(SENSOR, linear=True)
 SENSED = ON_LIGHT | {"noise_model": SENSOR}
 
@@ -75,7 +76,10 @@ STUDIES = {
         Study(
             "weightings-linear",
             "Linear light",
-            (Part("srcnn", "x2", Scoring("x2", linear=True), SRCNN | ON_LIGHT),),
+            (
+                Part("srcnn", "x2", Scoring("x2", linear=True), SRCNN | ON_LIGHT),
+                Part("srcnn", "x2-exposed", EXPOSED, SRCNN | ON_LIGHT),
+            ),
             (
                 MSE,
                 _loss("domain_srgb", "error after the curve of sRGB", "mse", domain="srgb"),
@@ -164,6 +168,7 @@ def specification(
     settings.setdefault("every", settings["steps"])
     found = specified(cell, settings, study.train, study.test, names, backend)
     found["train"] += ", a tenth darkened" if study.rare else ""
+    found["train"] += ", at exposures of 1/8 to 8" if cell.part.scoring.exposed else ""
     found["scoring"] = asdict(cell.part.scoring)
     return found
 

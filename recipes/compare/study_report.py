@@ -24,6 +24,10 @@ than those of MSE, with the interval over seeds; after the slash what the theory
 labels, with the mean and variance that they have where MSE's answer (seed 0) is as bright and as
 busy."""
 
+MADE = """The high range is made: the light of 8-bit photographs, decoded from sRGB, each at an
+exposure of 1/8 to 8 that follows from its name; 1 is the white of the highest. Learned from files
+in floating point. "After sRGB" is after its curve, with white at 1."""
+
 CAPTION = """Left: shift by grey level; lines are the theory, points the mean of the seeds, bars
 their interval. Right: what dark pixels gain over their shift; the line is MSE's
 answers moved along the shift that is best after sRGB, the points are what was measured.
@@ -70,9 +74,10 @@ def _head(found: Finished, left: Sequence[str]) -> str:
 def _section(found: Finished, part: Part) -> str:
     seeds, steps = found.seeds(part), part.settings["steps"]
     images = len(found.degraded[part.task])
+    made = f"{MADE}\n\n" if part.scoring.exposed else ""
     return (
         f"## {part.network} {part.task}\n\n"
-        f"{steps:,} steps, {len(seeds)} seeds, {images} images.\n\n"
+        f"{steps:,} steps, {len(seeds)} seeds, {images} images.\n\n{made}"
         f"{HOW}\n\n{markdown(['loss', *SCORES.values()], _means(found, part))}\n"
         f"{BRACKETS}\n\n{markdown(['loss', *SCORES.values()], _differences(found, part))}\n"
         f"{SHIFTS}\n\n{markdown(['loss', *shifts.BANDS], _shifts(found, part))}\n"

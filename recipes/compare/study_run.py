@@ -12,15 +12,25 @@ from PIL import Image
 
 from recipes.compare import shifts, study_stored
 from recipes.compare.cells import Outcome, check_same_start, read_json, run_cells
-from recipes.compare.light import LightRecords, Score, Sums, measure, night, read_scenes
+from recipes.compare.light import (
+    LightRecords,
+    Score,
+    Sums,
+    decoded,
+    exposed,
+    measure,
+    night,
+    read_scenes,
+)
 from recipes.compare.plan import Configuration, Job
 from recipes.compare.study import STUDIES, Part, Study, StudyCell, plan, shortened, specification
 from recipes.compare.study_stored import SCORES, SUMS, Runs, Theory
 from recipes.compare.uncertain import answers_of, dark_psnr, uncertain
 from zoo.machine.files import replacing, write_atomically
 from zoo.networks.families import load
-from zoo.pictures.images import find_images, read_image
+from zoo.pictures.images import find_images, read_image, to_channels
 from zoo.restoring.stabilized import sensor_of
+from zoo.store.card import WHITE
 
 ALONG = (-2, -1, 0, 1, 2, 3, 4, 5)  # multiples of the best shift by which answers are moved
 EVERY = 2  # of the test images is used
@@ -126,13 +136,40 @@ def jobs_of(study: Study, data: Path, workdir: Path) -> dict[str, Job]:
     """Return the content of `cell.json` for every run."""
     test = data / study.test
     names = [path.stem for path in find_images(test)][::EVERY]
-    train = darkened(data / study.train, workdir) if study.rare else data / study.train
-    paths = {"train": str(train.resolve()), "test": str(test.resolve()), "validation": ""}
+    paths = {"test": str(test.resolve()), "validation": ""}
+    train = {part.task: trained_on(study, part, data, workdir) for part in study.parts}
     backend = keras.backend.backend()
     return {
-        cell.name: {"cell": specification(cell, study, names, backend), "paths": paths}
+        cell.name: {
+            "cell": specification(cell, study, names, backend),
+            "paths": paths | {"train": str(train[cell.task].resolve())},
+        }
         for cell in plan(study)
     }
+
+
+def trained_on(study: Study, part: Part, data: Path, workdir: Path) -> Path:
+    """Return the folder of the training images of a part, which is made where it has to be."""
+    if study.rare:
+        return darkened(data / study.train, workdir)
+    return brightened(data / study.train, workdir) if part.scoring.exposed else data / study.train
+
+
+def brightened(source: Path, workdir: Path) -> Path:
+    """Return a folder of grey photographs at many exposures, as linear light in float32.
+
+    They are made, not taken: the light is that of an 8-bit photograph. See `light.exposed`.
+    """
+    folder = workdir / "exposed"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in find_images(source):
+        copy = folder / f"{path.stem}.tif"
+        if not copy.exists():
+            grey = to_channels(read_image(path), "grey") / WHITE
+            light = exposed(decoded(grey), path.stem)[..., 0].astype(np.float32)
+            with replacing(copy) as part:
+                Image.fromarray(light).save(part, format="TIFF")
+    return folder
 
 
 def darkened(source: Path, workdir: Path) -> Path:

@@ -56,7 +56,7 @@ def cube_part(folder: str | os.PathLike[str], windows: Windows) -> Part:
         root = Path(folder)
         name = (path.relative_to(root) if root.is_dir() else Path(path.name)).with_suffix("")
         for first in _window_starts(total, bands):
-            found.append(Found(f"{name.as_posix()}[{first}]", height, width, deep=True))
+            found.append(Found(f"{name.as_posix()}[{first}]", height, width, np.dtype(np.uint16)))
 
     def read() -> Iterator[np.ndarray]:
         for path in paths:

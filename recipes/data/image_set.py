@@ -29,7 +29,7 @@ class Found(NamedTuple):
     name: str  # the same for an image and its degraded partner
     height: int
     width: int
-    deep: bool  # 16 bit
+    dtype: np.dtype[np.generic]  # uint8, uint16 or float32
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class ImageSet(Sequence[np.ndarray]):
     """Decoded images; also a sequence of arrays `(height, width, channels)`, which are views.
 
     Attributes:
-        pixels: `(pixels of all images, channels)`, uint8 or uint16, in memory or mapped from a
-            file. It starts at a multiple of 64 bytes.
+        pixels: `(pixels of all images, channels)`, uint8, uint16 or float32, in memory or mapped
+            from a file. It starts at a multiple of 64 bytes.
         starts: First pixel of each image.
         heights: Height of each image.
         widths: Width of each image.
@@ -116,7 +116,8 @@ class ImageSet(Sequence[np.ndarray]):
     def describe(self) -> str:
         """Return one line: how many images, how large, how much memory, and where they are."""
         megapixels = np.sort(self.heights * self.widths) / 1e6
-        depth = ", 16 bit" if self.pixels.dtype == np.uint16 else ""
+        depths = {"uint16": ", 16 bit", "float32": ", floating point"}
+        depth = depths.get(self.pixels.dtype.name, "")
         number = "1 image" if len(self) == 1 else f"{len(self)} images"
         return (
             f"{number}, {megapixels[0]:.2f} to {megapixels[-1]:.2f} megapixels{depth}, "
@@ -152,11 +153,12 @@ def collect(
     earlier run fits, they stay as they are and have so many channels.
 
     Raises:
-        ImageError: if an image cannot be read, or the array fits nowhere.
+        ImageError: if an image cannot be read, or the array fits nowhere; if some hold integers
+            and others floating point.
     """
     found = [image for part in parts for image in part.found]
     sizes = np.array([(image.height, image.width) for image in found], dtype=np.int64)
-    dtype = np.dtype(np.uint16 if any(image.deep for image in found) else np.uint8)
+    dtype = _common_dtype(found)
     shape = (int(sizes.prod(axis=1).sum()), channels)
     images = _converted(parts, kind, dtype, channels, quiet)
     total = shape[0] * shape[1] * dtype.itemsize
@@ -179,6 +181,19 @@ def collect(
     return ImageSet(pixels, _starts(sizes), sizes[:, 0], sizes[:, 1], names, kept)
 
 
+def _common_dtype(found: Sequence[Found]) -> np.dtype[np.generic]:
+    """Return the dtype that keeps all images: integers are deepened, floating point stays alone."""
+    floating = [image.name for image in found if image.dtype.kind == "f"]
+    integers = [image.name for image in found if image.dtype.kind != "f"]
+    if floating and integers:
+        # Integers are values of sRGB; what floating point is, linear light or not, nobody says.
+        raise ImageError(
+            f"{floating[0]} holds floating point and {integers[0]} integers: a source holds one or "
+            "the other"
+        )
+    return np.result_type(*{image.dtype for image in found})
+
+
 def _starts(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(sizes.prod(axis=1))])[:-1].astype(np.int64)
 
@@ -190,8 +205,7 @@ def _converted(
     total, number, begun, shown = sum(len(p.found) for p in parts), 0, time.monotonic(), 0.0
     for part in parts:
         for found, image in zip(part.found, part.read(), strict=True):
-            deeper = image.dtype == np.uint16 and not found.deep
-            if deeper or image.shape[:2] != (found.height, found.width):
+            if image.dtype != found.dtype or image.shape[:2] != (found.height, found.width):
                 raise ImageError(f"{found.name} has changed while it was read")
             if dtype == np.uint16 and image.dtype == np.uint8:
                 image = image.astype(np.uint16) * DEEP

@@ -35,12 +35,14 @@ Places: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def load_images(source: str, channels: Channels) -> list[np.ndarray]:
-    """Decode all training images into memory, as 8 bit: arrays `(height, width, channels)`.
+    """Decode all training images into memory: arrays `(height, width, channels)`.
+
+    They are of 8 bit, or floating point where the files are.
 
     Arguments and errors as in `recipes.data.sources.open_images`.
     """
     images = list(open_images(source, channels, memory=EVERYTHING))
-    if images[0].dtype == np.uint8:
+    if images[0].dtype != np.uint16:
         return images
     return [((image.astype(np.int32) + 128) // DEEP).astype(np.uint8) for image in images]
 
@@ -49,8 +51,9 @@ def load_images(source: str, channels: Channels) -> list[np.ndarray]:
 class Patches:
     """Random square patches of a set of images.
 
-    Make it with `Patches.of`. A batch is an array `(batch, size, size, channels)`, uint8 or uint16
-    as the images are. With degraded partners, or JPEG artefacts, it is a pair (clean, degraded).
+    Make it with `Patches.of`. A batch is an array `(batch, size, size, channels)`, uint8, uint16 or
+    float32 as the images are. With degraded partners, or JPEG artefacts, it is a pair (clean,
+    degraded).
     """
 
     images: ImageSet  # those that are no smaller than a patch

@@ -2,9 +2,9 @@
 
 A source is a text. Its parts are separated by commas; each is
 
-    DIR or FILE                      images (png, jpg, bmp, tif, webp, heic, avif; 8 and 16 bit), or
-                                     cubes (npy, mat) where bands are asked for; a folder with all
-                                     below it
+    DIR or FILE                      images (png, jpg, bmp, tif, webp, heic, avif; 8 and 16 bit, or
+                                     floating point, also exr and hdr), or cubes (npy, mat) where
+                                     bands are asked for; a folder with all below it
     tfds:NAME[/CONFIG]:SPLIT[:KEY]   a builder of TensorFlow Datasets or one of recipes.datasets;
                                      KEY is the image of an example: `image` or `hr` unless named
 """
@@ -22,11 +22,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import keras
 import numpy as np
 
+from recipes.data import radiance
 from recipes.data.cubes import Windows, cube_part
 from recipes.data.image_set import CHANNELS, Found, ImageSet, Part, collect, stamp
 from zoo.machine.failures import printable
 from zoo.machine.memory import available_memory
-from zoo.pictures.images import ImageError, encoded_size, find_images, read_header, read_image
+from zoo.pictures.formats import COMMON, SUFFIXES
+from zoo.pictures.images import (
+    Header,
+    ImageError,
+    encoded_size,
+    find_files,
+    read_header,
+    read_image,
+)
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -50,7 +59,8 @@ def open_images(
     """Decode the images of a source, into memory if they fit and into a mapped file if they do not.
 
     The file keeps the name of what it was made of (paths, sizes and times), so that a resumed run
-    finds it. A source with any 16-bit image is 16 bit throughout, its 8-bit values times 257.
+    finds it. A source with any 16-bit image is 16 bit throughout, its 8-bit values times 257. One
+    of floating point is float32, its values as they are.
 
     Args:
         source: See the top of this file.
@@ -187,11 +197,23 @@ def _numbered(part: Part, number: int) -> Part:
 
 
 def _folder_part(folder: str, quiet: bool) -> Part:
-    paths = find_images(folder, lambda remark: None if quiet else print(printable(remark)))
+    suffixes, names = (*SUFFIXES, *radiance.SUFFIXES), f"{COMMON}, exr, hdr"
+    tell = (lambda remark: None) if quiet else (lambda remark: print(printable(remark)))
+    paths = find_files(folder, suffixes, "image", names, tell)
     root = Path(folder) if Path(folder).is_dir() else Path(folder).parent
-    names = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
-    found = [Found(name, *read_header(path)) for name, path in zip(names, paths, strict=True)]
+    stems = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
+    found = [Found(name, *_header(path)) for name, path in zip(stems, paths, strict=True)]
     return Part(found, repr([stamp(path) for path in paths]), lambda: _decoded(paths))
+
+
+def _header(path: Path) -> Header:
+    light = path.suffix.lower() in radiance.SUFFIXES
+    return radiance.read_header(path) if light else read_header(path)
+
+
+def _read(path: Path) -> np.ndarray:
+    light = path.suffix.lower() in radiance.SUFFIXES
+    return radiance.read_light(path) if light else read_image(path, "file")
 
 
 def _decoded(paths: Sequence[Path]) -> Iterator[np.ndarray]:
@@ -199,7 +221,7 @@ def _decoded(paths: Sequence[Path]) -> Iterator[np.ndarray]:
     ahead: deque[Future[np.ndarray]] = deque()
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         for path in paths:
-            ahead.append(pool.submit(read_image, path, "file"))
+            ahead.append(pool.submit(_read, path))
             if len(ahead) == THREADS:
                 yield ahead.popleft().result()
         while ahead:
@@ -220,7 +242,7 @@ def _tfds_part(source: str) -> Part:
     key = wanted or next((key for key in ("image", "hr") if key in images), "")
     if key not in images:
         raise ImageError(f"{source} has no {wanted or 'image or hr'}; its images are {images}")
-    deep = features[key].dtype == np.uint16
+    dtype = np.dtype(features[key].np_dtype)
     try:
         examples = builder.info.splits[split].num_examples
     except (KeyError, ValueError):
@@ -231,7 +253,7 @@ def _tfds_part(source: str) -> Part:
     found = []
     for number, (label, encoded) in enumerate(_tfds_encoded(tfds, builder, split, key)):
         height, width = encoded_size(encoded)
-        found.append(Found(label or f"{number:06d}", height, width, deep))
+        found.append(Found(label or f"{number:06d}", height, width, dtype))
     stamps = [
         (str(path), path.stat().length, path.stat().mtime)
         for path in sorted(builder.data_path.iterdir())

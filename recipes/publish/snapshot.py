@@ -21,7 +21,7 @@ from recipes.data.sources import channel_count
 from recipes.publish.weight import halved
 from recipes.training.checkpoints import load_newest
 from recipes.training.devices import open_devices
-from recipes.training.run import Recipe, averaged_network, compiled, description
+from recipes.training.run import Recipe, averaged_network, card_of, compiled, description
 from recipes.training.settings import Settings, TrainingError
 from zoo.app.command import Work, command
 from zoo.machine.failures import reason
@@ -65,7 +65,7 @@ def keep(
     if hardware:
         training["hardware"] = hardware
     arguments = {**recipe.card.arguments, **recipe.trained}
-    card = replace(recipe.card, arguments=arguments, training=training)
+    card = replace(card_of(recipe, settings), arguments=arguments, training=training)
     with temporary_folder() as temporary:
         whole = save(network, temporary / f"{name}{SUFFIX}", card)
         content, card = halved(whole.file), whole.card

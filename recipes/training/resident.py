@@ -43,6 +43,7 @@ class Resident(keras.layers.Layer):
             dtype=pixels.dtype.name,
             initializer=lambda shape, dtype: ops.convert_to_tensor(pixels),
             trainable=False,
+            autocast=False,  # floating-point images are not to lose digits
             name="pixels",
         )
         self.built = True

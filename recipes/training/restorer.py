@@ -17,7 +17,7 @@ from recipes.training.resident import Resident
 
 
 class PooledPSNR(keras.metrics.Mean):
-    """PSNR in dB of the mean of squared errors of images in [0, 1].
+    """PSNR in dB of the mean of squared errors of images in [0, 1]; what lies beyond is clipped.
 
     Not the mean of ratios: a single flat patch, restored without an error, has an infinite one.
     """
@@ -49,7 +49,7 @@ class Restorer(keras.Model):
         label_noise: keras.layers.Layer | None = None,  # makes the labels noisy while training
         counter: keras.layers.Layer | None = None,  # of a weighting that fades: `asykeras.Annealed`
     ):
-        super().__init__(name="restorer")
+        super().__init__(name="restorer", autocast=False)  # images in floating point keep theirs
         self.network = network
         self.degradation = degradation
         self.context = context
@@ -90,7 +90,7 @@ class Restorer(keras.Model):
         The metric is fed here, too: where Keras would have it fed, on JAX, nobody has the images.
         """
         label = self._label(x, y_pred)
-        errors = ops.square(label - ops.clip(y_pred, 0, 1))
+        errors = ops.square(ops.clip(label, 0, 1) - ops.clip(y_pred, 0, 1))
         self.psnr.update_state(ops.mean(ops.cast(errors, "float32")))
         if self.label_noise is not None:
             label = self.label_noise(label)

@@ -217,6 +217,11 @@ def _settled(settings: Settings) -> Settings:
             "--first-step belongs to --init and lies below --steps. "
             f"Received: {first} of {settings.descent.steps}, --init {settings.start.init!r}"
         )
+    if settings.samples.linear and run.validation:
+        raise TrainingError(
+            "--validation scores values of sRGB, and --linear trains a network of linear light: "
+            "leave one of them out"
+        )
     if run.profile < 0:
         raise TrainingError(f"--profile must be a number of steps. Received: {run.profile}")
     if settings.start.precision != "auto":
@@ -504,7 +509,7 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
     trained = averaged_network(recipe, model)
     network = published(recipe, trained)
     if report.writes:
-        card = replace(recipe.card, training=description(settings, seconds))
+        card = replace(card_of(recipe, settings), training=description(settings, seconds))
         try:
             if recipe.trained:  # else `--init` could not go on from here
                 arguments = {**card.arguments, **recipe.trained}
@@ -514,6 +519,12 @@ def _finish(model: Restorer, recipe: Recipe, report: Report, seconds: float) -> 
         except OSError as error:
             raise TrainingError(f"{workdir} cannot be written: {error.strerror}") from None
     return workdir / NETWORK
+
+
+def card_of(recipe: Recipe, settings: Settings) -> Card:
+    """Return the beginning of the card of a run."""
+    use = replace(recipe.card.use, linear=settings.samples.linear)
+    return replace(recipe.card, use=use)
 
 
 def description(settings: Settings, seconds: float, init: str = "") -> dict[str, Json]:

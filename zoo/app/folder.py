@@ -21,7 +21,7 @@ from zoo.pictures.writers import check_limits, open_writer
 from zoo.restoring.bands import Settings, plan, restore_bands
 from zoo.restoring.levels import Found, found, level_of
 from zoo.restoring.network import Network
-from zoo.restoring.remarks import remark_on_colour
+from zoo.restoring.remarks import remark_on_picture
 from zoo.store.choice import ChoiceError
 
 LOCK = ".asykeras-restore.lock"
@@ -160,7 +160,7 @@ def restore_file(
                 writer.write(band)
                 done += len(band)
                 advance(done / (scale * photo.picture.height))
-    purpose = remark_on_colour(network, photo.picture.colour)
+    purpose = remark_on_picture(network, photo.picture)
     return "; ".join(filter(None, (todo.remark, photo.remark, rows.remark, purpose)))
 
 

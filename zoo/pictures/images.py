@@ -1,4 +1,4 @@
-"""Image files: finding them and reading them as arrays of 8 or 16 bit."""
+"""Image files: finding them and reading them as arrays of 8 or 16 bit, or floating point."""
 
 import io
 import os
@@ -79,26 +79,27 @@ class Header(NamedTuple):
 
     height: int
     width: int
-    deep: bool  # read as 16 bit
+    dtype: np.dtype[np.generic]  # of its values: uint8, uint16 or float32
 
 
 def read_image(path: str | os.PathLike[str], depth: str = "8") -> np.ndarray:
-    """Read an image file through the gate that `restore` uses, as integers.
+    """Read an image file through the gate that `restore` uses.
 
-    The image is turned upright, an alpha channel is dropped, palettes and CMYK become RGB. Floating
-    point has white at 1; what is a little darker than 0 or brighter than 1 is clipped.
+    The image is turned upright, an alpha channel is dropped, palettes and CMYK become RGB.
 
     Args:
         path: The file.
-        depth: `"8"`: uint8, with values of more bits rounded. `"file"`: uint16 for a file of 12 or
-            16 bit or floating point, uint8 for any other.
+        depth: `"8"`: uint8, with values of more bits rounded; floating point has white at 1, and
+            what is a little darker than 0 or brighter than 1 is clipped. `"file"`: as it is, uint8,
+            uint16 (for 12 bit, too) or float32, which may go beyond 0 and 1.
 
     Returns:
         Array `(height, width, 1)` for a greyscale file, else `(height, width, 3)`.
 
     Raises:
         ImageError: if the file is no image, is cut short, or holds what the depth cannot keep:
-            floating point beyond 2 or -1, signed integers, integers of 32 bit.
+            values that are not finite, for 8 bit beyond 2 or -1, signed integers, integers of 32
+            bit.
         ValueError: for another depth.
     """
     if depth not in ("8", "file"):
@@ -107,10 +108,9 @@ def read_image(path: str | os.PathLike[str], depth: str = "8") -> np.ndarray:
     picture = photo.picture
     with open_rows(photo) as rows:
         values = rows(0, picture.height)[..., : picture.channels - picture.alpha]
-    if rows.remark:
+    if rows.remark and depth == "8":
         raise ImageError(rows.remark)
-    deep = depth == "file" and picture.dtype != np.uint8
-    wanted = np.dtype(np.uint16 if deep else np.uint8)
+    wanted = picture.dtype if depth == "file" else np.dtype(np.uint8)
     if picture.colour == "cmyk":
         values = _without_inks(values)
     if values.dtype == wanted:
@@ -123,7 +123,7 @@ def read_image(path: str | os.PathLike[str], depth: str = "8") -> np.ndarray:
 def read_header(path: str | os.PathLike[str]) -> Header:
     """Return the size and the depth of an image file without decoding it."""
     picture = read_photo(Path(path)).picture
-    return Header(picture.height, picture.width, picture.dtype != np.uint8)
+    return Header(picture.height, picture.width, picture.dtype)
 
 
 def encoded_size(content: bytes) -> tuple[int, int]:
@@ -143,10 +143,11 @@ def to_channels(image: np.ndarray, channels: str) -> np.ndarray:
     """Bring an image to the channels that a network is trained on.
 
     Args:
-        image: `(height, width, 1 or 3)`, uint8 or uint16.
+        image: `(height, width, 1 or 3)`, uint8, uint16 or floating point with white at 1.
         channels: `"luma"` (Y of BT.601 in studio range, rounded to whole values as MATLAB's
             `rgb2ycbcr`; a greyscale image keeps its own values), `"grey"` (0.299 R + 0.587 G +
-            0.114 B, rounded) or `"rgb"` (a greyscale image is repeated three times).
+            0.114 B, rounded) or `"rgb"` (a greyscale image is repeated three times). Floating point
+            is not rounded.
 
     Returns:
         Array of the same dtype with one channel, or three for `"rgb"`.
@@ -160,6 +161,8 @@ def to_channels(image: np.ndarray, channels: str) -> np.ndarray:
         offset *= DEEP if image.dtype == np.uint16 else 1
     else:
         weights, offset = np.array([0.299, 0.587, 0.114]), 0
+    if image.dtype.kind == "f":
+        return (image @ weights + offset / 255).astype(image.dtype)[..., None]
     values = image.astype(np.float64) @ weights + offset
     return np.floor(values + 0.5).astype(image.dtype)[..., None]
 

@@ -2,6 +2,7 @@
 
 import math
 
+from zoo.pictures.picture import Picture
 from zoo.restoring.network import Network
 from zoo.store.card import WHITE, Use
 
@@ -38,9 +39,11 @@ def remark_on_level(network: Network, sigma: float | None) -> str:
     return "; ".join(filter(None, said))
 
 
-def remark_on_colour(network: Network, colour: str) -> str:
-    """Return what `colour_remark` says of a network or of the parts of a chain."""
-    said = (colour_remark(each.name, each.use, colour) for each in network.stages)
+def remark_on_picture(network: Network, picture: Picture) -> str:
+    """Return where a picture is not what a network or a part of a chain is for, or nothing."""
+    said = [colour_remark(each.name, each.use, picture.colour) for each in network.stages]
+    if picture.dtype.kind == "u":
+        said += [light_remark(each.name, each.use) for each in network.stages]
     return "; ".join(filter(None, said))
 
 
@@ -50,3 +53,10 @@ def colour_remark(name: str, use: Use, colour: str) -> str:
         return ""
     made_for = " and ".join(use.colours)
     return f"{name} is for {made_for} pictures: on one that is {colour}, expect poor results"
+
+
+def light_remark(name: str, use: Use) -> str:
+    """Return one sentence where a network takes no values of sRGB, as integers are, or nothing."""
+    if not use.linear:
+        return ""
+    return f"{name} is for linear light: decode the picture from sRGB and give it in floating point"

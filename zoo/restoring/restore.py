@@ -12,7 +12,7 @@ from zoo.pictures.picture import picture_of
 from zoo.restoring.bands import Settings, plan, restore_whole
 from zoo.restoring.levels import Level, check_level, found, level_of
 from zoo.restoring.network import Network, Restorer, network_of
-from zoo.restoring.remarks import remark_on_colour, remark_on_level
+from zoo.restoring.remarks import remark_on_level, remark_on_picture
 
 
 def restore(
@@ -101,7 +101,7 @@ def _restore_array(
     array = np.asarray(convert_to_numpy(given))
     image = array[..., None] if array.ndim == 2 else array
     picture = picture_of(image, alpha)
-    if remark := remark_on_colour(network, picture.colour):
+    if remark := remark_on_picture(network, picture):
         warnings.warn(remark, stacklevel=3)
     if auto:
         todo = found("the image", level_of(lambda top, end: image[top:end], picture), network)

@@ -42,6 +42,7 @@ class Use:
             the picture is changed meanwhile, see `zoo.restoring.contrast`.
         colours: The pictures that it is for, of `COLOURS`; None where nothing is known.
         jpeg_below: Quality below which files of JPEG are what it is for; 0: it is for any picture.
+        linear: Whether it takes and returns linear light, not values of sRGB.
     """
 
     scale: int = 1
@@ -51,6 +52,7 @@ class Use:
     level: float | None = None
     colours: tuple[str, ...] | None = None
     jpeg_below: int = 0
+    linear: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a use that cannot be.
@@ -87,6 +89,7 @@ class Use:
             level=take(said, "level", float) / WHITE if "level" in said else None,
             colours=tuple(map(str, take(said, "colours", list))) if "colours" in said else None,
             jpeg_below=take(said, "jpeg_below", int, 0),
+            linear=take(said, "linear", bool, False),
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -99,6 +102,7 @@ class Use:
             "level": None if self.level is None else _grey(self.level),
             "colours": None if self.colours is None else [*self.colours],
             "jpeg_below": self.jpeg_below,
+            "linear": self.linear,
         }
         return {name: value for name, value in said.items() if value != getattr(Use, name)}
 

@@ -10,16 +10,18 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
 from recipes.compare import dark_scene, shifts, study_run
 from recipes.compare.cells import CompareError
-from recipes.compare.light import Scoring, record
+from recipes.compare.light import Scoring, read_scenes, record
 from recipes.compare.plan import Configuration
 from recipes.compare.study import STUDIES, plan, shortened
 from recipes.compare.study_report import write
 from recipes.compare.study_stored import Runs, read
 from recipes.compare.uncertain import KINDS, Uncertain, dark_psnr, kinds_of, uncertain
+from recipes.data.sources import open_images
 
 rng = np.random.default_rng(0)
 MEANS, VARIANCE = np.array([0.1, 0.5, 0.8]), np.array([0.03, 0.05, 0.05]) ** 2
@@ -101,7 +103,7 @@ def scenes():
 def workdir(tmp_path, monkeypatch, scenes):
     """A study of two losses and five seeds, of which the second is 0.01 brighter each time."""
     study = STUDIES["weightings-linear"]
-    study = replace(study, configurations=study.configurations[:2])
+    study = replace(study, configurations=study.configurations[:2], parts=study.parts[:1])
     scoring = study.parts[0].scoring
     for cell in plan(study):
         folder = tmp_path / "cells" / cell.name
@@ -233,6 +235,28 @@ def test_a_report_of_other_runs_is_refused(workdir, tmp_path):
         read(study, path.parent)
     with pytest.raises(CompareError, match="cannot be read: FileNotFoundError"):
         read(study, tmp_path)
+
+
+def test_exposures_are_made_of_the_names_and_read_as_floats(tmp_path):
+    grey = rng.integers(0, 256, (20, 30, 1), dtype=np.uint8)
+    (tmp_path / "photographs").mkdir()
+    for name in "abcdefgh":
+        Image.fromarray(grey[..., 0]).save(tmp_path / f"photographs/{name}.png")
+    folder = study_run.brightened(tmp_path / "photographs", tmp_path / "work")
+    images = open_images(str(folder), "luma")
+    values = grey / 255
+    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    factors = np.array([(image / np.maximum(light, 1e-9)).max() for image in images])
+    for image, factor in zip(images, factors, strict=True):
+        assert image.dtype == np.float32
+        np.testing.assert_allclose(image, factor * light, rtol=1e-5, atol=1e-7)
+    assert (factors >= 1 / 64).all()
+    assert (factors <= 1).all()
+    assert factors.max() / factors.min() > 4  # of eight draws of 6 stops
+    scoring = STUDIES["weightings-linear"].parts[1].scoring
+    scenes = read_scenes(tmp_path / "photographs", ["c", "a"], scoring)
+    np.testing.assert_allclose(scenes["a"], images[0], rtol=1e-6)
+    assert scoring.peak == 800
 
 
 def test_a_study_without_a_run_says_so(tmp_path, monkeypatch, scenes):

@@ -9,13 +9,16 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from keras.ops import convert_to_numpy
 from PIL import Image
 from scipy import io
 
 from recipes.data import image_set
 from recipes.data.cubes import Windows
 from recipes.data.image_set import ImageSet, in_words
+from recipes.data.patches import Patches
 from recipes.data.sources import folder_name, open_images, open_pairs
+from recipes.training.resident import Resident
 from tests.zoo.examples import abandoned
 from zoo.machine.memory import available_memory
 from zoo.pictures.images import ImageError, read_image, to_channels
@@ -100,6 +103,42 @@ def test_luma_of_16_bit_is_that_of_8_bit_in_finer_steps(tmp_path):
     (tmp_path / "9.png").write_bytes(png16(IMAGES[0].astype(np.uint16) * 257))
     luma = open_images(str(tmp_path), "luma")[0] / 257
     assert np.abs(luma - to_channels(IMAGES[0], "luma")).max() <= 0.5 + 0.5 / 257
+
+
+def test_floating_point_stays_as_it_is(tmp_path):
+    light = [rng.uniform(-0.5, 9, (h, 8)).astype(np.float32) for h in (8, 5)]
+    open_folder = folder(tmp_path, light, "tif")
+    images = open_images(open_folder, "luma")
+    for image, expected in zip(images, light, strict=True):
+        assert image.dtype == np.float32
+        np.testing.assert_array_equal(image[..., 0], expected)
+    assert "floating point" in images.describe()
+    again = open_images(open_folder, "luma", memory=0, scratch=tmp_path / "scratch")
+    np.testing.assert_array_equal(again.pixels, images.pixels)
+    patches = Patches.of(images, 5, 3, seed=0)
+    batch = patches.numpy_batch(1)
+    assert batch.dtype == np.float32
+    assert batch.max() > 2
+    np.testing.assert_array_equal(convert_to_numpy(Resident(images.pixels, 5)(
+        keras.ops.convert_to_tensor(patches.numpy_places(1))
+    )), batch)  # fmt: skip
+
+
+def test_integers_beside_floating_point_are_refused(tmp_path):
+    folder(tmp_path, [np.zeros((9, 9), np.float32)], "tif")
+    Image.fromarray(IMAGES[0]).save(tmp_path / "1.png")
+    with pytest.raises(ImageError, match="^0 holds floating point and 1 integers: a source holds"):
+        open_images(str(tmp_path), "rgb")
+
+
+def test_luma_of_floating_point_is_not_rounded():
+    colour = rng.uniform(0, 4, (5, 6, 3)).astype(np.float32)
+    red, green, blue = np.moveaxis(colour.astype(np.float64), -1, 0)
+    luma = (16 + 65.481 * red + 128.553 * green + 24.966 * blue) / 255
+    np.testing.assert_allclose(to_channels(colour, "luma")[..., 0], luma, rtol=1e-6)
+    grey = 0.299 * red + 0.587 * green + 0.114 * blue
+    np.testing.assert_allclose(to_channels(colour, "grey")[..., 0], grey, rtol=1e-6)
+    assert to_channels(colour, "grey").dtype == np.float32
 
 
 def test_the_description_says_how_many_how_large_and_where(tmp_path):

@@ -16,8 +16,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from keras.ops import convert_to_numpy
 from PIL import Image
 
+import asykeras
 import zoo
 from asykeras import AsyMAE, AsyMSE, Quartile
 from asykeras.degradations import GaussianNoise
@@ -32,6 +34,7 @@ from recipes.training.restorer import Restorer
 from recipes.training.run import averaged
 from recipes.training.settings import Objective, Settings, TrainingError
 from recipes.training.speed import Speed
+from zoo.machine.dtype import computing_in
 from zoo.scoring.tasks import Denoising
 from zoo.store.card import Card, Use
 
@@ -358,6 +361,92 @@ def test_batches_come_in_order_whichever_is_ready_first():
             return step
 
     assert [step for (step,) in Steps(Uneven(), 5, 60)] == list(range(5, 60))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_labels_in_floating_point_keep_their_digits(precision):
+    """Also those beyond white: of 5 + 1/512, which bfloat16 rounds to 5, nothing is lost."""
+    light = np.full((2, 8, 8, 1), 5 + 1 / 512, np.float32)
+    with computing_in(precision):
+        identity = keras.layers.Lambda(lambda image: image, dtype="float32")
+        image = keras.Input((None, None, 1), dtype="float32")
+        model = Restorer(keras.Model(image, identity(image)), identity, linear=True)
+        model.compile(loss="mse")
+    np.testing.assert_array_equal(convert_to_numpy(model(light)), light)
+    logs = model.test_on_batch(light + 1, return_dict=True)
+    assert logs["loss"] == 0.0
+    assert logs["psnr"] == np.inf  # both are clipped to white
+
+
+def test_the_card_of_a_network_of_linear_light_says_so(tmp_path):
+    noisy_run(settings(tmp_path, linear=True))
+    card = json.loads((tmp_path / "run/network.json").read_text())
+    assert card["use"]["linear"] is True
+    with pytest.raises(TrainingError, match="--validation scores values of sRGB, and --linear"):
+        noisy_run(settings(tmp_path / "other", linear=True, validation=str(tmp_path)))
+
+
+TEXTS = {  # what the options take, and what it is in Python
+    "weighting": {
+        "power:1,0.05": asykeras.Power(1.0, epsilon=0.05),
+        "slope:mulaw:5000": asykeras.Slope(asykeras.MuLaw(5000.0)),
+        "noise:5.1,2": asykeras.NoiseVariance(5.1 / 255, read_noise=2 / 255),
+        "steps:0.1=4,0.5=2,1": asykeras.Steps([0.1, 0.5], values=[4.0, 2.0, 1.0]),
+        "annealed:100:power:2,0.1": asykeras.Annealed(asykeras.Power(2.0, epsilon=0.1), steps=100),
+    },
+    "domain": {
+        "srgb": asykeras.SRGB(),
+        "gamma:2.2": asykeras.Gamma(2.2),
+        "mulaw:5000": asykeras.MuLaw(5000.0),
+        "log:0.01": asykeras.Log(0.01),
+        "reinhard": asykeras.Reinhard(),
+        "pq:100": asykeras.PQ(100.0),
+        "pu21:100": asykeras.PU21(100.0),
+        "anscombe:5.1,2": asykeras.Anscombe(5.1 / 255, read_noise=2 / 255),
+        "window:0.4,0.2": asykeras.Window(0.4, width=0.2),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"), [(kind, text) for kind, texts in TEXTS.items() for text in texts]
+)
+def test_weightings_and_curves_by_their_texts(setting, text):
+    given = {setting: text, "loss": "asy_mae", "reference": "prediction"}
+    loss, expected = make_loss(Objective(**given)), TEXTS[setting][text]
+    found = getattr(loss, setting)
+    assert type(found) is type(expected)
+    theirs, ours = (each.get_config() | {"counter": ""} for each in (found, expected))  # a new one
+    assert theirs == ours
+    assert loss.reference == "prediction"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weighting": "heavy"}, "--weighting knows .*power.*Received: 'heavy'"),
+        ({"weighting": "power:a"}, "power takes numbers. Received: 'power:a'"),
+        ({"weighting": "annealed:soon:power"}, "annealed:STEPS:WEIGHTING. Received: 'annealed:s"),
+        ({"domain": "srgb:1"}, "srgb takes 0 numbers. Received: 'srgb:1'"),
+        ({"domain": "film"}, "--domain knows .*mulaw.*Received: 'film'"),
+    ],
+)
+def test_texts_that_name_no_weighting_or_curve(given, message):
+    with pytest.raises((TrainingError, ValueError), match=message):
+        make_loss(Objective(loss="asy_mse", **given))
+
+
+def test_a_run_with_an_annealed_weight_goes_on_where_it_was(tmp_path):
+    """Its step is state of the checkpoint: cut and resumed, the run ends with the same bits."""
+    chosen = {"loss": "asy_mse", "weighting": "annealed:4:power:2,0.05"}
+    whole = noisy_run(settings(tmp_path / "whole", **chosen))
+    with pytest.raises(KeyboardInterrupt):
+        noisy_run(settings(tmp_path / "cut", **chosen), stop_after=1)
+    resumed = noisy_run(settings(tmp_path / "cut", resume=True, **chosen))
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    plain = noisy_run(settings(tmp_path / "plain", **chosen | {"weighting": "power:2,0.05"}))
+    assert any((one != other).any() for one, other in zip(whole, plain, strict=True))
 
 
 def test_losses_by_name():

@@ -1,11 +1,16 @@
 """What is said where a picture or its noise is not what a network is for; and its contrast."""
 
 import re
+from dataclasses import replace
 
+import keras
+import numpy as np
 import pytest
 
+from zoo.pictures.picture import picture_of
 from zoo.restoring.contrast import contrast
-from zoo.restoring.remarks import colour_remark, sigma_remark
+from zoo.restoring.network import open_network
+from zoo.restoring.remarks import colour_remark, remark_on_picture, sigma_remark
 from zoo.store.card import Use
 
 GREY = 1 / 255  # one grey level in image units
@@ -29,6 +34,15 @@ def test_what_is_said_about_a_kind_of_picture():
     assert colour_remark("it", use, "grey") == colour_remark("it", Use(), "rgb") == ""
     expected = "it is for grey and cmyk pictures: on one that is rgb, expect poor results"
     assert colour_remark("it", use, "rgb") == expected
+
+
+def test_a_network_of_linear_light_says_so_of_integers():
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.Identity()(image))
+    network = replace(open_network(model, scale=1), name="it", use=Use(linear=True))
+    said = "it is for linear light: decode the picture from sRGB and give it in floating point"
+    for dtype, expected in ((np.uint8, said), (np.uint16, said), (np.float32, "")):
+        assert remark_on_picture(network, picture_of(np.zeros((4, 4, 1), dtype))) == expected
 
 
 @pytest.mark.parametrize(

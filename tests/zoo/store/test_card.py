@@ -28,7 +28,9 @@ def test_what_a_use_says():
     assert one == Use(levels=(20 / 255, 50 / 255), level=25 / 255)
     jpegs = Use.from_json({"scale": 2, "jpeg_below": 90})
     assert jpegs == Use(2, jpeg_below=90)
-    for use in (expected, one, Use(4), jpegs):
+    light = Use.from_json({"linear": True})
+    assert light == Use(linear=True)
+    for use in (expected, one, Use(4), jpegs, light):
         assert Use.from_json(json.loads(json.dumps(use.to_json()))) == use
     assert one.to_json() == {"levels": [20, 50], "level": 25}
 
@@ -48,7 +50,13 @@ def test_what_a_use_says():
         *({"levels": [1]}, {"levels": [0, 10**400]}, {"level": 25}),
         *({"level": 60, "levels": [20, 50]}, {"level": 25, "levels": [0, 50]}),
         *({"level": 0, "levels": [20, 50]}, {"colours": 3}, {"colours": ["pink"]}),
-        *({"takes_sigma": []}, {"jpeg_below": 101}, {"jpeg_below": -1}, {"jpeg_below": "90"}),
+        *(
+            {"takes_sigma": []},
+            {"jpeg_below": 101},
+            {"jpeg_below": -1},
+            {"jpeg_below": "90"},
+            {"linear": 1},
+        ),
     ],
 )
 def test_what_a_use_cannot_say(use):
