@@ -9,7 +9,9 @@ import keras
 import zoo
 from zoo.machine.failures import printable
 from zoo.machine.files import sha256
-from zoo.store.card import Card
+from zoo.networks.dncnn import fold_batch_norm
+from zoo.networks.families import FAMILIES
+from zoo.store.card import Card, WeightsError
 from zoo.store.weight import SUFFIX, find, json_beside, load_into, published_card
 
 LONGEST = 80  # letters that a file tells of its steps
@@ -21,7 +23,8 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
 
     Of a network of another scale, those layers are taken that have the same shape. The second
     upsampler of scale 4 starts as the one of scale 2, as in the authors' code. Of a work folder the
-    network as it is trained is taken.
+    network as it is trained is taken. Into a DnCNN without batch normalisation that of the file is
+    folded.
 
     Raises:
         WeightsError: if the weights cannot be found or do not fit; the network is unchanged then.
@@ -29,8 +32,9 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
     init = as_trained(init)
     scale = _other_scale(init, card)
     if scale is None:
-        load_into(network, init)
-        return f"started from {origin(init)}"
+        folded = _load_or_fold(network, init, card)
+        more = ", its batch normalisation folded into the convolutions" if folded else ""
+        return f"started from {origin(init)}{more}"
     source = {layer.name: layer for layer in zoo.load(init).layers if layer.weights}
     taken, new = 0, []
     for layer in network.layers:
@@ -45,6 +49,32 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
         f"started from {origin(init)} of scale {scale}: {taken:,} of {network.count_params():,} "
         f"parameters; {', '.join(new) or 'no layer'} is new"
     )
+
+
+def _load_or_fold(network: keras.Model, init: str, card: Card) -> bool:
+    """Load weights into a network; return whether batch normalisation had to be folded for that."""
+    try:
+        load_into(network, init)
+    except WeightsError:
+        normalised = _normalised(network, init, card)
+        if normalised is None:
+            raise
+        network.set_weights(fold_batch_norm(normalised).get_weights())
+        return True
+    return False
+
+
+def _normalised(network: keras.Model, init: str, card: Card) -> keras.Model | None:
+    """Return the DnCNN with batch normalisation that weights are of, for one without; else None."""
+    own = any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
+    if card.builder != "DnCNN" or own:
+        return None
+    found = FAMILIES[card.builder].build(**{**card.arguments, "batch_norm": True})
+    try:
+        load_into(found, init)
+    except WeightsError:
+        return None
+    return found
 
 
 def as_trained(init: str) -> str:

@@ -8,11 +8,15 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from keras.ops import convert_to_numpy
 from PIL import Image
 
 import zoo
 from recipes import dncnn
+from recipes.data.patches import Patches
+from recipes.training.devices import open_devices
 from recipes.training.initial import origin, start_from
+from recipes.training.run import compiled
 from zoo.store.card import Card, Use, WeightsError
 from zoo.store.weight import PUBLISHED, save
 
@@ -104,6 +108,54 @@ def test_a_run_goes_on_from_the_form_that_another_was_trained_in(tmp_path):
     assert begun["init"].startswith("trained.weights.h5, SHA-256 ")
     assert begun["init"].endswith(", 2 steps")
     assert len(zoo.load(first).weights) < len(zoo.load(f"{first}/trained.weights.h5").weights)
+
+
+FEW = {"variant": "C", "depth": 4, "filters": 4}
+
+
+def normalised(folder, seed=0):
+    """Write a DnCNN with batch normalisation whose statistics and factors are no beginner's."""
+    keras.utils.set_random_seed(seed)
+    network, rng = zoo.DnCNN(**FEW), np.random.default_rng(seed)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.weights])
+    card = Card("DnCNN", FEW, Use(levels=(0, 0.2)), training={"reached": "7 of 9 steps"})
+    save(network, folder / "kept.weights.h5", card)
+    return network
+
+
+def dncnn_run(tmp_path, **changes):
+    settings = dncnn.DncnnSettings.of(**FEW, patch=8, batch=2, workdir=str(tmp_path), **changes)
+    return settings, dncnn.recipe(settings)
+
+
+def test_a_network_without_batch_normalisation_starts_from_one_with_it(tmp_path, capsys):
+    """As the run begins it: before the first step it restores what the kept one restores."""
+    kept = normalised(tmp_path)
+    file = str(tmp_path / "kept.weights.h5")
+    settings, recipe = dncnn_run(tmp_path, folded=True, init=file, precision="float32")
+    noise = np.random.default_rng(1).integers(0, 256, (12, 14, 3), dtype=np.uint8)
+    patches = Patches.of([noise], 8, 2, seed=0)
+    with open_devices(settings.machines, 2) as devices:
+        model = compiled(settings, recipe, devices, patches)
+    picture = np.random.default_rng(2).uniform(size=(1, 9, 11, 3)).astype("float32")
+    restored, expected = (convert_to_numpy(each(picture)) for each in (model.network, kept))
+    assert np.abs(expected - picture).max() > 0.1
+    np.testing.assert_allclose(restored, expected, rtol=0, atol=64 * 2**-24)
+    assert capsys.readouterr().out.endswith(
+        ", 7 of 9 steps, its batch normalisation folded into the convolutions\n"
+    )
+
+
+def test_a_file_that_fits_neither_form_is_refused_by_what_was_asked_for(tmp_path):
+    normalised(tmp_path)
+    deeper = zoo.DnCNN(variant="C", depth=5, filters=4, batch_norm=False)
+    card = Card("DnCNN", {**FEW, "depth": 5, "batch_norm": False}, Use())
+    before = deeper.get_weights()
+    with pytest.raises(WeightsError, match=r"the first layer that differs is 'conv2', .*\(4,\)"):
+        start_from(deeper, str(tmp_path / "kept.weights.h5"), card)
+    assert same(deeper.get_weights(), before)
 
 
 def test_another_network_is_refused_and_changes_nothing(trained):
