@@ -3,8 +3,9 @@ r"""Train rows of the plan one after the other, each within its seconds.
     python3 -m recipes.gpu.train dncnn-gray-blind:270 edsr-baseline-x3:290 --out OUT
     python3 -m recipes.gpu.train edsr-baseline-x3:200:resume --out OUT
 
-Each row measures its speed and chooses the steps that fit (`--fit`); with `:resume` it goes on to
-the steps of its `run.json`. Left in OUT: `NAME.log`, and `NAME.tar` with log, settings, finished
+Each row measures its speed and chooses the steps that fit (`--fit`), from the averaged weights of
+`recipes/unfinished` where they keep some of it; with `:resume` it goes on with the settings of its
+`run.json`. Left in OUT: `NAME.log`, and `NAME.tar` with log, settings, finished
 network and card. A row that has not ended after its seconds, or when this is told to end, is
 stopped: then `NAME.tar.part.000`, ... hold its newest checkpoint. `cat NAME.tar* | tar -x` unpacks.
 Needs nothing but Python until the recipes start.
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from recipes.plan import ROWS, Row
+from recipes.plan import ROWS, Row, beginning, repeated
 
 START = 10  # seconds to import all that a recipe needs
 GRACE = 20  # seconds to write a checkpoint when it is told to stop
@@ -55,12 +56,17 @@ class Place:
     more: Sequence[str]
 
     def command(self, job: Job) -> list[str]:
-        """Return the command line of a row's recipe."""
+        """Return the command line of a row's recipe.
+
+        Raises:
+            ValueError: for a run that goes on, if the weights that it started from are not here.
+        """
         data = ",".join(str(self.images / folder) for folder in job.row.images)
-        minutes = (job.seconds - START) / 60
+        minutes, workdir = (job.seconds - START) / 60, self.work / job.row.name
+        options = (repeated(workdir) if job.resume else []) or beginning(job.row)
         return [
-            *(sys.executable, "-m", f"recipes.{job.row.recipe}", *job.row.options.split()),
-            *("--data", data, "--workdir", str(self.work / job.row.name)),
+            *(sys.executable, "-m", f"recipes.{job.row.recipe}", *options),
+            *("--data", data, "--workdir", str(workdir)),
             *("--steps-per-execution", "100", "--minutes", f"{minutes:.4f}", "--fit"),
             *(["--resume"] if job.resume else []),
             *self.more,

@@ -197,10 +197,10 @@ def _validation(run: Run, channels: Channels) -> list[np.ndarray]:
 
 def _settled(settings: Settings) -> Settings:
     """Check what needs no image, and settle what depends on the machine and on an earlier run."""
+    if settings.run.fit and (there := steps_there(settings.run)):
+        settings = settings.having(fit=False, steps=there)
     if settings.run.fit:
         _check_fit(settings)
-        if there := steps_there(settings.run):
-            settings = settings.having(fit=False, steps=there)
     make_loss(settings.objective)
     _label_noise(settings)
     schedule(settings.descent)

@@ -107,7 +107,9 @@ def test_above_the_limit_photographs_are_shrunk_and_small_images_keep_their_bits
 
 def test_what_cannot_be_packed_is_one_sentence(place, tmp_path, capsys, monkeypatch):
     assert packed(place, "edsr") == 1
-    assert "there is no row 'edsr' in the plan; there are dncnn-gray-25" in capsys.readouterr().err
+    assert (
+        "there is no row 'edsr' in the plan; there are dncnn-color-blind" in capsys.readouterr().err
+    )
     (place[0] / "t91").rename(place[0] / "T91")
     assert packed(place, "srcnn-955-x3") == 1
     assert "there is no folder" in capsys.readouterr().err

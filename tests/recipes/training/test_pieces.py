@@ -10,6 +10,7 @@ from recipes import srcnn
 from recipes.data.patches import Patches
 from recipes.publish.snapshot import keep
 from recipes.training import run as training
+from recipes.training.checkpoints import open_workdir
 from recipes.training.settings import TrainingError
 from zoo.restoring.network import open_network
 from zoo.scoring.evaluate import evaluate, mean
@@ -94,3 +95,13 @@ def counted(steps, start, stop, *_):
 def test_a_first_step_without_sense_is_refused(tmp_path, changes, said):
     with pytest.raises(TrainingError, match=said):
         train(settings(tmp_path, **changes))
+
+
+def test_a_piece_that_goes_on_within_minutes_has_the_steps_of_its_run(tmp_path):
+    """`recipes.gpu` gives `--fit` to all, and a run that is there has chosen already."""
+    begun = settings(tmp_path, init="srcnn-955-x2", first_step=2000)
+    open_workdir(begun)
+    again = begun.having(resume=True, fit=True, minutes=1.0, steps=10**6)
+    settled = training._settled(again)
+    assert (settled.descent.steps, settled.descent.first_step) == (STEPS, 2000)
+    assert not settled.run.fit
