@@ -7,7 +7,7 @@
 and scored on Y with a border of 3 pixels removed; with `x3-rounded-luma` Y is rounded to 8 bit
 first, with `x2-photo` the small images are blurred, noisy and in JPEG too. `sigma25`: noise is
 added, and the restored image scored whole. `jpeg10`: the same with a JPEG file of that quality in
-between. In `sigma25-uniform` SSIM has the window of the paper's tables.
+between, `jpeg10-luma` scored on Y. In `sigma25-uniform` SSIM has the window of the paper's tables.
 `--weights` takes `bicubic`, `noisy` or `jpeg` (no network), names of published weights, work
 folders of recipes and `.weights.h5` files; `--data` any number of folders, or files: an image, or
 a cube for networks of any number of bands. `--csv FILE` writes the same rows. Lines of a table are

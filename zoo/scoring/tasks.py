@@ -22,6 +22,7 @@ from zoo.store.card import WHITE
 
 METRICS = ("psnr", "ssim", "rmse", "nrmse")
 WINDOWS = {"gaussian": "an 11x11 Gaussian of 1.5", "uniform": "7x7 equal weights"}
+LUMA = "Y in floating point (BT.601 studio range; a greyscale file on its own values)"
 NOISE_SEED = 0
 Scores = dict[str, float]
 
@@ -114,11 +115,10 @@ class SuperResolution:
 
     def protocol(self) -> str:
         """Return the line that stands beside every number."""
-        luma = "Y rounded to 8 bit" if self.rounded_luma else "Y in floating point"
+        luma = LUMA.replace("in floating point", "rounded to 8 bit") if self.rounded_luma else LUMA
         return (
             f"protocol: x{self.scale}, {self._degraded()}, output rounded to "
-            f"8 bit, {luma} (BT.601 studio range; a greyscale file on its own values), border of "
-            f"{self.scale} pixels removed, {_common('gaussian')}"
+            f"8 bit, {luma}, border of {self.scale} pixels removed, {_common('gaussian')}"
         )
 
     def _degraded(self) -> str:
@@ -219,10 +219,12 @@ class Deblocking(_OfOneSize):
     Attributes:
         quality: Of Pillow's encoder (libjpeg), 1 to 100; colour at half resolution.
         window: As in `Denoising`.
+        luma: Whether Y is scored, as the literature does, instead of all channels.
     """
 
     quality: int
     window: str = "gaussian"
+    luma: bool = False
     sigma = None
 
     def __post_init__(self) -> None:
@@ -230,16 +232,27 @@ class Deblocking(_OfOneSize):
             raise ValueError(f"quality must be from 1 to 100. Received: quality={self.quality}")
 
     def __str__(self) -> str:
-        return f"jpeg{self.quality}{_suffix(self.window)}"
+        return f"jpeg{self.quality}{'-luma' if self.luma else ''}{_suffix(self.window)}"
 
     def degrade(self, reference: np.ndarray, number: int) -> np.ndarray:
         """Return the picture as it comes back from a JPEG file, in [0, 1]."""
         return through_jpeg(reference, self.quality) / 255
 
+    def compared(self, image: np.ndarray) -> np.ndarray:
+        """Return the whole picture, or Y of BT.601 of one in RGB."""
+        values = unit_range(image)
+        of_luma = self.luma and image.shape[-1] == 3
+        return convert_to_numpy(rgb_to_luma(values)) if of_luma else values
+
+    def score(self, reference: np.ndarray, restored: np.ndarray) -> Scores:
+        """Score what is clipped to [0, 1] on all channels, or Y of it, without a border."""
+        return _scores(reference, np.clip(restored, 0, 1), self.window, luma=self.luma)
+
     def protocol(self) -> str:
         """Return the line that stands beside every number."""
+        luma = f"{LUMA}, output clipped to [0, 1]" if self.luma else "all channels"
         return (
-            f"protocol: JPEG of quality {self.quality} (libjpeg), all channels, no border, "
+            f"protocol: JPEG of quality {self.quality} (libjpeg), {luma}, no border, "
             f"{_common(self.window)}"
         )
 
@@ -248,13 +261,14 @@ def parse(text: str) -> Task:
     """Return the task that a text names.
 
     Args:
-        text: `x3`, `x3-rounded-luma`, `x2-photo`, `sigma25` (grey levels of 255), `jpeg10-uniform`.
+        text: `x3`, `x3-rounded-luma`, `x2-photo`, `sigma25` (grey levels of 255), `jpeg10`,
+            `jpeg10-luma`, the latter three with `-uniform`.
 
     Raises:
         TaskError: if it names none.
     """
     enlarging = re.fullmatch(r"x(\d+)(|-rounded-luma|-photo)", text)
-    others = re.fullmatch(r"(sigma|jpeg)(\d+(?:\.\d+)?)(|-uniform)", text)
+    others = re.fullmatch(r"(sigma|jpeg)(\d+(?:\.\d+)?)(|-luma)(|-uniform)", text)
     try:
         if enlarging:
             number, more = enlarging.groups()
@@ -263,15 +277,17 @@ def parse(text: str) -> Task:
             return SuperResolution(int(number), more == "-rounded-luma")
         if not others:
             raise ValueError
-        kind, number, more = others.groups()
+        kind, number, luma, more = others.groups()
         window = "uniform" if more else "gaussian"
-        if kind == "sigma":
-            return Denoising(float(number) / WHITE, window)
-        return Deblocking(int(number), window)
+        if kind == "jpeg":
+            return Deblocking(int(number), window, bool(luma))
+        if luma:
+            raise ValueError
+        return Denoising(float(number) / WHITE, window)
     except ValueError:
         raise TaskError(
             "a task is x2, x3, x4 (x3-rounded-luma, x2-photo), sigma25 or jpeg10 "
-            f"(sigma25-uniform). Received: task={text!r}"
+            f"(jpeg10-luma, sigma25-uniform). Received: task={text!r}"
         ) from None
 
 

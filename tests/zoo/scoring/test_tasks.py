@@ -178,6 +178,32 @@ def test_deblocking_restores_what_a_jpeg_file_holds(tmp_path):
     assert found == pytest.approx([-10 * np.log10(error)], abs=1e-6)
 
 
+@pytest.mark.parametrize("window", ["gaussian", "uniform"])
+def test_deblocking_on_luma_has_the_scores_of_scikit_image(window):
+    """Its Y of BT.601, its PSNR and its SSIM, of a restored picture that goes beyond [0, 1]."""
+    color, metrics = (pytest.importorskip(f"skimage.{name}") for name in ("color", "metrics"))
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    image[:12] //= 4  # not of one mean alone
+    task = Deblocking(30, window, luma=True)
+    degraded = task.degrade(image, 0)
+    restored = 1.2 * degraded - 0.1
+    true, pred = (color.rgb2ycbcr(each)[..., 0] for each in (image / 255, restored.clip(0, 1)))
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    if window == "uniform":
+        options = {"win_size": 7}
+    found = task.score(image, restored)
+    expected = metrics.peak_signal_noise_ratio(true, pred, data_range=255)
+    assert found["psnr"] == pytest.approx(expected, abs=1e-6)
+    similar = metrics.structural_similarity(true, pred, data_range=255, **options)
+    assert found["ssim"] == pytest.approx(similar, abs=1e-6)
+    np.testing.assert_allclose(255 * task.compared(image)[..., 0], true, atol=1e-9)
+    assert task.score(image, degraded) != Deblocking(30, window).score(image, degraded)
+    grey = image[..., :1]
+    assert task.score(grey, grey[::-1] / 255) == Deblocking(30, window).score(
+        grey, grey[::-1] / 255
+    )
+
+
 def test_a_grey_network_removes_artefacts_of_the_grey_image():
     colour = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     network, task = model(1, keras.layers.Identity()), Deblocking(10)
@@ -223,6 +249,8 @@ def test_photographs_are_scored_as_enlargements_are():
         ("sigma12.5-uniform", Denoising(12.5 / 255, window="uniform")),
         ("jpeg10", Deblocking(10)),
         ("jpeg10-uniform", Deblocking(10, window="uniform")),
+        ("jpeg10-luma", Deblocking(10, luma=True)),
+        ("jpeg10-luma-uniform", Deblocking(10, window="uniform", luma=True)),
     ],
 )
 def test_a_task_is_its_text(text, task):
@@ -243,6 +271,9 @@ def test_a_task_is_its_text(text, task):
         "sigma",
         "sigma25-rounded-luma",
         "sigma25-photo",
+        "sigma25-luma",
+        "jpeg10-uniform-luma",
+        "jpeg7.5",
         "jpeg0",
     ],
 )
