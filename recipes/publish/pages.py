@@ -6,6 +6,7 @@
 A page holds a line `<!-- table: KIND ... -->`, the table, and `<!-- end of table -->`:
 
 weights                  every published weight, one row each
+training                 how long the run took that each came from, and on what
 tests BUILDER            every number that was measured of the weights of a network
 cards BUILDER            their files and how they were trained
 parameters BUILDER       of the variants of a network, counted
@@ -25,7 +26,7 @@ import zoo
 from recipes.publish import readme
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
-from zoo.store.card import Card
+from zoo.store.card import Card, take
 from zoo.store.weight import list_weights, published_card
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,23 @@ def cards(builder: str) -> str:
     return readme.markdown(["weight", "parameters, file", "training", "SHA-256"], rows)
 
 
+def training() -> str:
+    """Return one row for each published weight: how long its run took, and on what.
+
+    Of a run that was cut, the steps that it reached.
+    """
+    rows = []
+    for name in list_weights():
+        told = published_card(name).training
+        settings, seconds = take(told, "settings", dict), take(told, "seconds", int)
+        stopped = take(told, "stopped", str, str(take(settings, "steps", int)))
+        steps = int(stopped.split()[0].replace(",", ""))
+        speed = f"{1000 * seconds / steps:,.1f}"
+        hardware = take(told, "hardware", str)
+        rows.append([f"`{name}`", f"{steps:,}", f"{seconds / 3600:.2f}", speed, hardware])
+    return readme.markdown(["weight", "steps", "hours", "seconds per 1,000 steps", "on"], rows)
+
+
 def parameters(builder: str) -> str:
     """Return one row for each variant of a network, with its parameters counted."""
     build = getattr(zoo, builder)
@@ -128,6 +146,7 @@ def from_markdown(name: str) -> str:
 
 KINDS: dict[str, Callable[..., str]] = {
     "weights": readme.table,
+    "training": training,
     "tests": tests,
     "cards": cards,
     "parameters": parameters,

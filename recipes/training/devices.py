@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -25,6 +26,7 @@ from keras import ops
 
 from asykeras.types import Tensor
 from recipes.training.settings import Machines, TrainingError
+from zoo.machine.failures import printable
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -130,13 +132,23 @@ def jit(replicas: int = 1) -> str | bool:
 
 
 def hardware(machines: Machines) -> str:
-    """Return what a run computes on: `1 x NVIDIA H100 80GB HBM3`, or the kind of CPU."""
+    """Return what a run computes on: `1 x NVIDIA H100 80GB HBM3`, `AMD EPYC 9R14, 2 CPU cores`."""
     kinds = _accelerators()
     if machines.devices != "all" and machines.processes == 1:
         kinds = kinds[: int(machines.devices)]
     if not kinds:
-        return f"{platform.machine()}, {os.cpu_count()} CPU cores"
+        return f"{processor()}, {os.cpu_count()} CPU cores"
     return ", ".join(f"{count} x {kind}" for kind, count in Counter(kinds).items())
+
+
+def processor(facts: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the name of the processor as Linux tells it, elsewhere its kind (`arm64`)."""
+    try:
+        lines = facts.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return printable(next(names, "")) or platform.machine()
 
 
 def _accelerators() -> list[str]:

@@ -32,6 +32,14 @@ def test_every_number_of_every_card_stands_on_a_page():
         assert pages.cards_of(card.builder)[name] == card
 
 
+def test_a_run_tells_its_hours_and_the_seconds_of_its_steps():
+    """Of `edsr-baseline-x2`, which was cut, those of the steps that it reached: 294 / 22.6."""
+    table = pages.training()
+    assert table.count("\n") == 1 + len(list_weights())
+    assert "| `span-x3` | 6,000 | 0.73 | 438.5 | x86_64, 2 CPU cores |" in table
+    assert "| `edsr-baseline-x2` | 22,600 | 0.08 | 13.0 | 1 NVIDIA H100 80GB HBM3" in table
+
+
 def test_a_parameter_count_is_counted():
     assert "8,129" in pages.parameters("SRCNN")
     assert "| `zoo.FFDNet(channels=3)` | 852,108 |" in pages.parameters("FFDNet")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from recipes.training import devices as devices_module
-from recipes.training.devices import hardware, open_devices
+from recipes.training.devices import hardware, open_devices, processor
 from recipes.training.run import description
 from recipes.training.settings import Machines, Settings, TrainingError
 from tests.recipes.training.distributed_run import photographs
@@ -164,10 +164,24 @@ def test_a_card_names_the_accelerators_that_a_run_used(two_gpus, devices, count)
     assert description(chosen, 1.0)["hardware"] == f"{count} x NVIDIA H100 80GB HBM3"
 
 
-def test_a_card_names_the_cpu_where_there_is_no_accelerator(monkeypatch):
+def test_a_card_names_the_processor_where_there_is_no_accelerator(monkeypatch):
     monkeypatch.setattr(devices_module, "_accelerators", list)
-    expected = f"{platform.machine()}, {os.cpu_count()} CPU cores"
-    assert hardware(Machines()) == expected
+    assert hardware(Machines()) == f"{processor()}, {os.cpu_count()} CPU cores"
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("processor\t: 0\nmodel\t\t: 17\nmodel name\t: AMD EPYC 9R14\n" * 2, "AMD EPYC 9R14"),
+        ("processor\t: 0\nBogoMIPS\t: 50.00\n", platform.machine()),  # as on ARM
+        ("model name\t:\n", platform.machine()),
+        (None, platform.machine()),  # not on Linux
+    ],
+)
+def test_a_processor_has_the_name_that_linux_tells(told, name, tmp_path):
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told)
+    assert processor(tmp_path / "cpuinfo") == name
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_work(tmp_path):
