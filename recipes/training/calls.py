@@ -2,7 +2,8 @@
 
 Keras' own loop on JAX calls the device for every step: some hundred arrays are handed over and
 back, which takes the host longer than a small network takes a fast device. On TensorFlow Keras
-loops inside the call already.
+loops inside the call already. Keras 3.16 scans over the steps itself (keras pull request 23527):
+with that as the least version this module can go.
 """
 
 from collections.abc import Callable, Iterator
