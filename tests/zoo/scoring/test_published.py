@@ -14,6 +14,8 @@ from zoo.scoring.verify import SAMPLES, verify
 from zoo.store.weight import PUBLISHED, published_card
 
 README = Path(__file__).parents[3] / "README.md"
+PLAN = README.parent / "recipes/TRAINING.md"
+TESTS = {name: published_card(name).tests for name in zoo.list_weights()}
 # JAX compiles a network for each size of the samples; one of a family is enough there, and GRUNet
 # takes a minute.
 ON_JAX = {"srcnn-955-x3", "edsr-baseline-x4", "dncnn-gray-25", "ffdnet-color", "span-x2"}
@@ -36,6 +38,29 @@ def test_the_number_on_the_samples_is_repeated(name):
     assert rows
     for row in rows:
         assert row.psnr == pytest.approx(row.test.psnr, abs=0.001)
+
+
+SETS = {"Set5": "set5", "Set14": "set14", "B100": "bsds500/val", "BSD68": "bsd68"}
+SETS |= {"CBSD68": "cbsd68", "Set12": "set12", "Kodak24": "kodak24"}
+TOLD = re.compile(r"(\w+),? (?:x2-photo, )?(\d\d\.\d\d(?: / \d\d\.\d\d)*)")
+
+
+@pytest.mark.parametrize("name", zoo.list_weights())
+def test_the_plan_tells_the_numbers_of_the_card(name):
+    """So a weight is not replaced by one that restores less, but where the plan says so.
+
+    It tells "Set5 32.66 (Y rounded 32.63), B100 32.20" or, at 15, 25 and 50 or at 25 alone,
+    "CBSD68 33.38 / 30.92 / 27.78, Kodak24 31.81 at 25".
+    """
+    (line,) = (line for line in PLAN.read_text().splitlines() if f"| {name} |" in line)
+    found = TOLD.findall(re.sub(r" \(.*?\)", "", line.split("|")[-3]))
+    assert found
+    for name_of_set, numbers in found:
+        tests = {t.task: f"{t.psnr:.2f}" for t in TESTS[name] if t.data == SETS[name_of_set]}
+        if "/" in numbers:
+            assert numbers == " / ".join(tests[f"sigma{level}"] for level in (15, 25, 50))
+        else:
+            assert numbers == tests.get("sigma25", next(iter(tests.values())))
 
 
 @pytest.mark.parametrize("name", zoo.list_weights())
