@@ -169,6 +169,33 @@ def test_a_call_tells_of_the_call_before(monkeypatch):
     assert int(state[0][0]) == 72
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="TensorFlow loops by itself")
+def test_the_steps_inside_a_call_get_the_bytes_of_the_host(monkeypatch):
+    """The patches themselves, which a step that learns nothing writes down one after the other."""
+    monkeypatch.setattr(calls, "accelerated", lambda: True)
+    patches = Patches.of(IMAGES, 9, 4, seed=5)
+    (cut,) = resident.resident(patches, "device")
+
+    class Recorder:
+        steps_per_execution = 5
+
+        def train_step(self, state, data):
+            (step,), (seen,) = state
+            seen = keras.ops.slice_update(seen, (step, 0, 0, 0, 0), cut(data[0])[None])
+            return {"loss": step}, ([step + 1], [seen])
+
+    expected = np.stack([patches.numpy_batch(step) for step in range(30)])
+    places = iter([(patches.numpy_places(step),) for step in range(30)])
+    state = [keras.ops.zeros((), "int32")], [keras.ops.zeros(expected.shape, "uint8")]
+    call = calls.many_steps(Recorder())
+    for _ in range(6):
+        _, state = call(state, places)
+    assert int(state[0][0]) == 30
+    seen = convert_to_numpy(state[1][0])
+    assert seen.dtype == expected.dtype
+    np.testing.assert_array_equal(seen, expected)
+
+
 def test_a_loss_that_is_not_finite_is_told_with_its_step():
     assert check_loss({"loss": 0.5}, 10) == 0.5
     with pytest.raises(TrainingError, match="the loss became nan at step 20"):
