@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from asykeras.types import Tensor
 from recipes.training.checkpoints import save_checkpoint
 from recipes.training.settings import Settings, TrainingError
 
@@ -90,10 +91,13 @@ class Progress(keras.callbacks.Callback):
         self.begun = self.shown = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] = {}) -> None:
-        """Count, look for signals, and show at most twice a second."""
+        """Count, look for signals, and show at most twice a second.
+
+        The loss is read only then: who reads it waits for the device. `Pieces` reads every piece's.
+        """
         self.step += self.model.steps_per_execution
-        loss = check_loss(logs, self.step)
         if self.signals:
+            check_loss(logs, self.step)
             if hasattr(self.model, "jax_state_sync"):
                 self.model.jax_state_sync()  # on JAX the model has its weights of the epoch's start
             if self.report.writes:
@@ -103,7 +107,7 @@ class Progress(keras.callbacks.Callback):
         shows = self.report.writes and not self.settings.run.quiet and sys.stdout.isatty()
         if shows and now - self.shown > 0.5:
             self.shown = now
-            self._show(loss, float(logs.get("psnr", float("nan"))), now)
+            self._show(check_loss(logs, self.step), float(logs.get("psnr", float("nan"))), now)
 
     def _show(self, loss: float, psnr: float, now: float) -> None:
         rate = (self.step - self.first) / (now - self.begun)
@@ -113,6 +117,20 @@ class Progress(keras.callbacks.Callback):
             f"{rate * self.settings.samples.batch:.0f} images/s  {left // 60}:{left % 60:02d} left"
         )
         print(f"\r{line:<78}", end="", flush=True)
+
+
+class Unread(keras.callbacks.CallbackList):
+    """Callbacks that get the logs of a call as the device returns them.
+
+    Keras' own list reads every number before it calls the first one, and so waits for the device at
+    each call. Those that say they are `async_safe` it calls in a thread instead, where a signal
+    could not end the run after the step at hand.
+    """
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Tensor] | None = None) -> None:
+        """Hand the logs on."""
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch, logs)
 
 
 class Pieces(keras.callbacks.Callback):
@@ -127,7 +145,7 @@ class Pieces(keras.callbacks.Callback):
         """Save first, so that a kill during the validation costs nothing."""
         every = self.settings.descent.every
         first, self.step = self.step, (self.step // every + 1) * every
-        check_loss(logs, self.step)  # what `Progress` saw may be of the call before
+        check_loss(logs, self.step)  # `Progress` looks at few, which may be of the call before
         images = (self.step - first) * self.settings.samples.batch
         speed = images / (time.monotonic() - self.piece)
         if self.report.writes:

@@ -33,7 +33,15 @@ from recipes.training.devices import Devices, accelerated, alone, hardware, jit,
 from recipes.training.initial import TRAINED, start_from
 from recipes.training.objective import make_loss, schedule
 from recipes.training.optimizers import optimizer
-from recipes.training.progress import Pieces, Progress, Report, Stopped, caught_signals, open_board
+from recipes.training.progress import (
+    Pieces,
+    Progress,
+    Report,
+    Stopped,
+    Unread,
+    caught_signals,
+    open_board,
+)
 from recipes.training.resident import describe, resident
 from recipes.training.restorer import Restorer, linear_light, unit_range
 from recipes.training.settings import (
@@ -409,12 +417,15 @@ def fit(
     callbacks = [Progress(report, start, signals), Pieces(report, start)]
 
     def run(first: int, stop: int, size: int, *more: keras.callbacks.Callback) -> None:
+        epochs = (stop - first) // size
         model.fit(
             model_batches(model, patches, first, stop, devices),
-            epochs=(stop - first) // size,
+            epochs=epochs,
             steps_per_epoch=size,
             shuffle=False,
-            callbacks=[*callbacks, *more],
+            callbacks=Unread(
+                [*callbacks, *more], add_history=True, model=model, epochs=epochs, steps=size
+            ),
             verbose=0,
         )
 

@@ -474,6 +474,77 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     assert not (tmp_path / "run/network.weights.h5").exists()
 
 
+def test_a_loss_that_is_not_finite_stops_the_run_at_the_end_of_its_piece(tmp_path):
+    """And nothing of that piece is written."""
+    chosen = settings(tmp_path, learning_rate=1e30, clip=0.0, schedule="constant", every=6)
+    with pytest.raises(TrainingError, match="the loss became (nan|inf) at step 6; the last"):
+        noisy_run(chosen)
+    assert not list((tmp_path / "run/checkpoints").glob("*"))
+
+
+class Loss:
+    """A number on a device, which counts how often somebody waits for it."""
+
+    def __init__(self, value):
+        self.value, self.read = value, 0
+
+    def __float__(self):
+        self.read += 1
+        return self.value
+
+
+def counting(tmp_path, signals=(), **changes):
+    """Return the list of callbacks of a run that shows its progress, and that callback."""
+    (tmp_path / "run/checkpoints").mkdir(parents=True, exist_ok=True)
+    report = progress.Report(settings(tmp_path, **changes), tmp_path / "run", writes=True)
+    seen = progress.Progress(report, 0, signals)
+    model = mock.Mock(spec=["steps_per_execution"], steps_per_execution=1)
+    return progress.Unread([seen], model=model), seen
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_loss_is_read_when_it_is_shown_at_most_twice_a_second(tmp_path, monkeypatch, terminal):
+    now = iter(np.arange(0, 100, 0.1))
+    monkeypatch.setattr(progress, "time", mock.Mock(monotonic=lambda: next(now)))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    callbacks, seen = counting(tmp_path, quiet=False, steps=1000)
+    loss = Loss(0.5)
+    for step in range(50):  # a tenth of a second each
+        callbacks.on_train_batch_end(step, {"loss": loss})
+    assert seen.step == 50
+    assert loss.read == (8 if terminal else 0)  # with 0.6 s in between
+
+
+def test_a_loss_that_is_not_finite_is_told_where_it_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    callbacks, seen = counting(tmp_path, quiet=False)
+    seen.shown -= 1
+    with pytest.raises(TrainingError, match="the loss became nan at step 1; the last checkpoint"):
+        callbacks.on_train_batch_end(0, {"loss": Loss(float("nan"))})
+
+
+def test_a_signal_saves_nothing_of_a_loss_that_is_not_finite(tmp_path):
+    callbacks, _ = counting(tmp_path, signals=[signal.SIGTERM])
+    with pytest.raises(TrainingError, match="the loss became inf at step 1"):
+        callbacks.on_train_batch_end(0, {"loss": Loss(float("inf"))})
+    assert not list((tmp_path / "run/checkpoints").glob("*"))
+
+
+def test_no_call_of_the_device_is_waited_for_inside_a_piece(tmp_path, monkeypatch):
+    """By the loop of Keras itself: what the device returns is handed on unread."""
+    kinds = []
+    count = progress.Progress.on_train_batch_end
+
+    def noted(self, batch, logs=None):
+        kinds.append(type(logs["loss"]))
+        count(self, batch, logs)
+
+    monkeypatch.setattr(progress.Progress, "on_train_batch_end", noted)
+    noisy_run(settings(tmp_path))
+    assert len(kinds) == 6
+    assert float not in kinds
+
+
 def test_a_work_folder_in_use_is_refused(tmp_path):
     noisy_run(settings(tmp_path))
     with pytest.raises(TrainingError, match="already holds a run; go on with --resume"):
