@@ -27,7 +27,7 @@ LEAST = 0.001  # part of the pixels that a grey level must have for a point
 
 def bias_figure(found: Finished, part: Part) -> plots.Figure:
     """Draw the shifts of a part, theory as lines and measurements as points; two panels."""
-    page = plots.page(12, 5)
+    page = plots.page(12, 5.5)
     page.suptitle(f"{found.study.title}: {part.network} {part.task}", fontsize=plots.TEXT + 1)
     left, right = page.subplots(1, 2)
     shown = found.count(part) >= LEAST * found.count(part).sum()
@@ -51,7 +51,10 @@ def bias_figure(found: Finished, part: Part) -> plots.Figure:
     for axes in (left, right):
         axes.axhline(0, color="black", linewidth=0.8)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=plots.TEXT - 2)
+    # Below both, where no point can lie; the right panel has what the left has, and one more.
+    handles, labels = right.get_legend_handles_labels()
+    small = plots.TEXT - 2
+    page.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=small)
     return page
 
 

@@ -26,7 +26,7 @@ from recipes.compare.plan import Configuration, Job
 from recipes.compare.study import STUDIES, Part, Study, StudyCell, plan, shortened, specification
 from recipes.compare.study_stored import SCORES, SUMS, Runs, Theory
 from recipes.compare.uncertain import answers_of, dark_psnr, uncertain
-from zoo.machine.files import replacing, write_atomically
+from zoo.machine.files import make_folder, replacing, write_atomically
 from zoo.networks.families import load
 from zoo.pictures.images import find_images, read_image, to_channels
 from zoo.restoring.stabilized import sensor_of
@@ -251,5 +251,6 @@ def _degraded(part: Part, job: Job, workdir: Path) -> LightRecords:
     if not path.exists():
         scenes = read_scenes(Path(job["paths"]["test"]), job["cell"]["names"], part.scoring)
         records = measure(None, scenes, part.scoring)
+        make_folder(workdir)  # no run made it where a report keeps them all
         write_atomically(path, json.dumps(records).encode())
     return read_json(path)

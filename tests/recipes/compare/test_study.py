@@ -18,6 +18,7 @@ from recipes.compare.cells import CompareError
 from recipes.compare.light import Scoring, read_scenes, record
 from recipes.compare.plan import Configuration
 from recipes.compare.study import STUDIES, plan, shortened
+from recipes.compare.study_figures import bias_figure
 from recipes.compare.study_report import write
 from recipes.compare.study_stored import Runs, read
 from recipes.compare.uncertain import KINDS, Uncertain, dark_psnr, kinds_of, uncertain
@@ -165,6 +166,19 @@ def test_a_report_of_finished_runs(workdir, tmp_path):
     assert found.shift(part, name, 9, 10).mean() == pytest.approx(255 * 0.012 / slope, rel=1e-4)
 
 
+def test_the_legend_of_the_figure_hides_nothing(workdir):
+    study, folder = workdir
+    found = study_run.finished(study, jobs(), folder, Runs())
+    page = bias_figure(found, study.parts[0])
+    page.canvas.draw()
+    (legend,) = page.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert sorted(names) == ["MSE's answers, moved", "error after the curve of sRGB"]
+    for axes in page.axes:
+        assert axes.get_legend() is None
+        assert legend.get_window_extent().y1 <= axes.get_tightbbox().y0
+
+
 def test_a_study_that_is_cut_reports_whole_seeds(workdir, tmp_path):
     study, folder = workdir
     for cell in plan(study)[3:]:
@@ -200,6 +214,15 @@ def test_a_study_goes_on_from_its_report(workdir, tmp_path):
     assert again.read_text() == whole.read_text()
     for file in ("theory.csv", "moved.csv"):
         assert (again.parent / file).read_text() == (whole.parent / file).read_text()
+
+
+def test_a_whole_report_is_written_again_in_a_new_work_folder(workdir, tmp_path):
+    study, folder = workdir
+    whole = write(study_run.finished(study, jobs(), folder, Runs()), tmp_path / "whole", [])
+    kept = read(study, whole.parent)
+    found = study_run.finished(study, jobs(), tmp_path / "new" / "folder", kept)
+    again = write(found, tmp_path / "again", [])
+    assert again.read_text() == whole.read_text()
 
 
 def test_a_study_that_got_another_part_keeps_its_runs(workdir, tmp_path):
