@@ -39,7 +39,7 @@ def describe(parser: argparse.ArgumentParser) -> Work:
     train = add("train", _train, 6)
     restore = add("restore", _restore, 6)
     plug = add("plug", lambda given: benchmark_plug(given.rounds, given.denoiser), 6)
-    add("loss", lambda given: benchmark_loss(given.rounds), 30)
+    loss = add("loss", lambda given: benchmark_loss(given.rounds, given.csv), 30)
     data = add("data", lambda given: benchmark_data(given.data, given.steps))
     add("gru", lambda given: benchmark_gru(given.rounds), 30)
     add("import", lambda given: benchmark_import(given.rounds), 30)
@@ -54,6 +54,7 @@ def describe(parser: argparse.ArgumentParser) -> Work:
     for each in (sensor, denoise):
         each.add_argument("--data", required=True, help="folder of test images")
         each.add_argument("--side", type=int, default=256, help=text)
+    loss.add_argument("--csv", default="", metavar="FILE", help="write the table there")
     text = "published denoisers, for grey or for colour"
     denoise.add_argument("--weights", nargs="+", metavar="NAME", required=True, help=text)
     text = "published denoisers that take turns instead of DnCNN-S here and in PyTorch"
