@@ -1,5 +1,6 @@
 """The benchmarks' arithmetic and what they print; no time is asserted."""
 
+import argparse
 import io
 import os
 import time
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recipes import benchmark
 from recipes.benchmark import (
     __main__,
     cluster,
@@ -52,6 +54,15 @@ class FakeWorker:
         word, number = request.split()
         self.asked.append((word, int(number)))
         return self.per_step[word] * int(number)
+
+
+def test_every_question_stands_in_the_help():
+    parser = argparse.ArgumentParser()
+    __main__.describe(parser)
+    (commands,) = (each.choices for each in parser._actions if each.dest == "what")
+    lines = benchmark.__doc__.splitlines()
+    listed = {line.split()[3] for line in lines if line.startswith("    python -m ")}
+    assert listed == set(commands)
 
 
 def test_the_sides_of_a_ratio_take_turns(monkeypatch):
