@@ -1,5 +1,5 @@
 # Commands for a fresh clone. All make their own environment in .venv first.
-#   make demo   train, evaluate, draw and export on the sample photographs (about 5 minutes)
+#   make demo   train, evaluate, draw and export on the sample photographs (at most 5 minutes on 2 cores)
 #   make test   run the tests, on TensorFlow and on JAX
 #   make test-slow  run those that take more than a few seconds each
 #   make docs   build the site from the guides: build/site/index.html

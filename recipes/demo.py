@@ -4,8 +4,8 @@
 
 Trains SRCNN 9-1-5 for super-resolution by 3 with the plain MSE and with AsyMSE, from the same
 initial weights on the same samples of `zoo/samples/train`; scores both and bicubic interpolation
-on `zoo/samples/test`; exports the AsyMSE network as a SavedModel, which is compared with it. Three
-to four minutes on 2 CPU cores; needs no GPU and downloads nothing.
+on `zoo/samples/test`; exports the AsyMSE network as a SavedModel, which is compared with it. At
+most 5 minutes on 2 CPU cores, which it prints; needs no GPU and downloads nothing.
 
 The folder OUT then holds `demo.png`, what the published weights of EDSR and FFDNet make of the
 photographs in `showcase.png`, the scores in `scores.csv`, the work folders `mse` and
@@ -26,7 +26,7 @@ import numpy as np
 
 import zoo
 from asykeras import Reciprocal, plots
-from recipes import srcnn
+from recipes import BEGUN, srcnn
 from recipes.evaluate import Columns, csv_text, table
 from recipes.publish import showcase
 from recipes.training import run as training
@@ -64,7 +64,6 @@ def run(out: Path, steps: int, quiet: bool = False) -> None:
         DemoError: if the folder holds something else, or the exported network differs.
         ImportError: if matplotlib is missing.
     """
-    begun = time.monotonic()
     say: Callable[[str], None] = (lambda line: None) if quiet else print
     if steps < 1:
         raise DemoError(f"--steps must be at least 1. Received: {steps}")
@@ -87,7 +86,7 @@ def run(out: Path, steps: int, quiet: bool = False) -> None:
         write_atomically(work / RECORD, (json.dumps(record, indent=2) + "\n").encode())
         publish(work, out)
     say(f"wrote {', '.join(name for name in RESULTS if (out / name).exists())} into {out}")
-    say(f"{time.monotonic() - begun:.0f} seconds in all")
+    say(f"{time.monotonic() - BEGUN:.0f} seconds in all, from the start of the command")
 
 
 def train(work: Path, steps: int, quiet: bool) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import subprocess
 import sys
 
 import pytest
@@ -144,6 +146,24 @@ def test_a_training_that_fails_leaves_nothing(tmp_path, monkeypatch, capsys):
     assert demo.main(["--out", str(tmp_path), "--quiet"]) == 1
     assert capsys.readouterr() == ("", "demo: the loss became nan\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_time_is_that_from_the_start_of_the_command(tmp_path, monkeypatch, capsys):
+    """Imports count, too: they take seconds, and the person waits for them."""
+    for name in ("train", "score", "summary", "table", "draw", "export"):
+        monkeypatch.setattr(demo, name, lambda *_: None)
+    monkeypatch.setattr(demo.showcase, "draw", lambda: None)
+    monkeypatch.setattr(demo.plots, "save", lambda *_, **__: None)
+    monkeypatch.setattr(demo, "BEGUN", demo.time.monotonic() - 3600)
+    demo.run(tmp_path, 1)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"36\d\d seconds in all, from the start of the command", last)
+
+
+def test_the_start_is_seen_before_anything_heavy_is_imported():
+    seen = "import recipes, sys; print(recipes.BEGUN > 0, {'keras', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    assert done.stdout == "True set()\n"
 
 
 @pytest.mark.slow
