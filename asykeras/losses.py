@@ -49,9 +49,9 @@ class AsymmetricLoss(keras.losses.Loss):
     after that curve. Which of them for which data: docs/which-loss.md.
 
     The weighted errors are averaged over the channels; `reduction` then does what it does for every
-    Keras loss: the default divides by the number of pixels, not by the sum of the weights. The
-    weights depend on the label alone and no gradient flows through them. They are computed in
-    float32 under every dtype policy.
+    Keras loss: the default divides by the number of pixels, not by the sum of the weights. No
+    gradient flows through the weights, wherever they are read. They are computed in float32 under
+    every dtype policy.
 
     Args:
         error: `"mse"`, `"mae"`, `"huber"`, `"charbonnier"`, or a callable `(y_true, y_pred)` that
