@@ -13,14 +13,24 @@ All of them share these rules:
   and the backend keeps it; float16 and bfloat16 come back as float32. NaN stays NaN.
 - They are saved as their arguments, and equal where these are.
 
+- What is brighter than 1e18, or as far below black, counts as that.
+
 How exact: in float64 `inverse(curve(x))` is x to 1e-9 (relative above 1), up to the `limit` that a
 curve states. In float32, with a unit roundoff of u = 2^-24, it is x to `u (k |x| + m / g'(x))`,
 where g' is the slope, and `rounding` holds k and m: k counts the roundings that stay relative to x,
 m those of the value, in units of the value, which the inverse magnifies where the curve is flat.
+
+Each curve derives its own, to first order in u, by these rules:
+
+- `+ - * /` round by 1 u, relative to the result; so does a constant that becomes float32, unless
+  the inverse undoes it with the same one.
+- A power, a logarithm and an exponential are exact to `POWER` u, `log1p` and `expm1` to `LOG1P` u.
+- An error of e u relative to z is one of p e u relative to `z^p`. An exponent that becomes float32
+  is wrong by 1 u, and the power by `|ln(z^p)|` u.
+- The straight line needs 4 at most: a product, a sum, a difference and a quotient.
 """
 
 import math
-from typing import ClassVar
 
 import keras
 from keras import ops
@@ -28,7 +38,9 @@ from keras import ops
 from asykeras.configured import Configured, not_negative, positive
 from asykeras.types import Config, Tensor
 
-HUGE = 1e30  # what is brighter counts as this, so that no product overflows
+HUGE = 1e18  # so large that no image has it, and so small that no slope, as 1 / x^2, underflows
+POWER = 4.0  # in units of the roundoff, 2^-24: TensorFlow and XLA stay below it
+LOG1P = 8.0
 
 
 class Curve(Configured):
@@ -39,7 +51,7 @@ class Curve(Configured):
 
     Attributes:
         toe: Where the straight line ends and `rise` begins.
-        rounding: k and m of the bound in float32: see the top.
+        rounding: k and m of the bound in float32, up to `limit`: see the top. Nothing needs it.
         limit: Up to where the inverse is exact to 1e-9 in float64.
 
     Example:
@@ -58,8 +70,8 @@ class Curve(Configured):
     """
 
     toe: float = 0.0
-    rounding: tuple[float, float] = (16.0, 0.0)  # powers: relative to the value and to x
-    limit: ClassVar[float] = 1e4
+    rounding: tuple[float, float]
+    limit: float = 1e4
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return the values of the curve: float32 or float64, of images of any shape.
@@ -70,8 +82,10 @@ class Curve(Configured):
         x = _floating(images)
         black, slope = self._line()
         # Both branches are computed: what `rise` gets must be where it is exact, or the gradient
-        # of the branch that is not taken is NaN.
-        return ops.where(x < self.toe, black + slope * x, self.rise(ops.clip(x, self.toe, HUGE)))
+        # of the branch that is not taken is NaN. The toe itself is on the line: JAX halves the
+        # gradient of a clip at its ends.
+        line = black + slope * ops.maximum(x, -HUGE)
+        return ops.where(x <= self.toe, line, self.rise(ops.clip(x, self.toe, HUGE)))
 
     def inverse(self, values: Tensor) -> Tensor:
         """Return the images that have these values; infinity for values that none has.
@@ -81,16 +95,17 @@ class Curve(Configured):
         value = _floating(values)
         black, slope = self._line()
         bent = black + slope * self.toe
-        return ops.where(value < bent, (value - black) / slope, self.fall(ops.maximum(value, bent)))
+        line = (value - black) / slope
+        return ops.where(value <= bent, line, self.fall(ops.maximum(value, bent)))
 
     def slope(self, images: Tensor) -> Tensor:
-        """Return the derivative of the curve, which is positive and finite.
+        """Return the derivative of the curve, positive and finite; beyond 1e18 that at 1e18.
 
         Shapes, dtypes and errors as in a call.
         """
         x = _floating(images)
         _, slope = self._line()
-        return ops.where(x < self.toe, slope, self.steepness(ops.clip(x, self.toe, HUGE)))
+        return ops.where(x <= self.toe, slope, self.steepness(ops.clip(x, self.toe, HUGE)))
 
     @property
     def span(self) -> float:
@@ -123,6 +138,10 @@ class Curve(Configured):
 
     def _black(self) -> float:
         return 0.0
+
+    def _largest_log(self) -> float:
+        """Return |ln x| at most, from the toe to the limit."""
+        return max(abs(math.log(self.toe)), math.log(self.limit))
 
 
 def _floating(values: Tensor) -> Tensor:
@@ -157,6 +176,8 @@ class Gamma(Curve):
             raise ValueError(f"gamma must be a number above 1. Received: {gamma=}")
         self.gamma = float(gamma)
         self.toe = positive("toe", toe)
+        # Two powers, the first of which is magnified by gamma, and their two exponents.
+        self.rounding = ((self.gamma + 1) * POWER + 2 * self._largest_log(), 0.0)
 
     def rise(self, x: Tensor) -> Tensor:
         """Return x^(1 / gamma)."""
@@ -189,6 +210,11 @@ class SRGB(Curve):
 
     toe = 0.0031306684425005883
 
+    def __init__(self) -> None:
+        # value + 0.055: a power, a product, a difference, a sum and a quotient, all to the power of
+        # 2.4; then that power; and the two exponents.
+        self.rounding = (2.4 * (POWER + 4) + POWER + 2 * self._largest_log(), 0.0)
+
     def rise(self, x: Tensor) -> Tensor:
         """Return 1.055 x^(1 / 2.4) - 0.055."""
         return 1.055 * x ** (1 / 2.4) - 0.055
@@ -218,10 +244,11 @@ class MuLaw(Curve):
     Reference: Kalantari and Ramamoorthi, "Deep high dynamic range imaging of dynamic scenes", 2017.
     """
 
-    rounding = (16.0, 16.0)  # the exponent, up to 8.5, is rounded
-
     def __init__(self, mu: float = 5000.0):
         self.mu = positive("mu", mu)
+        # Of x: mu x, expm1, the quotient. Of the value: log1p, then two products, each with a
+        # constant of its own.
+        self.rounding = (LOG1P + 2, (LOG1P + 4) * self.rise(self.limit))
 
     def rise(self, x: Tensor) -> Tensor:
         """Return log(1 + mu x) / log(1 + mu)."""
@@ -254,7 +281,9 @@ class Log(Curve):
 
     def __init__(self, epsilon: float = 1e-2):
         self.epsilon = positive("epsilon", epsilon)
-        self.rounding = (8.0, 4 * max(10.0, -math.log(self.epsilon)))  # of the logarithm
+        # 1 / g' is x + epsilon: the sum, the exponential and the logarithm, which is not relative.
+        largest = max(abs(math.log(self.epsilon)), self.rise(self.limit))
+        self.rounding = (4.0, 1 + POWER + POWER * largest)
 
     def rise(self, x: Tensor) -> Tensor:
         """Return log(x + epsilon)."""
@@ -282,8 +311,8 @@ class Reinhard(Curve):
     Reference: Reinhard et al., "Photographic tone reproduction for digital images", 2002, Eq. 3.
     """
 
-    rounding = (4.0, 4.0)  # near 1
-    limit = 1e3
+    # Of x: 1 - value and a quotient. Of the value, at most 1: 1 + x and a quotient.
+    rounding = (2.0, 2.0)
 
     def rise(self, x: Tensor) -> Tensor:
         """Return x / (1 + x)."""
@@ -316,13 +345,17 @@ class PQ(Curve):
     Reference: SMPTE ST 2084, ITU-R BT.2100.
     """
 
-    rounding = (8.0, 512.0)  # six roundings to the power of 78.84
-    limit = 1.0
-
     def __init__(self, peak: float = 10000.0, *, toe: float = 0.005):
         self.peak = positive("peak", peak)
         self.darkest = positive("toe", toe)
         self.toe = self.darkest / self.peak
+        self.limit = 1e4 / self.peak  # where the standard ends, at the value 1
+        # Of x: two products with their constants; a power to 1 / m1, two differences and a quotient
+        # to 1 / m1; the power to 1 / m1 itself and its exponent. The others are exact in float32.
+        of_x = 4 + (POWER + 3) / _M1 + POWER + abs(math.log(self.darkest / 1e4))
+        # Of the value: two products, two sums and a quotient to m2; that power; the root, and the
+        # product with c3 after it, both to m2; the root's exponent, v |ln v| < 1.
+        self.rounding = (of_x, _M2 * (5 + POWER + 1) + POWER + 1)
 
     def rise(self, x: Tensor) -> Tensor:
         """Return the value of peak * x cd/m^2."""
@@ -377,13 +410,21 @@ class PU21(Curve):
     clip, a straight line leads to black.
     """
 
-    rounding = (8.0, 8192.0)  # values are the small rest of p7 * p6 = 543, a root of 11th degree
-    limit = 100.0
     span = 256.0
 
     def __init__(self, peak: float = 10000.0):
         self.peak = positive("peak", peak)
         self.toe = 0.005 / self.peak
+        self.limit = 1e4 / self.peak  # where its authors end, at 595
+        # Of x: a product and a quotient; a power to 1 / p4, two differences and a quotient to
+        # 1 / p4; the power to 1 / p4 itself; the exponents, each by |ln light|.
+        of_x = 2 + (POWER + 3) / _P[3] + POWER + 2 * math.log(1e4)
+        # Of w = value / p7 + p6: two products, two sums and a quotient to p5; that power; the root
+        # and a product after it, both to p5; the two exponents; the sum itself.
+        w = 596 / _P[6] + _P[5]
+        of_w = _P[4] * (5 + POWER + 1) + POWER + 2 * math.log(w) + 1
+        # Of the value, 596 at most: a difference, a product and a quotient.
+        self.rounding = (of_x, _P[6] * w * of_w + 3 * 596)
 
     def rise(self, x: Tensor) -> Tensor:
         """Return the value of peak * x cd/m^2."""
@@ -441,7 +482,10 @@ class Anscombe(Curve):
         self.read_noise = not_negative("read_noise", read_noise)
         self.offset = 0.375 * self.gain**2 + self.read_noise**2
         self.toe = -0.75 * self.offset / self.gain
-        self.rounding = (12.0, 24 * self.offset**0.5 / self.gain)  # of the value at black
+        # The square, and twice: the root, two products with their constants; once the sum. It is
+        # relative to x + offset / gain. Then of x: a product, a difference and a quotient.
+        square = POWER + 2 * (POWER + 4) + 1
+        self.rounding = (square + 3, square * self.offset**0.5 / self.gain)
 
     def rise(self, x: Tensor) -> Tensor:
         """Return 2 / a sqrt(a y + 3/8 a^2 + s^2)."""
@@ -486,11 +530,14 @@ class Window(Curve):
             raise ValueError(f"outside must be in (0, 1]. Received: {outside=}")
         self.centre, self.width = float(centre), positive("width", width)
         self.outside = float(outside)
-        self.rounding = (8.0, 8 * (abs(self.centre) + self.width) / self.width)  # of the offset
+        self.low = self.centre - self.width / 2
+        # Relative to |x| + |low|: the place by 2 roundings, its value by 3, and back by 3, 1 and 1.
+        # Outside, the sum of the value is relative to its bend, 1.
+        self.rounding = (10.0, 10 * abs(self.low) / self.width + 1)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return the place in the window, 0 to 1 inside."""
-        place = (_floating(images) - (self.centre - self.width / 2)) / self.width
+        place = (ops.clip(_floating(images), -HUGE, HUGE) - self.low) / self.width
         inside = ops.clip(place, 0.0, 1.0)
         return inside + self.outside * (place - inside)
 
@@ -499,7 +546,7 @@ class Window(Curve):
         value = _floating(values)
         inside = ops.clip(value, 0.0, 1.0)
         place = inside + (value - inside) / self.outside
-        return place * self.width + (self.centre - self.width / 2)
+        return place * self.width + self.low
 
     def slope(self, images: Tensor) -> Tensor:
         """Return 1 / width inside, `outside` of it elsewhere."""
