@@ -110,7 +110,7 @@ class Curve(Configured):
     @property
     def span(self) -> float:
         """What PSNR after this curve counts as the peak: from black to white, 1."""
-        black, _ = self._line()
+        black = self._line()[0] if self.toe > 0 else self.rise(0.0)
         return self.rise(1.0) - black
 
     def rise(self, x: Tensor) -> Tensor:
