@@ -154,4 +154,6 @@ def _whole(study: Study, runs: Runs) -> Runs:
     ]
     scores = {run: runs.scores[run] for run in whole}
     sums = {run: runs.sums[run] for run in whole}
-    return Runs(scores, sums, runs.theory, left_out=len(runs.scores) - len(whole))
+    tasks = {part.task for part in study.parts}
+    theory = {task: each for task, each in runs.theory.items() if task in tasks}
+    return Runs(scores, sums, theory, left_out=len(runs.scores) - len(whole))

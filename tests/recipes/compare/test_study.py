@@ -231,6 +231,9 @@ def test_a_study_that_got_another_part_keeps_its_runs(workdir, tmp_path):
     more = replace(study, parts=(replace(study.parts[0], task="x2-more"), *study.parts))
     missing = study_run.missing_cells(more, read(more, path.parent))
     assert [cell.task for cell in missing] == ["x2-more"] * 10
+    with (path.parent / "moved.csv").open("a") as file:
+        file.write("gone,1,1\n")
+    assert {*read(study, path.parent).theory} == {"x2"}
     fewer = replace(study, configurations=study.configurations[:1])
     assert read(fewer, path.parent).left_out == 5  # runs of the other loss
 
