@@ -1,5 +1,7 @@
 """Weights read from the prediction and errors after a curve, with every other option."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -13,11 +15,12 @@ from asykeras import (
     MuLaw,
     Power,
     Quartile,
+    Reciprocal,
     Slope,
     Window,
 )
 from tests.asykeras.gradients import gradient
-from tests.asykeras.test_weighting import LABELS, eq_2, grey
+from tests.asykeras.test_weighting import LABELS, eq_2, grey, table_1
 
 
 def value(loss, *arguments, **options):
@@ -34,35 +37,126 @@ def srgb(x):
     return np.where(x < 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
 
 
-@pytest.mark.parametrize("name", LABELS)
-@pytest.mark.parametrize("domain", [None, SRGB()])
-@pytest.mark.parametrize("apply_to", ["error", "images"])
-@pytest.mark.parametrize("balanced", [False, True])
-@pytest.mark.parametrize("normalized", [False, True])
-def test_every_combination_by_its_formula(name, domain, apply_to, balanced, normalized):
-    label, restored = (image.astype(float) for image in pair(name))
-    read = restored
-    if normalized:
-        axes = tuple(range(1, label.ndim))
+def mu_law(x):
+    return np.where(x < 0, 100 * x, np.log1p(100 * np.maximum(x, 0))) / np.log(101)
+
+
+def power(label):
+    return (np.maximum(grey(label), 0) + 0.05) ** -2.0
+
+
+CURVES = {None: (None, lambda x: x), "srgb": (SRGB(), srgb), "mu-law": (MuLaw(100), mu_law)}
+WEIGHTINGS = {
+    "reciprocal": (Reciprocal(), eq_2, True),
+    "quartile": (Quartile(0.75), lambda label: table_1(label, 0.75), True),
+    "power": (Power(2, epsilon=0.05), power, False),
+}
+
+
+def by_formula(label, restored, *, weighting, reference, domain, apply_to, normalize, balanced):
+    """Return the weighted squared error of each pixel, `(batch, ...)`, in float64."""
+    _, weigh, declared = WEIGHTINGS[weighting]
+    label, restored = label.astype(float), restored.astype(float)
+    axes = tuple(range(1, label.ndim))
+    read = restored if reference == "prediction" else label
+    if normalize:
         low, high = label.min(axes, keepdims=True), label.max(axes, keepdims=True)
-        read = (restored - low) / np.where(high > low, high - low, 1)
-    weights = eq_2(np.clip(read, 0, 1))
+        read = (read - low) / np.where(high > low, high - low, 1)
+    if reference == "prediction":
+        whole = declared or normalize
+        read = np.clip(read, *((0, 1) if whole else (min(label.min(), 0), max(label.max(), 1))))
+    weights = weigh(read)
     if balanced:
-        weights = weights / weights.mean(tuple(range(1, label.ndim)), keepdims=True)
-    y, f = (srgb(label), srgb(restored)) if domain else (label, restored)
-    squared = (weights * f - weights * y) ** 2 if apply_to == "images" else weights * (f - y) ** 2
-    loss = AsyMSE(
-        reference="prediction",
-        domain=domain,
-        apply_to=apply_to,
-        balanced=balanced,
-        normalize=normalized,
+        weights = weights / weights.mean(axes, keepdims=True)
+    _, curve = CURVES[domain]
+    y, f = curve(label), curve(restored)
+    if apply_to == "images":
+        return ((weights * f - weights * y) ** 2).mean(-1)
+    return (weights * (f - y) ** 2).mean(-1)
+
+
+OPTIONS = [
+    {
+        "weighting": weighting,
+        "reference": reference,
+        "domain": domain,
+        "apply_to": apply_to,
+        "normalize": normalize,
+        "balanced": balanced,
+    }
+    for weighting, reference, domain, apply_to, normalize, balanced in itertools.product(
+        WEIGHTINGS,
+        ["label", "prediction"],
+        CURVES,
+        ["error", "images"],
+        [False, True],
+        [False, True],
     )
-    found = value(loss, *pair(name))
-    np.testing.assert_allclose(found, squared.mean(), rtol=2e-5, atol=1e-9)
+]
 
 
-def test_channels_first_masks_and_sample_weights():
+def loss_of(weighting, domain, **options):
+    return AsyMSE(WEIGHTINGS[weighting][0], domain=CURVES[domain][0], **options)
+
+
+def named(options):
+    return "-".join(str(option) for option in options.values())
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=named)
+def test_every_combination_by_its_formula(options):
+    loss = loss_of(**options)
+    for name in ("random", "half black", "colour"):  # every shape: below
+        label, restored = pair(name)
+        expected = by_formula(label, restored, **options).mean()
+        found = value(loss, label, restored)
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize("reference", ["label", "prediction"])
+@pytest.mark.parametrize("weighting", ["reciprocal", "power"])
+def test_every_shape_by_its_formula(name, reference, weighting):
+    options = {"weighting": weighting, "reference": reference, "domain": "srgb"}
+    options |= {"apply_to": "error", "normalize": False, "balanced": True}
+    label, restored = pair(name)
+    expected = by_formula(label, restored, **options).mean()
+    found = value(loss_of(**options), label, restored)
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=named)
+def test_every_combination_with_a_mask_and_sample_weights(options):
+    """Keras divides by the pixels that the mask leaves; the weights of M know no mask."""
+    random = np.random.default_rng(5)
+    label, restored = pair("colour")
+    mask, samples = random.random((2, 6, 5)) > 0.4, random.uniform(0.5, 2, (2, 6, 5))
+    errors = by_formula(label, restored, **options)
+    for given, each in ((None, 1.0), (samples, samples), (samples[:, 0, 0], samples[:, :1, :1])):
+        prediction = ops.convert_to_tensor(restored)
+        keras.src.backend.set_keras_mask(prediction, ops.convert_to_tensor(mask))
+        expected = (errors * each)[mask].mean()
+        found = value(loss_of(**options), label, prediction, given)
+        np.testing.assert_allclose(found, expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("options", OPTIONS[::5], ids=named)  # 5 divides no count of choices
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_mixed_policy_rounds_the_images_alone(options, policy):
+    """The network's output is of 16 bits; its error and weights are those of float32."""
+    keras.config.set_dtype_policy(policy)
+    half = policy.removeprefix("mixed_")
+    label, restored = pair("colour")
+    output = keras.layers.Identity()(ops.convert_to_tensor(restored))
+    assert keras.backend.standardize_dtype(output.dtype) == half
+    rounded = np.asarray(ops.convert_to_numpy(ops.cast(output, "float32")))
+    found = loss_of(**options)(label, output)
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    expected = by_formula(label, rounded, **options).mean()
+    np.testing.assert_allclose(float(found), expected, rtol=2e-5)
+
+
+def test_channels_first_and_sample_weights():
     label, restored = pair("colour")
     options = {"reference": "prediction", "domain": MuLaw(100), "balanced": True}
     last = AsyMAE(Power(2), **options)
@@ -72,6 +166,14 @@ def test_channels_first_masks_and_sample_weights():
     assert value(first, *turned, weights) == pytest.approx(
         float(value(last, label, restored, weights))
     )
+    mask = np.random.default_rng(5).random((2, 6, 5)) > 0.4
+    masked = []
+    for loss, images in ((last, (label, restored)), (first, turned)):
+        prediction = ops.convert_to_tensor(images[1])
+        keras.src.backend.set_keras_mask(prediction, ops.convert_to_tensor(mask))
+        masked.append(float(value(loss, images[0], prediction, weights)))
+    assert masked[0] == pytest.approx(masked[1])
+    assert masked[0] != pytest.approx(float(value(last, label, restored, weights)))
     np.testing.assert_allclose(
         ops.convert_to_numpy(first.weights(*turned))[:, 0],
         ops.convert_to_numpy(last.weights(label, restored))[..., 0],
