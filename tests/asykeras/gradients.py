@@ -20,8 +20,11 @@ def gradient(function, parameter):
     return tape.gradient(value, variable).numpy().astype(np.float64)
 
 
-def stationary(function, low, high, steps=40):
-    """Return where the derivatives, which rise, are 0, by bisection; one for each parameter."""
+def stationary(function, low, high, steps=30):
+    """Return where the derivatives, which rise, are 0, by bisection; one for each parameter.
+
+    It is found to `(high - low) / 2^31`, and rounded to float32 at each step.
+    """
     low, high = (np.asarray(limit, np.float64) for limit in (low, high))
     for _ in range(steps):
         middle = (low + high) / 2
