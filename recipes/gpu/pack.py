@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from recipes.plan import ROWS
@@ -145,9 +146,9 @@ def _written(path: Path, target: Path, form: Form) -> bool:
 
     WebP holds colours of 8 bit: what is 16 bit or grey stays as it is.
     """
-    height, width, deep = read_header(path)
+    height, width, dtype = read_header(path)
     large = max(height, width) > form.side
-    if deep or not form.side or not (large or path.suffix.lower() in RAW):
+    if dtype != np.uint8 or not form.side or not (large or path.suffix.lower() in RAW):
         return False
     pixels = read_image(path)
     if pixels.shape[-1] != 3:

@@ -6,18 +6,26 @@ import numpy as np
 
 def gradient(function, parameter):
     """Return the derivative of a scalar function at float32 parameters, in NumPy."""
-    parameter = np.asarray(parameter, "float32")
+    return derivative(function)(parameter)
+
+
+def derivative(function):
+    """Return the derivative of a scalar function as a function of float32 parameters, in NumPy."""
     if keras.backend.backend() == "jax":
         import jax
 
-        return np.asarray(jax.grad(function)(parameter), np.float64)
+        compiled = jax.jit(jax.grad(function))  # not traced again at each call
+        return lambda at: np.asarray(compiled(np.asarray(at, "float32")), np.float64)
     import tensorflow as tf
 
-    variable = tf.constant(parameter)
-    with tf.GradientTape() as tape:
-        tape.watch(variable)
-        value = function(variable)
-    return tape.gradient(value, variable).numpy().astype(np.float64)
+    def of(parameter):
+        variable = tf.constant(np.asarray(parameter, "float32"))
+        with tf.GradientTape() as tape:
+            tape.watch(variable)
+            value = function(variable)
+        return tape.gradient(value, variable).numpy().astype(np.float64)
+
+    return of
 
 
 def stationary(function, low, high, steps=30):
@@ -25,9 +33,10 @@ def stationary(function, low, high, steps=30):
 
     It is found to `(high - low) / 2^31`, and rounded to float32 at each step.
     """
+    slope = derivative(function)
     low, high = (np.asarray(limit, np.float64) for limit in (low, high))
     for _ in range(steps):
         middle = (low + high) / 2
-        rising = gradient(function, middle) > 0
+        rising = slope(middle) > 0
         low, high = np.where(rising, low, middle), np.where(rising, middle, high)
     return (low + high) / 2
