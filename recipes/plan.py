@@ -169,8 +169,8 @@ def state(row: Row, runs: Path) -> State:
         return State("finished, to be measured and published", None)
     if (workdir / "run.json").exists():
         return _begun(workdir)
-    if kept(row):
-        return _kept(row)
+    if file := kept(row):
+        return _kept(row, file)
     if (PUBLISHED / f"{row.name}.json").is_file():
         return State(f"published{below}", None)
     if row.tried:
@@ -221,9 +221,8 @@ def _begun(workdir: Path) -> State:
         return State(f"{text}; {error}: bring it back, or move the folder away", None)
 
 
-def _kept(row: Row) -> State:
-    """Return the state of a row of which the repository keeps an unfinished run."""
-    file = UNFINISHED / f"{row.name}{ENDING}"
+def _kept(row: Row, file: Path) -> State:
+    """Return the state of a row of which the repository keeps an unfinished run in a file."""
     training = json.loads(file.with_name(f"{row.name}.json").read_text())["training"]
     if _starts_from(row, file):
         text = f"a new run starts from {training['reached']} that are kept"

@@ -110,7 +110,10 @@ def run_study(
         why = "of a task or loss that the study does not have, or of a seed that is not whole"
         say(f"{kept.left_out} runs of {options.stored} are not taken: {why}")
     jobs = jobs_of(study, Path(options.data), workdir)
-    missing = {cell.name: jobs[cell.name] for cell in missing_cells(study, kept)}
+    cells = missing_cells(study, kept)
+    for part in {cell.task: cell.part for cell in cells}.values():
+        make_images(study, part, Path(options.data), workdir)
+    missing = {cell.name: jobs[cell.name] for cell in cells}
     if len(missing) < len(jobs):
         say(f"{len(jobs) - len(missing)} of {len(jobs)} runs are those of {options.stored}")
     outcome = run_cells(missing, workdir, options.minutes, say)
@@ -149,18 +152,26 @@ def jobs_of(study: Study, data: Path, workdir: Path) -> dict[str, Job]:
 
 
 def trained_on(study: Study, part: Part, data: Path, workdir: Path) -> Path:
-    """Return the folder of the training images of a part, which is made where it has to be."""
+    """Return the folder of the training images of a part; `make_images` makes what is made."""
     if study.rare:
-        return darkened(data / study.train, workdir)
-    return brightened(data / study.train, workdir) if part.scoring.exposed else data / study.train
+        return workdir / "night"
+    return workdir / "exposed" if part.scoring.exposed else data / study.train
 
 
-def brightened(source: Path, workdir: Path) -> Path:
-    """Return a folder of grey photographs at many exposures, as linear light in float32.
+def make_images(study: Study, part: Part, data: Path, workdir: Path) -> None:
+    """Make the training images of a part, where they are not photographs as they are."""
+    folder = trained_on(study, part, data, workdir)
+    if study.rare:
+        darken(data / study.train, folder)
+    elif part.scoring.exposed:
+        brighten(data / study.train, folder)
+
+
+def brighten(source: Path, folder: Path) -> None:
+    """Make a folder of grey photographs at many exposures, as linear light in float32.
 
     They are made, not taken: the light is that of an 8-bit photograph. See `light.exposed`.
     """
-    folder = workdir / "exposed"
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_images(source):
         copy = folder / f"{path.stem}.tif"
@@ -169,13 +180,11 @@ def brightened(source: Path, workdir: Path) -> Path:
             light = exposed(decoded(grey), path.stem)[..., 0].astype(np.float32)
             with replacing(copy) as part:
                 Image.fromarray(light).save(part, format="TIFF")
-    return folder
 
 
-def darkened(source: Path, workdir: Path) -> Path:
-    """Return a folder of photographs of which those of `night_scenes.txt` are night scenes."""
+def darken(source: Path, folder: Path) -> None:
+    """Make a folder of photographs of which those of `night_scenes.txt` are night scenes."""
     dark = set(NIGHT_SCENES.read_text().split())
-    folder = workdir / "night"
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_images(source):
         copy = folder / (f"{path.stem}.png" if path.stem in dark else path.name)
@@ -186,7 +195,6 @@ def darkened(source: Path, workdir: Path) -> Path:
                 Image.fromarray(night(read_image(path))).save(part)
         else:
             write_atomically(copy, path.read_bytes())
-    return folder
 
 
 def finished(study: Study, jobs: dict[str, Job], workdir: Path, kept: Runs) -> Finished:

@@ -4,7 +4,6 @@ The wheel of libvips that `asykeras[photos]` brings reads neither. A system's li
 `libvips42` for instance, which `pyvips` finds where it is installed without `[binary]`.
 """
 
-import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from zoo.pictures.claims import check_memory
 from zoo.pictures.errors import ImageError, refusing
 from zoo.pictures.images import Header
 from zoo.pictures.photos import MEGAPIXELS
+from zoo.pictures.rows import libvips
 
 if TYPE_CHECKING:
     import pyvips
@@ -70,10 +70,9 @@ def _opened(path: Path) -> "pyvips.Image":
     if not kinds:
         raise ImageError(f"{path} is not an OpenEXR or Radiance image")
     ((name, loader),) = kinds
-    try:
-        pyvips = importlib.import_module("pyvips")
-    except (ImportError, OSError):  # OSError: the package without the library
-        raise ImageError(f"{path} is {name}, which needs pyvips and libvips with {name}") from None
+    pyvips = libvips()
+    if pyvips is None:
+        raise ImageError(f"{path} is {name}, which needs pyvips and libvips with {name}")
     if not pyvips.type_find("VipsOperation", loader):
         raise ImageError(
             f"{path} is {name}, which this libvips does not read: the one of pyvips[binary] does "

@@ -92,7 +92,7 @@ def open_rows(photo: Photo) -> Iterator[PhotoRows]:
     turned = photo.orientation in TURNS
     size = photo.picture.height * photo.picture.width
     lenient = photo.format == "JPEG" or photo.tiff.compression in FAX + JPEG
-    pyvips = _pyvips() if photo.deep or lenient else None
+    pyvips = libvips() if photo.deep or lenient else None
     if pyvips is None or turned or not photo.deep:
         deep = photo.picture.channels * photo.picture.dtype.itemsize
         check_memory(photo.path, size * (2 * deep if photo.deep else _HELD[photo.format]))
@@ -309,7 +309,7 @@ def _vips_image(photo: Photo, pyvips: ModuleType, fail_on: str) -> "pyvips.Image
     return pyvips.Image.new_from_source(source, "", access="sequential", fail_on=fail_on)
 
 
-def _pyvips() -> ModuleType | None:
+def libvips() -> ModuleType | None:
     """Return the package, None where it or its library is not installed."""
     # Its warnings of harmless oddities would be printed.
     logging.getLogger("pyvips").addHandler(logging.NullHandler())

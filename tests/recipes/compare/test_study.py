@@ -268,7 +268,8 @@ def test_exposures_are_made_of_the_names_and_read_as_floats(tmp_path):
     (tmp_path / "photographs").mkdir()
     for name in "abcdefgh":
         Image.fromarray(grey[..., 0]).save(tmp_path / f"photographs/{name}.png")
-    folder = study_run.brightened(tmp_path / "photographs", tmp_path / "work")
+    folder = tmp_path / "exposed"
+    study_run.brighten(tmp_path / "photographs", folder)
     images = open_images(str(folder), "luma")
     values = grey / 255
     light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
