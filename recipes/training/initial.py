@@ -1,21 +1,26 @@
 """The weights that a run starts from, and how a card names them."""
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import zoo
 from zoo.machine.failures import printable
 from zoo.machine.files import sha256
 from zoo.networks.dncnn import fold_batch_norm
 from zoo.networks.families import FAMILIES
-from zoo.store.card import Card, WeightsError
+from zoo.store.card import Argument, Card, WeightsError
 from zoo.store.weight import SUFFIX, find, json_beside, load_into, published_card
 
 LONGEST = 80  # letters that a file tells of its steps
 TRAINED = f"trained{SUFFIX}"  # in a work folder, where what is published has another form
+NORMALISATION = keras.layers.BatchNormalization
+FOLDED = ", its batch normalisation folded into the convolutions"
+AVERAGED = ", as the mean over its colours"
 
 
 def start_from(network: keras.Model, init: str, card: Card) -> str:
@@ -24,7 +29,7 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
     Of a network of another scale, those layers are taken that have the same shape. The second
     upsampler of scale 4 starts as the one of scale 2, as in the authors' code. Of a work folder the
     network as it is trained is taken. Into a DnCNN without batch normalisation that of the file is
-    folded.
+    folded; one for grey images starts from one for colour as the mean of what that restores.
 
     Raises:
         WeightsError: if the weights cannot be found or do not fit; the network is unchanged then.
@@ -32,9 +37,7 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
     init = as_trained(init)
     scale = _other_scale(init, card)
     if scale is None:
-        folded = _load_or_fold(network, init, card)
-        more = ", its batch normalisation folded into the convolutions" if folded else ""
-        return f"started from {origin(init)}{more}"
+        return f"started from {origin(init)}{_load(network, init, card)}"
     source = {layer.name: layer for layer in zoo.load(init).layers if layer.weights}
     taken, new = 0, []
     for layer in network.layers:
@@ -51,30 +54,50 @@ def start_from(network: keras.Model, init: str, card: Card) -> str:
     )
 
 
-def _load_or_fold(network: keras.Model, init: str, card: Card) -> bool:
-    """Load weights into a network; return whether batch normalisation had to be folded for that."""
+def _load(network: keras.Model, init: str, card: Card) -> str:
+    """Load weights into a network; return what had to be done to them, empty for nothing."""
     try:
         load_into(network, init)
+        return ""
     except WeightsError:
-        normalised = _normalised(network, init, card)
-        if normalised is None:
-            raise
-        network.set_weights(fold_batch_norm(normalised).get_weights())
-        return True
-    return False
+        if said := _load_other_form(network, init, card):
+            return said
+        raise
 
 
-def _normalised(network: keras.Model, init: str, card: Card) -> keras.Model | None:
-    """Return the DnCNN with batch normalisation that weights are of, for one without; else None."""
-    own = any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
-    if card.builder != "DnCNN" or own:
-        return None
-    found = FAMILIES[card.builder].build(**{**card.arguments, "batch_norm": True})
-    try:
-        load_into(found, init)
-    except WeightsError:
-        return None
-    return found
+def _load_other_form(network: keras.Model, init: str, card: Card) -> str:
+    """Load weights of a DnCNN that differs in its normalisation or colours; return what was done.
+
+    Empty, and the network unchanged, where the weights are not of such a one.
+    """
+    if card.builder != "DnCNN" or any(isinstance(each, NORMALISATION) for each in network.layers):
+        return ""
+    own = network.input_shape[-1]
+    for channels, folded in ((own, True), (3, False), (3, True)):
+        changes: dict[str, Argument] = {"channels": channels, "batch_norm": folded}
+        source = FAMILIES[card.builder].build(**{**card.arguments, **changes})
+        try:
+            load_into(source, init)
+        except WeightsError:
+            continue
+        arrays = (fold_batch_norm(source) if folded else source).get_weights()
+        network.set_weights(arrays if channels == own else _mean_over_colours(arrays))
+        return (FOLDED if folded else "") + (AVERAGED if channels != own else "")
+    return ""
+
+
+def _mean_over_colours(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return a merged DnCNN for grey images: the mean of what one restores from three times it.
+
+    First kernel `(3, 3, 3, filters)`, last `(3, 3, filters, 3)` and its bias are all that change.
+    """
+    first, *between, last, bias = arrays
+    return [
+        first.sum(axis=2, keepdims=True),
+        *between,
+        last.mean(axis=3, keepdims=True),
+        bias.mean(keepdims=True),
+    ]
 
 
 def as_trained(init: str) -> str:

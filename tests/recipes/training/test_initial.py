@@ -17,6 +17,7 @@ from recipes.data.patches import Patches
 from recipes.training.devices import open_devices
 from recipes.training.initial import origin, start_from
 from recipes.training.run import compiled
+from zoo.networks.dncnn import fold_batch_norm
 from zoo.store.card import Card, Use, WeightsError
 from zoo.store.weight import PUBLISHED, save
 
@@ -146,6 +147,31 @@ def test_a_network_without_batch_normalisation_starts_from_one_with_it(tmp_path,
     assert capsys.readouterr().out.endswith(
         ", 7 of 9 steps, its batch normalisation folded into the convolutions\n"
     )
+
+
+@pytest.mark.parametrize("merged", [False, True], ids=["normalised", "merged"])
+def test_a_network_for_grey_images_starts_from_the_mean_of_one_for_colour(tmp_path, merged):
+    kept = normalised(tmp_path)
+    if merged:
+        kept = fold_batch_norm(kept)
+        save(kept, tmp_path / "kept.weights.h5", Card("DnCNN", {**FEW, "batch_norm": False}, Use()))
+    few = {**FEW, "variant": "B", "batch_norm": False}
+    grey = zoo.DnCNN(**few)
+    said = start_from(grey, str(tmp_path / "kept.weights.h5"), Card("DnCNN", few, Use()))
+    picture = np.random.default_rng(2).uniform(size=(1, 9, 11, 1)).astype("float32")
+    expected = convert_to_numpy(kept(np.repeat(picture, 3, axis=-1))).mean(axis=-1, keepdims=True)
+    assert np.abs(expected - picture).max() > 0.1
+    np.testing.assert_allclose(convert_to_numpy(grey(picture)), expected, atol=64 * 2**-24)
+    assert said.endswith(", as the mean over its colours")
+    assert ("folded into the convolutions" in said) is not merged
+
+
+def test_a_network_for_colour_does_not_start_from_one_for_grey_images(tmp_path):
+    few = {**FEW, "batch_norm": False}
+    card = Card("DnCNN", {**few, "variant": "B"}, Use())
+    save(zoo.DnCNN(**card.arguments), tmp_path / "grey.weights.h5", card)
+    with pytest.raises(WeightsError, match=r"the first layer that differs is 'conv1'"):
+        start_from(zoo.DnCNN(**few), str(tmp_path / "grey.weights.h5"), Card("DnCNN", few, Use()))
 
 
 def test_a_file_that_fits_neither_form_is_refused_by_what_was_asked_for(tmp_path):
