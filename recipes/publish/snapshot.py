@@ -18,7 +18,7 @@ import numpy as np
 
 from recipes.data.patches import Patches
 from recipes.data.sources import channel_count
-from recipes.publish.weight import halved
+from recipes.publish.packing import packed
 from recipes.training.checkpoints import load_newest
 from recipes.training.devices import open_devices
 from recipes.training.run import Recipe, averaged_network, card_of, compiled, description
@@ -68,7 +68,7 @@ def keep(
     card = replace(card_of(recipe, settings), arguments=arguments, training=training)
     with temporary_folder() as temporary:
         whole = save(network, temporary / f"{name}{SUFFIX}", card)
-        content, card = halved(whole.file), whole.card
+        content, card = packed(whole.file, half=True), whole.card
     folder.mkdir(exist_ok=True)
     target = folder / f"{name}{SUFFIX}"
     write_atomically(target, content)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
-
+from recipes.publish.packing import packed
 from zoo.app.command import Work, command
 from zoo.machine.files import write_atomically
 from zoo.machine.parts import temporary_folder
@@ -18,7 +17,6 @@ from zoo.restoring.network import Network, open_network
 from zoo.scoring.tasks import METRICS, Denoising, PhotoEnlargement, SuperResolution, parse
 from zoo.scoring.verify import measure, test_folder
 from zoo.store.card import Test, Use, WeightsError
-from zoo.store.hdf5 import open_hdf5
 from zoo.store.weight import PUBLISHED, SUFFIX, find, json_beside, save_card
 
 CHANGE_BY_HALVES = 0.005  # dB by which float16 must not move any figure
@@ -48,7 +46,7 @@ def publish(
     """
     weight = find(workdir)
     planned = [read_test(text) for text in tests] + [_sample_test(weight.card.use)]
-    content = halved(weight.file) if half else weight.file.read_bytes()
+    content = packed(weight.file, half)
     with temporary_folder() as folder:
         part = folder / f"{name}{SUFFIX}"
         part.write_bytes(content)
@@ -88,27 +86,6 @@ def _check_cost(test: Test, change: float) -> None:
         raise WeightsError(
             f"float16 changes {test} by {change:+.3f} dB, not by less than {CHANGE_BY_HALVES}"
         )
-
-
-def halved(file: Path) -> bytes:
-    """Return the content of a weights file with its floats in float16."""
-    with temporary_folder() as folder:
-        path = folder / file.name
-        with open_hdf5(file) as whole, h5py.File(path, "w") as halves:
-            _copy(whole, halves)
-        return path.read_bytes()
-
-
-def _copy(source: h5py.Group, target: h5py.Group) -> None:
-    """Copy the content of a file, floats as float16."""
-    target.attrs.update(source.attrs)
-    for name, item in source.items():
-        if isinstance(item, h5py.Group):
-            _copy(item, target.create_group(name))
-        else:
-            floats = item.dtype.kind == "f"
-            target.create_dataset(name, data=item[()].astype("float16") if floats else item[()])
-            target[name].attrs.update(item.attrs)
 
 
 def _sample_test(use: Use) -> Test:

@@ -11,7 +11,8 @@ from zoo.machine.failures import reason
 from zoo.networks import compact, dncnn, dphsir, edsr, ffdnet, mdsr, span, srcnn
 from zoo.networks.foreign import Foreign, find_weight
 from zoo.store.card import Argument, WeightsError
-from zoo.store.weight import Weight
+from zoo.store.claims import ContentError
+from zoo.store.weight import Weight, array_sizes
 
 # Arguments of builders that no file of a stranger may give: they would name another file.
 NOT_OF_CARDS = {"weights", "name"}
@@ -98,6 +99,8 @@ def build(weight: Weight, **arguments: Argument) -> keras.Model:
         if not isinstance(weight, Foreign):  # whose tensors were compared already
             _check_size(weight.file, *family.least(card.arguments))
         model = family.build(**{**card.arguments, **arguments})
+    except ContentError as error:
+        raise WeightsError(f"{weight.file} cannot be read: {error}") from None
     except Exception as error:  # arguments may be of any kind
         whose = "these arguments do" if arguments else "its card does"
         text = f"{weight.name}: {whose} not fit {card.builder}: {reason(error)}"
@@ -107,8 +110,9 @@ def build(weight: Weight, **arguments: Argument) -> keras.Model:
 
 
 def _check_size(file: Path, layers: int, filters: int) -> None:
-    """Refuse a network whose weights its file cannot hold, before it is built."""
-    # 2 bytes a parameter in float16, and what HDF5 needs at least for a layer with its names
-    length = file.stat().st_size
-    if layers * (2 * 9 * filters**2 + 200) > length:
-        raise ValueError(f"its file of {length} bytes cannot hold the weights of so many layers")
+    """Refuse a network whose weights its file does not hold, before it is built."""
+    sizes = array_sizes(file)
+    if layers > len(sizes) or layers * 9 * filters**2 > sum(sizes):
+        raise ValueError(
+            f"its file of {sum(sizes):,} values cannot hold the weights of so many layers"
+        )

@@ -21,14 +21,15 @@ import numpy as np
 from zoo.machine.failures import printable, reason
 from zoo.machine.files import check_room, replacing, sha256
 from zoo.store.card import Card, WeightsError, read_card
-from zoo.store.claims import ContentError
+from zoo.store.claims import ContentError, check_memory
 from zoo.store.download import DownloadError, cache_folder, fetch
-from zoo.store.hdf5 import child, open_hdf5, read_array
+from zoo.store.hdf5 import check_array, child, open_hdf5, read_array
 from zoo.store.hub import CONFIG, WEIGHTS, check_folder, fetch_folder, is_address, is_folder
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 SUFFIX = ".weights.h5"
 HDF5_HEADERS = 4096  # bytes for each variable, generously
+VARIABLES = "biufcV"  # kinds of NumPy that Keras keeps; its bfloat16 is V
 LARGEST = 1e9  # value that a network can mean: products of larger ones overflow in float32
 
 
@@ -144,6 +145,21 @@ def json_beside(file: Path) -> Path:
 def file_size(variables: Sequence[keras.Variable]) -> int:
     """Return the bytes that a weights file of these variables takes at most."""
     return sum(4 * math.prod(variable.shape) + HDF5_HEADERS for variable in variables)
+
+
+def array_sizes(file: Path) -> list[int]:
+    """Return how many values each array of a weights file holds.
+
+    Raises:
+        ContentError: if it claims more than a file of its length can hold, or than the memory.
+    """
+    with open_hdf5(file) as content:
+        arrays = _arrays(content)
+        for array in arrays:
+            check_array(array, VARIABLES)
+        sizes = [math.prod(array.shape) for array in arrays]
+        check_memory(4 * sum(sizes))
+        return sizes
 
 
 def check_values(values: np.ndarray) -> None:
@@ -299,4 +315,4 @@ def _read(array: h5py.Dataset) -> np.ndarray:
     if array.attrs.get("dtype") == "bfloat16" and array.dtype == "V2":
         upper = read_array(array, "V").view("<u2")
         return (upper.astype("<u4") << 16).view("<f4")
-    return read_array(array, "biufcV")
+    return read_array(array, VARIABLES)

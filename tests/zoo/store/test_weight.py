@@ -12,6 +12,7 @@ import pytest
 
 import zoo
 from tests.zoo.examples import card_of
+from zoo.machine.files import sha256
 from zoo.networks.families import FAMILIES
 from zoo.networks.mdsr import MDSR, at_scale
 from zoo.store.card import read_card
@@ -203,6 +204,16 @@ def test_a_network_that_its_file_cannot_hold_is_not_built(saved, builder, argume
         json.dumps({**card, "builder": builder, "arguments": arguments})
     )
     with pytest.raises(zoo.WeightsError, match="cannot hold the weights of so many layers"):
+        zoo.load(str(saved))
+
+
+def test_a_network_that_is_damaged_before_it_is_built_cannot_be_read(saved):
+    """With a card that says the right sum of what is damaged."""
+    file = saved / "network.weights.h5"
+    file.write_bytes(file.read_bytes()[:-200])
+    card = json.loads((saved / "network.json").read_text())
+    (saved / "network.json").write_text(json.dumps({**card, "sha256": sha256(file)}))
+    with pytest.raises(zoo.WeightsError, match=r"network.weights.h5 cannot be read: .*truncated"):
         zoo.load(str(saved))
 
 
