@@ -77,6 +77,8 @@ def describe(parser: argparse.ArgumentParser) -> Work:
     train.add_argument("--compile", action="store_true", help=text)
     text = "one thread per side and its processor time, for a machine that others use too"
     train.add_argument("--one-thread", action="store_true", help=text)
+    text = "another checkout, whose recipes take turns (of other data give the whole path)"
+    train.add_argument("--against", metavar="CHECKOUT", default="", help=text)
     return measure
 
 
@@ -87,7 +89,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    way = Way(given.data, given.rounds, given.compile, given.one_thread)
+    way = Way(given.data, given.rounds, given.compile, given.one_thread, given.against)
     benchmark_train(given.network, given.precision, way)
 
 

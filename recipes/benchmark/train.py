@@ -9,6 +9,7 @@ neighbours in time. Both sides use all cores and have the degradation inside the
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -47,15 +48,18 @@ class Way:
     rounds: int = 6  # turns of each side
     compiled: bool = False  # PyTorch's networks by torch.compile
     one_thread: bool = False  # see `turns.ONE_THREAD`
+    against: str = ""  # another checkout, whose recipe takes turns with this one
 
 
 def benchmark_train(recipes: Sequence[str], precisions: Sequence[str], way: Way) -> None:
     """Print speed and memory of recipes of `CASES` in `"float32"`, `"bfloat16"` or both."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"train needs the TensorFlow backend. Received: {keras.backend.backend()}")
+    if way.against and not Path(way.against, "recipes/benchmark/train_keras.py").is_file():
+        raise ValueError(f"there is no checkout with this benchmark at {way.against}")
     if not has_torch():
         print("PyTorch is left out: pip install torch (2.13, CPU) to compare with it")
-    print(HEADER)
+    print(HEADER + (AGAINST if way.against else ""))
     for recipe in recipes:
         for precision in precisions:
             print(row(CASES[recipe], precision, measure(CASES[recipe], precision, way)), flush=True)
@@ -68,16 +72,24 @@ def has_torch() -> bool:
 
 
 def measure(case: Case, precision: str, way: Way) -> Turns:
-    """Let `recipe`, `memory` and, where it is installed, `torch` take turns on one network."""
+    """Let sides take turns on one network.
+
+    They are `recipe`, `memory`, `before` where there is another checkout, and `torch` where it is
+    installed.
+    """
     common = ["--batch", str(case.batch), "--patch", str(case.patch), "--precision", precision]
     long = ["--steps", "1000000", "--every", "1000000", "--data", way.data]
     environment = ONE_THREAD if way.one_thread else {}
 
-    def worker(side: str, *arguments: str) -> Worker:
-        return Worker(f"recipes.benchmark.{side}", [case.recipe, *common, *arguments], environment)
+    def worker(side: str, *arguments: str, folder: str | None = None) -> Worker:
+        words = [case.recipe, *common, *arguments]
+        return Worker(f"recipes.benchmark.{side}", words, environment, folder)
 
     workers = {"ours": worker("train_keras", *case.options, *long)}
     sides = {"recipe": ("ours", "recipe"), "memory": ("ours", "memory")}
+    if way.against:
+        workers["before"] = worker("train_keras", *case.options, *long, folder=way.against)
+        sides["before"] = ("before", "recipe")
     if has_torch():
         workers["torch"] = worker("train_torch", *["--compile"] * way.compiled)
         sides["torch"] = ("torch", "step")
@@ -88,9 +100,11 @@ HEADER = (
     f"{'network, batch x patch':32}{'precision':10}{'steps/s':>8}"
     f"{'recipe / memory':>24}{'ours / PyTorch':>24}{'GiB':>7}{'PyTorch':>8}{'others':>7}"
 )
+AGAINST = f"{'recipe / --against':>24}"
 LEGEND = """\
 steps/s: of the recipe. recipe / memory: its steps/s over those of the same compiled step fed from
 memory. ours / PyTorch: the latter over PyTorch's. Both: median (middle half) of neighbours in time.
+recipe / --against: its steps/s over those of the recipe there, in the same way.
 GiB: largest memory of the recipe's process, and of PyTorch's. others: share of all cores that other
 processes used meanwhile. Above a few percent PyTorch's threads wait for each other:
 repeat the run, or use --one-thread, which counts the processor time of one thread per side."""
@@ -102,9 +116,10 @@ def row(case: Case, precision: str, found: Turns) -> str:
     name = f"{case.name}, {case.batch} x {case.patch}"
     recipe = quartiles(times["memory"] / times["recipe"])
     against = quartiles(times["torch"] / times["memory"]) if "torch" in times else "-"
-    peaks = [f"{peak:.2f}" for peak in found.peaks.values()] + ["-"]
+    before = f"{quartiles(times['before'] / times['recipe']):>24}" if "before" in times else ""
+    peaks = {name: f"{peak:.2f}" for name, peak in found.peaks.items()}
     rate = 1 / np.median(times["recipe"])
     return (
         f"{name:32}{precision:10}{rate:8.2f}{recipe:>24}{against:>24}"
-        f"{peaks[0]:>7}{peaks[1]:>8}{found.others:7.0%}"
+        f"{peaks['ours']:>7}{peaks.get('torch', '-'):>8}{found.others:7.0%}{before}"
     )

@@ -35,10 +35,17 @@ class WorkerError(RuntimeError):
 class Worker:
     """A module that is run in a process of its own and answers requests, line by line.
 
-    The environment is what it gets besides the variables of this process.
+    The environment is what it gets besides the variables of this process; the folder is where it
+    runs, by default here.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] = {}):
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] = {},
+        folder: str | None = None,
+    ):
         self.module = module
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
@@ -48,6 +55,7 @@ class Worker:
             stderr=self.log,
             text=True,
             env={**os.environ, **environment},
+            cwd=folder,
         )
 
     def ask(self, request: str) -> float:

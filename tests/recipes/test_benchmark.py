@@ -108,6 +108,32 @@ def test_a_line_without_pytorch():
     assert line.split()[6:] == "bfloat16 2.00 1.000 (1.000 to 1.000) - 1.00 - nan%".split()
 
 
+def test_a_line_against_another_checkout():
+    times = {name: np.array([0.5, 0.5]) for name in ("recipe", "memory")}
+    times["before"] = np.array([0.55, 0.65])  # slower: the recipe is 1.1 and 1.3 times as fast
+    line = row(CASES["srcnn"], "bfloat16", Turns(times, {"ours": 1.0, "before": 2.0}, 0.0))
+    assert (
+        line.split()[6:]
+        == "bfloat16 2.00 1.000 (1.000 to 1.000) - 1.00 - 0% 1.200 (1.150 to 1.250)".split()
+    )
+    assert len(line) == len(train.HEADER + train.AGAINST)
+
+
+def test_the_process_of_another_checkout_runs_in_it(tmp_path):
+    (tmp_path / "other.py").write_text(
+        "from pathlib import Path; input(); print(len(str(Path.cwd())))"
+    )
+    worker = Worker("other", [], folder=str(tmp_path))
+    assert worker.ask("step 1") == len(str(tmp_path))
+    worker.close()
+
+
+def test_a_folder_that_is_no_checkout_is_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    assert __main__.main(["train", "--against", str(tmp_path)]) == 1
+    assert f"there is no checkout with this benchmark at {tmp_path}" in capsys.readouterr().err
+
+
 def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(train, "has_torch", lambda: False)
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
