@@ -43,20 +43,20 @@ def of_the_layer(image, quality, **options):
     [(1, "4:2:0", (97, 130)), (3, "4:2:0", (97, 131)), (3, "4:4:4", (64, 72))],
 )
 def test_an_image_becomes_what_a_file_holds(channels, subsampling, size, quality):
-    """Nearly all values are equal or next to each other.
+    """At least 19 of 20 values are equal or next to each other.
 
     libjpeg's transform is one of whole numbers: where it rounds to the other side, a coefficient
-    changes by a step of its table, and with it a block. On average that stays below one grey level,
-    and below half of what the compression itself changes.
+    changes by a step of its table, and with it a block. On average that stays below a quarter of a
+    grey level, and below half of what the compression itself changes.
     """
     for file in PHOTOGRAPHS:
         image = crop(file, channels, *size)
         expected = of_a_file(image, quality, subsampling)
         found = of_the_layer(image, quality, subsampling=subsampling)
         difference = np.abs(found - expected)
-        assert difference.mean() < 1.0
+        assert difference.mean() < 0.25
         assert difference.mean() < 0.5 * np.abs(image - expected).mean() or quality == 100
-        assert (difference > 1).mean() < 0.2
+        assert (difference > 1).mean() < 0.05
 
 
 def test_a_grey_image_of_few_frequencies_is_equal_to_the_last_bit():
