@@ -4,8 +4,8 @@ r"""Pack what rows of the plan need on another machine into one folder, beside t
 
 writes `.gpu/images`, the training images of these rows alone, and `.gpu/wheels`, for a machine
 without network and with that version of Python. What travels is the repository with what git does
-not ignore, and `.gpu`. Where that is more than `--limit`, large photographs are shrunk, and at last
-PNG is coded with loss.
+not ignore, and `.gpu`. Where that is more than `--limit`, large photographs are shrunk, then PNG is
+coded with loss, and at last every file again.
 """
 
 import argparse
@@ -38,18 +38,25 @@ class Form:
     Attributes:
         side: Longest side in pixels to which photographs are shrunk, lossy; 0: as they are.
         lossless: Whether PNG, BMP and TIFF keep every bit.
+        again: Whether files that are coded with loss already are coded again.
     """
 
     side: int
     lossless: bool = True
+    again: bool = False
 
     def __str__(self) -> str:
         kept = "lossless" if self.lossless else f"quality {QUALITY}"
+        kept += ", all others too" if self.again else ""
         shrunk = f"larger than {self.side} shrunk to that, quality {QUALITY}"
         return f"as WebP: {shrunk}; PNG {kept}" if self.side else "as they are"
 
 
-FORMS = (Form(0), Form(1600), Form(1280), *(Form(side, False) for side in (1280, 1024, 768)))
+FORMS = (
+    *(Form(0), Form(1600), Form(1280)),
+    *(Form(side, False) for side in (1280, 1024, 768)),
+    *(Form(side, False, again=True) for side in (1024, 768)),
+)
 
 
 class PackError(ValueError):
@@ -148,7 +155,8 @@ def _written(path: Path, target: Path, form: Form) -> bool:
     """
     height, width, dtype = read_header(path)
     large = max(height, width) > form.side
-    if dtype != np.uint8 or not form.side or not (large or path.suffix.lower() in RAW):
+    coded = large or form.again or path.suffix.lower() in RAW
+    if dtype != np.uint8 or not form.side or not coded:
         return False
     pixels = read_image(path)
     if pixels.shape[-1] != 3:
@@ -156,6 +164,9 @@ def _written(path: Path, target: Path, form: Form) -> bool:
     image = Image.fromarray(pixels)
     image.thumbnail((form.side, form.side), Image.Resampling.LANCZOS)
     image.save(target, lossless=form.lossless and not large, quality=QUALITY, method=4)
+    if form.again and size_of(target) > size_of(path):
+        target.unlink()
+        return False
     return True
 
 

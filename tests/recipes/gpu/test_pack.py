@@ -71,14 +71,29 @@ def test_rows_share_their_images(place):
 
 
 def test_what_travels_is_the_sum_of_what_git_knows_and_what_is_packed(place, capsys):
-    """A limit just reached is kept to, one byte less is not."""
+    """A limit just reached is kept to; with one byte less other images travel."""
     _, out = place
     assert packed(place, "dncnn-gray-25") == 0
     total = 3000 + bytes_of(out)
     assert packed(place, "dncnn-gray-25", limit=total / MIB) == 0
-    assert packed(place, "dncnn-gray-25", limit=(total - 1) / MIB) == 1
+    assert "images as they are" in capsys.readouterr().out
+    assert packed(place, "dncnn-gray-25", limit=(total - 1) / MIB) == 0
+    assert "PNG quality 95, all others too" in capsys.readouterr().out
+    assert names(out) == ["images/bsds500/test/b.jpg.webp", "images/bsds500/train/a.jpg.webp"]
+    assert 3000 + bytes_of(out) < total
+    assert packed(place, "dncnn-gray-25", limit=3000 / MIB) == 1
     assert "pack: what travels is above" in capsys.readouterr().err
     assert names(out) == []
+
+
+def test_a_file_that_another_coding_would_enlarge_stays(place):
+    data, out = place
+    write(data / "bsds500/train/rough.jpg", 60, 80, quality=5)
+    with Image.open(data / "bsds500/train/rough.jpg") as image:
+        whole = image.copy()
+    assert packed(place, "dncnn-gray-25", limit=(3000 + bytes_of(data / "bsds500") - 1) / MIB) == 0
+    assert "images/bsds500/train/rough.jpg" in names(out)
+    np.testing.assert_array_equal(read_image(out / "images/bsds500/train/rough.jpg"), whole)
 
 
 def test_what_else_travels_counts(place, tmp_path, capsys):
