@@ -113,7 +113,7 @@ def _use(settings: DncnnSettings, channels: int) -> Use:
     """
     colours = ("rgb",) if channels == 3 else ("grey", "cmyk", "bands")
     if settings.jpeg:
-        return Use(colours=colours)
+        return Use(colours=colours, jpeg_below=min(_qualities(settings.jpeg)[1] + 1, 100))
     level = settings.sigma / 255
     if settings.sigma_min >= 0:
         return Use(levels=(settings.sigma_min / 255, level), colours=colours)

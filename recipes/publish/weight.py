@@ -14,11 +14,19 @@ from zoo.machine.parts import temporary_folder
 from zoo.pictures.errors import ImageError
 from zoo.pictures.images import find_images
 from zoo.restoring.network import Network, open_network
-from zoo.scoring.tasks import METRICS, Denoising, PhotoEnlargement, SuperResolution, parse
+from zoo.scoring.tasks import (
+    METRICS,
+    Deblocking,
+    Denoising,
+    PhotoEnlargement,
+    SuperResolution,
+    parse,
+)
 from zoo.scoring.verify import measure, test_folder
 from zoo.store.card import Test, Use, WeightsError
 from zoo.store.weight import PUBLISHED, SUFFIX, find, json_beside, save_card
 
+SAMPLE_QUALITY = 20  # of JPEG, whose artefacts a network without a scale removes
 CHANGE_BY_HALVES = 0.005  # dB by which float16 must not move any figure
 
 
@@ -89,10 +97,11 @@ def _check_cost(test: Test, change: float) -> None:
 
 
 def _sample_test(use: Use) -> Test:
-    """Return the test on the sample photographs: noise of 25 grey levels at the most."""
+    """Return the test on the sample photographs: its noise of 25 grey levels at the most."""
     level = min((use.levels or (0.0, 25 / 255))[1], use.level or math.inf, 25 / 255)
     if use.scale == 1:
-        return Test("samples", str(Denoising(level)), math.nan)
+        task = Deblocking(SAMPLE_QUALITY) if use.jpeg_below else Denoising(level)
+        return Test("samples", str(task), math.nan)
     enlargement = PhotoEnlargement if use.jpeg_below else SuperResolution
     return Test("samples", str(enlargement(use.scale)), math.nan)
 
