@@ -1,5 +1,6 @@
 """Which published weights are for a picture and a job, the best first, by what the cards say."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from zoo.machine.failures import ZooError
@@ -17,8 +18,9 @@ def best_weight(
     """Return the published weight that does a job best.
 
     Of the weights whose `use` covers the job and the kind of picture, it is the one with the
-    highest PSNR on the sample photographs, as its card has it. For files of JPEG below some quality
-    those come first that are for such files, for all other pictures last.
+    highest PSNR on the sample photographs, as its card has it; of those for noise first the one
+    ahead at the level nearest to it that all were measured at, by a tenth of a dB. For files of
+    JPEG below some quality those come first that are for such files, for all other pictures last.
 
     Args:
         colour: Of the picture: `"grey"`, `"rgb"`, `"cmyk"` or `"bands"`.
@@ -45,7 +47,7 @@ def suitable_weights(
     able = {name: use for name, use in uses.items() if _does(use, scale, sigma)}
     fitting = [name for name, use in able.items() if use.colours and colour in use.colours]
     if fitting:
-        return _in_order(fitting, uses, quality)
+        return _in_order(fitting, uses, quality, sigma)
     if scale is not None:
         raise ChoiceError(f"no published weight enlarges a {colour} picture by {scale}")
     others = [
@@ -105,13 +107,35 @@ def _does(use: Use, scale: int | None, sigma: float | None) -> bool:
     return use.levels is not None and use.levels[0] <= sigma <= use.levels[1]
 
 
-def _in_order(names: Sequence[str], uses: Mapping[str, Use], quality: int | None) -> list[str]:
+def _in_order(
+    names: Sequence[str], uses: Mapping[str, Use], quality: int | None, sigma: float | None = None
+) -> list[str]:
     """Return weights by their scale, the fittest for a picture of a quality first."""
+    near = _near(names, sigma) if sigma is not None else dict.fromkeys(names, 0.0)
 
-    def place(name: str) -> tuple[int, int, float]:
-        return uses[name].scale, _fit(uses[name], quality), -_score(name)
+    def place(name: str) -> tuple[int, int, float, float]:
+        use = uses[name]
+        return use.scale, _fit(use, quality), -near[name], -_score(name)
 
     return sorted(names, key=place)
+
+
+def _near(names: Sequence[str], sigma: float) -> dict[str, float]:
+    """Return the PSNR of denoisers, in tenths of a dB, where all were measured nearest to a level.
+
+    0 for all where they share no test.
+    """
+    tests = {name: {(t.data, t.task): t.psnr for t in published_card(name).tests} for name in names}
+    shared = set.intersection(*(set(each) for each in tests.values()))
+    levels = {
+        test: int(found[1]) / WHITE
+        for test in sorted(shared)
+        if (found := re.fullmatch(r"sigma(\d+)", test[1]))
+    }
+    if not levels:
+        return dict.fromkeys(names, 0.0)
+    nearest = min(levels, key=lambda test: abs(levels[test] - sigma))
+    return {name: round(tests[name][nearest], 1) for name in names}
 
 
 def _fit(use: Use, quality: int | None) -> int:

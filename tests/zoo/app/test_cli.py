@@ -248,7 +248,7 @@ def test_restore_takes_the_noise_of_a_sensor_in_grey_levels(denoiser, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "best"), [("poisson:6,2", "dncnn-gray-25"), ("poisson:0.05,0", "ffdnet-gray")]
+    ("text", "best"), [("poisson:6,2", "dncnn-gray-25"), ("poisson:0.05,0", "dncnn-gray-blind")]
 )
 def test_the_best_weight_for_a_sensor(text, best, tmp_path, capsys):
     """The level after the curve chooses it."""

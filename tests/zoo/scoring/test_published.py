@@ -50,7 +50,7 @@ def test_the_plan_tells_the_numbers_of_the_card(name):
     """So a weight is not replaced by one that restores less, but where the plan says so.
 
     It tells "Set5 32.66 (Y rounded 32.63), B100 32.20" or, at 15, 25 and 50 or at 25 alone,
-    "CBSD68 33.38 / 30.92 / 27.78, Kodak24 31.81 at 25".
+    "CBSD68 33.38 / 30.92 / 27.78, Kodak24 31.81 at 25"; of JPEG it tells quality 10, 20, 30 and 40.
     """
     (line,) = (line for line in PLAN.read_text().splitlines() if f"| {name} |" in line)
     found = TOLD.findall(re.sub(r" \(.*?\)", "", line.split("|")[-3]))
@@ -58,7 +58,9 @@ def test_the_plan_tells_the_numbers_of_the_card(name):
     for name_of_set, numbers in found:
         tests = {t.task: f"{t.psnr:.2f}" for t in TESTS[name] if t.data == SETS[name_of_set]}
         if "/" in numbers:
-            assert numbers == " / ".join(tests[f"sigma{level}"] for level in (15, 25, 50))
+            jpeg = [f"jpeg{quality}-luma" for quality in (10, 20, 30, 40)]
+            tasks = jpeg if name in DEBLOCKING else [f"sigma{level}" for level in (15, 25, 50)]
+            assert numbers == " / ".join(tests[task] for task in tasks)
         else:
             assert numbers == tests.get("sigma25", next(iter(tests.values())))
 
@@ -82,7 +84,9 @@ def samples_of(name):
 IMAGES = [read_image(path) for path in find_images(SAMPLES / "test")]
 ENLARGING = [name for name in zoo.list_weights() if published_card(name).use.scale > 1]
 OF_JPEG = [name for name in ENLARGING if published_card(name).use.jpeg_below]
-DENOISING = [name for name in zoo.list_weights() if published_card(name).use.scale == 1]
+OF_ONE_SIZE = [name for name in zoo.list_weights() if published_card(name).use.scale == 1]
+DENOISING = [name for name in OF_ONE_SIZE if published_card(name).use.levels]
+DEBLOCKING = [name for name in OF_ONE_SIZE if published_card(name).use.jpeg_below]
 
 
 # That the card tells the truth about the samples is the first test of this file.
@@ -113,6 +117,20 @@ def test_a_network_that_enlarges_beats_srcnn_on_every_test_set(name):
     both = [test for test in card.tests if (test.data, test.task) in srcnn]
     assert {"set5", "set14", "bsds500/val", "samples"} <= {test.data for test in both}
     assert all(test.psnr > srcnn[test.data, test.task] for test in both)
+
+
+@pytest.mark.parametrize("name", DEBLOCKING)
+@pytest.mark.parametrize("quality", [10, 40])
+@pytest.mark.once
+def test_a_network_for_artefacts_is_one_db_above_the_file_on_y(name, quality):
+    task = parse(f"jpeg{quality}-luma")
+    parts = [image[:160, :240] for image in IMAGES]
+    file = mean(evaluate(None, parts, task))["psnr"]
+    assert mean(evaluate(name, parts, task))["psnr"] > file + 1.0
+
+
+def test_every_network_of_one_size_is_of_a_known_kind():
+    assert sorted(DENOISING + DEBLOCKING) == OF_ONE_SIZE
 
 
 def non_local_means(images, sigma):

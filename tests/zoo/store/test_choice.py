@@ -1,5 +1,6 @@
 """Which weight is taken for a picture and a job, and what the command says of it."""
 
+import json
 import re
 
 import numpy as np
@@ -61,6 +62,26 @@ def test_files_of_jpeg_below_a_quality_get_the_weight_for_them(zoo_of_three):
     assert weights_for("rgb", 50) == ["jpegs", "fine", "fair"]
 
 
+def test_of_denoisers_the_one_ahead_at_the_nearest_level_that_all_were_measured_at(zoo_of_three):
+    use = {"levels": [0, 75], "colours": ["rgb"]}
+
+    def measured(name, on_samples, **psnr):
+        publish(zoo_of_three, name, use, on_samples)
+        file = zoo_of_three / f"{name}.json"
+        card = json.loads(file.read_text())
+        card["tests"] += [{"data": "kodak24", "task": t, "psnr": p} for t, p in psnr.items()]
+        file.write_text(json.dumps(card))
+
+    measured("low", 29.0, sigma15=33.4, sigma50=27.0, sigma5=99.0)  # 5 is measured of it alone
+    measured("high", 30.0, sigma15=33.2, sigma50=27.04)
+    # nearer to 15 than to 50: 0.2 dB decide; nearer to 50: 0.04 dB do not, but the samples
+    assert suitable_weights("rgb", sigma=2 / 255) == ["low", "high"]
+    assert suitable_weights("rgb", sigma=32 / 255) == ["low", "high"]
+    assert suitable_weights("rgb", sigma=33 / 255) == ["high", "low"]
+    measured("other", 31.0, sigma25=33.0)  # with it nothing is shared but the samples
+    assert suitable_weights("rgb", sigma=2 / 255) == ["other", "high", "low"]
+
+
 @pytest.mark.parametrize(
     ("colour", "job", "message"),
     [
@@ -98,8 +119,12 @@ def test_the_published_weights():
     assert best_weight("rgb", scale=3) == "span-x3"
     assert best_weight("rgb", sigma=25 / 255) == "ffdnet-color"
     assert best_weight("grey", sigma=25 / 255) == "dncnn-gray-25"
-    assert best_weight("grey", sigma=5 / 255) == "ffdnet-gray"
-    with pytest.raises(ChoiceError, match="dncnn-gray-25 is for 20 to 50; ffdnet-gray is for 0 to"):
+    assert best_weight("grey", sigma=5 / 255) == "dncnn-gray-blind"
+    assert best_weight("grey", sigma=53 / 255) == "ffdnet-gray"
+    known = (
+        "dncnn-gray-25 is for 20 to 50; dncnn-gray-blind is for 0 to 55; ffdnet-gray is for 0 to"
+    )
+    with pytest.raises(ChoiceError, match=known):
         best_weight("grey", sigma=90 / 255)
 
 
