@@ -69,8 +69,6 @@ ROWS = {
             "dncnn",
             f"--variant C {_JPEG} --patch 64 --batch 64",
             ALL,
-            tried="8,000 steps",
-            floor="Kodak24 0.4 to 0.5 in RGB, on Y not measured, of 1.0 above JPEG",
         ),
         Row("span-x2", "span", f"--scale 2 {_MUON}", ALL, floor="Set5 37.06 of 37.6"),
         Row(
