@@ -15,7 +15,8 @@ def test_every_published_card_says_how_its_network_is_used():
         card = published_card(name)
         assert card.use.scale == card.arguments.get("scale", 1)
         assert card.use.colours
-        assert (card.use.scale > 1) != (card.use.levels is not None)
+        of_jpeg = card.use.scale == 1 and card.use.jpeg_below > 0
+        assert [card.use.scale > 1, card.use.levels is not None, of_jpeg].count(True) == 1
 
 
 def test_what_a_use_says():
