@@ -65,8 +65,8 @@ class JpegCompression(RandomDegradation):
         JpegCompression((5, 99), seed=0)(images)  # as DnCNN-3 was trained
 
     Of libjpeg's result (as Pillow decodes it) it differs where a rounding tips over, which changes
-    a block by up to a step of the table. On crops of photographs, quality 5 to 100, that is at most
-    0.16 grey levels on average, and at most 1 for 97 to 100 % of the values
+    a block by up to a step of the table. On crops of photographs that is less than a quarter of a
+    grey level on average, and at most 1 for more than 95 % of the values
     (`tests/asykeras/test_jpeg.py`).
 
     Reference: ITU-T T.81 (1992); libjpeg 6b for the scaling of the tables and the colours.

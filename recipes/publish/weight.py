@@ -27,7 +27,7 @@ from zoo.store.card import Test, Use, WeightsError
 from zoo.store.weight import PUBLISHED, SUFFIX, find, json_beside, save_card
 
 SAMPLE_QUALITY = 20  # of JPEG, whose artefacts a network without a scale removes
-CHANGE_BY_HALVES = 0.005  # dB by which float16 must not move the figure of the samples
+CHANGE_BY_HALVES = 0.005  # dB by which float16 must not move any figure
 SAMPLES = "samples"
 
 
@@ -65,7 +65,7 @@ def publish(
         measured = []
         for test in planned:
             measured.append(_measured(test, network, data))
-            if half and test.data == SAMPLES:
+            if half:
                 _check_cost(measured[-1], measured[-1].psnr - _measured(test, whole, data).psnr)
             print(f"{measured[-1]!s:32} {measured[-1].psnr:.3f} dB", flush=True)
     PUBLISHED.mkdir(exist_ok=True)
@@ -98,7 +98,7 @@ def _check_cost(test: Test, change: float) -> None:
 
 
 def _sample_test(use: Use) -> Test:
-    """Return the test on the sample photographs: its noise of 25 grey levels at the most."""
+    """Return the test on the sample photographs; noise is of 25 grey levels at the most."""
     level = min((use.levels or (0.0, 25 / 255))[1], use.level or math.inf, 25 / 255)
     if use.scale == 1:
         task = Deblocking(SAMPLE_QUALITY) if use.jpeg_below else Denoising(level)

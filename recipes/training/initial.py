@@ -73,7 +73,8 @@ def _load_other_form(network: keras.Model, init: str, card: Card) -> str:
     if card.builder != "DnCNN" or any(isinstance(each, NORMALISATION) for each in network.layers):
         return ""
     own = network.input_shape[-1]
-    for channels, folded in ((own, True), (3, False), (3, True)):
+    of_colour = [] if own == 3 else [(3, False), (3, True)]
+    for channels, folded in [(own, True), *of_colour]:
         changes: dict[str, Argument] = {"channels": channels, "batch_norm": folded}
         source = FAMILIES[card.builder].build(**{**card.arguments, **changes})
         try:

@@ -111,6 +111,8 @@ def build(weight: Weight, **arguments: Argument) -> keras.Model:
 
 def _check_size(file: Path, layers: int, filters: int) -> None:
     """Refuse a network whose weights its file does not hold, before it is built."""
+    if not layers:
+        return
     sizes = array_sizes(file)
     if layers > len(sizes) or layers * 9 * filters**2 > sum(sizes):
         raise ValueError(

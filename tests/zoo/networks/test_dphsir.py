@@ -207,7 +207,7 @@ def test_the_small_network_has_a_level_less():
 
 def test_any_number_of_bands_shares_the_weights():
     any_bands = DPHSIR(variant="small")
-    for bands in (1, 7):
+    for bands in (1, 3, 7):
         fixed = DPHSIR(channels=bands, variant="small")
         fixed.set_weights(any_bands.get_weights())
         inputs = [images(6, 5, bands), np.full((2, 1), 0.1, np.float32)]
