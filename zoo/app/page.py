@@ -50,10 +50,10 @@ def restore_upload(
     """Restore a file to one of the same format, and return what the page shows of it.
 
     That is the picture before and after, uint8 RGB of the same size, their middle where they are
-    large, and a remark. Networks that enlarge do not look at sigma, which is in image units.
+    large, and a remark. Only denoisers look at sigma, which is in image units.
     """
     network = _network(weights)
-    level = None if network.use.scale > 1 else sigma
+    level = sigma if network.use.denoises else None
     remarks = [remark_on_level(network, level)]
     settings = Settings(level, self_ensemble=self_ensemble)
     remarks.append(restore_file(Job(source, target), lambda colour: network, settings))
@@ -77,12 +77,12 @@ def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
     """Return the page for weights to choose from; uploads and results lie in the folder."""
     import gradio as gr
 
-    scales = {name: find_weight(name).card.use.scale for name in weights}
+    denoises = {name: find_weight(name).card.use.denoises for name in weights}
 
     def restore(
         path: str | None, name: str | None, sigma: float | None, ensemble: bool
     ) -> "tuple[tuple[np.ndarray, np.ndarray], gr.DownloadButton, str]":
-        if path is None or name not in scales:
+        if path is None or name not in denoises:
             missing = "a picture" if path is None else "weights"
             raise gr.Error(f"Choose {missing} first.", duration=None)
         source = Path(path)
@@ -103,7 +103,7 @@ def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
                 picture = gr.File(label="Picture", file_types=list(SUFFIXES), elem_id="picture")
                 choice = gr.Dropdown(list(weights), value=weights[0], label="Weights")
                 sigma = gr.Slider(
-                    0, 75, SIGMA, label="Noise, grey levels of 255", visible=scales[weights[0]] == 1
+                    0, 75, SIGMA, label="Noise, grey levels of 255", visible=denoises[weights[0]]
                 )
                 ensemble = gr.Checkbox(label="Self-ensemble: 8 times slower, a little better")
                 button = gr.Button("Restore", variant="primary", elem_id="restore")
@@ -113,7 +113,7 @@ def build_page(weights: Sequence[str], folder: Path) -> "gr.Blocks":
                 slider = gr.ImageSlider(
                     label="before | after", format="png", interactive=False, elem_id="slider"
                 )
-        choice.change(lambda name: gr.Slider(visible=scales.get(name) == 1), choice, sigma)
+        choice.change(lambda name: gr.Slider(visible=denoises.get(name)), choice, sigma)
         button.click(
             restore, [picture, choice, sigma, ensemble], [slider, download, remark], api_name=False
         )

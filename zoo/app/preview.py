@@ -148,7 +148,7 @@ class _Around:
 
 def levels(use: Use, sigma: float | None) -> list[float | None]:
     """Return the levels of the noise to show a network at, by the one that was asked for."""
-    if sigma is not None or (use.levels is None and not use.takes_sigma):
+    if sigma is not None or not use.denoises:
         return [sigma]
     low, high = use.levels or (0, max(LEVELS))
     return [level for level in LEVELS if low <= level <= high] or [high]

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from zoo.scoring.tasks import parse
+from zoo.scoring.tasks import Deblocking, parse
 from zoo.store.card import WHITE, Card, Json, Test
 
 # Names of the images that weights are trained on, as their cards have them -> what they are.
@@ -29,7 +29,7 @@ def _metadata(name: str, card: Card) -> str:
     """Return the block of YAML; JSON is YAML, so every value is written as JSON."""
     licence = str(card.more.get("licence", "unknown"))
     known = licence.lower() in LICENCES
-    kind = _task(card.use.scale).lower()
+    kind = _task(card.use.scale, card.use.jpeg_below > 0).lower()
     said: dict[str, Json] = {
         "library_name": "keras",
         "pipeline_tag": "image-to-image",
@@ -60,7 +60,8 @@ def _result(test: Test) -> Json:
         if (value := getattr(test, key))
     ]
     kind = re.sub(r"[^a-z0-9]+", "-", test.data.lower())
-    task = _task(parse(test.task).scale)
+    asked = parse(test.task)
+    task = _task(asked.scale, isinstance(asked, Deblocking))
     return {
         "task": {"type": "image-to-image", "name": f"{task} ({test.task})"},
         "dataset": {"type": kind, "name": f"{test.data} ({test.images} images)"},
@@ -68,8 +69,10 @@ def _result(test: Test) -> Json:
     }
 
 
-def _task(scale: int) -> str:
-    return "Super-resolution" if scale > 1 else "Denoising"
+def _task(scale: int, jpeg: bool) -> str:
+    if scale > 1:
+        return "Super-resolution"
+    return "JPEG artifact removal" if jpeg else "Denoising"
 
 
 def _purpose(card: Card) -> str:
@@ -79,6 +82,8 @@ def _purpose(card: Card) -> str:
     pictures = f"{_list_of([kinds[each] for each in use.colours])} " if use.colours else ""
     if use.scale > 1:
         does = f"enlarges {pictures}pictures by {use.scale}"
+    elif use.jpeg_below:
+        does = f"removes the artefacts of JPEG from {pictures}pictures"
     else:
         does = f"removes noise from {pictures}pictures"
         if use.levels:

@@ -47,6 +47,8 @@ def task_of(use: Use, card: Card | None) -> Task:
     if use.scale > 1:
         return SuperResolution(use.scale)
     tasks = [parse(test.task) for test in card.tests] if card else []
+    if card and card.use.jpeg_below and tasks:
+        return tasks[0]
     return Denoising(next((task.sigma for task in tasks if task.sigma is not None), SIGMA))
 
 

@@ -32,7 +32,7 @@ def check_level(network: Network, sigma: Level) -> None:
     """Refuse a level that is another word, or is to be found for what takes none."""
     if isinstance(sigma, str) and sigma != AUTO:
         raise ValueError(f"sigma must be a number or 'auto'. Received: {sigma=}")
-    if sigma == AUTO and not any(map(_denoises, network.stages)):
+    if sigma == AUTO and not any(each.use.denoises for each in network.stages):
         raise ValueError(f"{network.name} takes no noise level. Received: {sigma=}")
 
 
@@ -56,12 +56,8 @@ def found(name: str, level: float, network: Network | None) -> Found:
         text = f"{said}, which {network.name} removes"
         return Found(level, network, f"{text}; {more}" if more else text)
     stages = () if network is None else network.stages
-    rest = [each for each in stages if not _denoises(each)]
+    rest = [each for each in stages if not each.use.denoises]
     text = f"{said}, less than {CLEAN * WHITE:g}: it is "
     if not rest:
         return Found(level, None, text + "left as it is")
     return Found(level, chain(rest), text + "not denoised")
-
-
-def _denoises(network: Network) -> bool:
-    return network.use.takes_sigma or network.use.levels is not None

@@ -69,6 +69,11 @@ class Use:
                 f"a network cannot be used so. Received: use={_short(self.to_json())}"
             )
 
+    @property
+    def denoises(self) -> bool:
+        """Whether it is for noise, of a level that it is given or that it is for."""
+        return self.takes_sigma or self.levels is not None
+
     @classmethod
     def from_json(cls, said: dict[str, Json]) -> "Use":
         """Return the use that a card says; refuse one of other types, or that cannot be."""

@@ -58,6 +58,12 @@ def test_a_large_picture_is_shown_by_its_middle(tmp_path):
     assert remark == f"the page shows the middle of {2 * side} x 40 pixels"
 
 
+def test_a_network_for_artefacts_is_given_no_level(picture, tmp_path):
+    """And so nobody is told that it takes none."""
+    *_, remark = restore_upload(picture, tmp_path / "out.png", "dncnn-jpeg", 25 / 255, False)
+    assert "noise" not in remark
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
 def test_a_picture_of_any_kind_is_shown_in_rgb(mode, tmp_path):
     values = np.full((3, 4), 128, np.uint8)

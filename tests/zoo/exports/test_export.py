@@ -80,6 +80,17 @@ np.savez(sys.argv[2] + "/outputs.npz", **outputs)
 """
 
 
+def test_a_file_is_scored_on_what_its_network_is_for():
+    for name, task in (
+        ("edsr-baseline-x4", "x4"),
+        ("ffdnet-gray", "sigma25"),
+        ("dncnn-jpeg", "jpeg10-luma"),
+    ):
+        card = published_card(name)
+        assert str(samples.task_of(card.use, card)) == task
+    assert str(samples.task_of(Use(), None)) == "sigma25"
+
+
 @pytest.fixture(autouse=True)
 def parts_of_photographs(request, monkeypatch):
     """Let exports look at small parts of the photographs, but for tests that ask for all."""

@@ -157,6 +157,19 @@ def test_the_page_has_every_number_as_the_hub_reads_it(made):
     assert len(found) == 28
 
 
+def test_the_page_of_a_network_for_artefacts_says_so():
+    from zoo.exports.hub_page import page
+
+    test = {"data": "kodak24", "task": "jpeg10-luma", "psnr": 30.5, "images": 24}
+    use = {"colours": ["rgb"], "jpeg_below": 100}
+    card = card_of({"builder": "DnCNN", "arguments": {}, "use": use, "tests": [test]})
+    text = page("toy", card, own_layers=False)
+    assert "It removes the artefacts of JPEG from RGB pictures." in text
+    assert '"jpeg artifact removal"' in text
+    assert '"JPEG artifact removal (jpeg10-luma)"' in text
+    assert "enoising" not in text
+
+
 @pytest.mark.parametrize("licence", ["", "CC-BY-NC-4.0"])
 def test_a_licence_that_the_hub_does_not_know_is_told_by_its_name(tmp_path, licence):
     from zoo.exports.hub_page import page

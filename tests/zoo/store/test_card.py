@@ -19,6 +19,14 @@ def test_every_published_card_says_how_its_network_is_used():
         assert [card.use.scale > 1, card.use.levels is not None, of_jpeg].count(True) == 1
 
 
+def test_what_a_network_for_noise_is():
+    """One that is told the level or is for levels; not one that enlarges, or for JPEG."""
+    assert Use(takes_sigma=True).denoises
+    assert Use(levels=(0.0, 0.1)).denoises
+    assert not Use(2).denoises
+    assert not Use(jpeg_below=100).denoises
+
+
 def test_what_a_use_says():
     assert Use.from_json({"scale": 3, "enlarge_first": True}) == Use(3, enlarge_first=True)
     said = {"takes_sigma": True, "levels": [0, 50], "colours": ["rgb"]}
